@@ -1,0 +1,60 @@
+"""What a published model is: the one page that both training and service read first."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Metric = Literal["cosine", "l2"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+
+class Frozen(BaseModel):
+    """A value: immutable, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Preprocess(Frozen):
+    """How encoded bytes become the graph's input; see `models.preprocess.preprocess`."""
+
+    size_px: int = Field(ge=1, description="height and width of the input, in pixels")
+    resize: Literal["shorter-side-bilinear-antialias"] = "shorter-side-bilinear-antialias"
+    crop: Literal["center"] = "center"
+
+
+class FileRecord(Frozen):
+    """One file of the bundle."""
+
+    sha256: Sha256
+    size_bytes: int = Field(ge=0)
+
+
+class Manifest(Frozen):
+    """A published model.
+
+    The ONNX graph takes `images` uint8 [b, h, w, 3] and gives `embedding` float32 [b, d]
+    (unit length where `metric` is cosine) and `probabilities` float32 [b, c] (calibrated);
+    everything after decoding is inside it.
+    """
+
+    schema_version: Literal[1] = 1
+    name: Name
+    version: int = Field(ge=1)
+    loss: str = Field(description="the training loss, by its name in training.losses")
+    metric: Metric = Field(description="the distance that the embedding space was trained for")
+    dimension: int = Field(ge=1, description="d, the length of one embedding")
+    labels: tuple[str, ...] = Field(min_length=2, description="class names, in output order")
+    preprocess: Preprocess
+    temperature: float = Field(
+        gt=0, description="divides the head's scores before softmax; already inside the graph"
+    )
+    backbone: str
+    parameters: int = Field(ge=1, description="trainable parameters of backbone and head")
+    created: datetime
+    gallery_size: int = Field(ge=0, description="items in gallery.npz")
+    thumbnails: Sha256 | None = Field(
+        default=None, description="names registry/thumbnails/<sha256>.npz, shared between models"
+    )
+    files: dict[str, FileRecord] = Field(description="every other file of the bundle, by path")

@@ -1,0 +1,38 @@
+# The service and its committed models: no PyTorch, no compiler, no shell scripts.
+# Reads with the classic builder as with BuildKit.
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS builder
+# service: for the processor. service-cuda: adds CUDA and cuDNN (see docker-compose.gpu.yml).
+ARG LOCK=service
+WORKDIR /build
+COPY requirements/uv.txt requirements/${LOCK}.txt ./
+RUN python -m venv uv && uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r uv.txt
+RUN python -m venv --without-pip /venv \
+ && uv/bin/uv pip sync --quiet --no-cache --python /venv/bin/python --require-hashes ${LOCK}.txt
+# Without CUDA its provider is dead weight: 285 of the environment's 585 MB (onnxruntime-gpu 1.31.1).
+RUN [ ${LOCK} != service ] \
+ || rm -f /venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime_providers_cuda.so \
+          /venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime_providers_tensorrt.so
+COPY models /app/models
+COPY service /app/service
+# The root file system will be read-only: compile now, or every start would compile again.
+RUN python -m compileall -q -j 0 /venv /app
+
+FROM ${BASE}
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    LOSSATLAS_HOST=0.0.0.0 \
+    LOSSATLAS_PORT=8000 \
+    LOSSATLAS_DATA_DIR=/data
+RUN /usr/sbin/useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin lossatlas \
+ && install --directory --owner lossatlas --group lossatlas /data
+COPY --from=builder /venv /venv
+COPY --from=builder /app /app
+WORKDIR /app
+USER lossatlas
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"LOSSATLAS_PORT\"]}/health/ready', timeout=4)"]
+CMD ["python", "-m", "service"]

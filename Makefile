@@ -1,0 +1,80 @@
+# LossAtlas: `make help` lists the commands. They need Python >= 3.11 and a network, nothing else.
+# Kept plain enough for the GNU make 3.81 that macOS ships, and for any /bin/sh.
+
+.DEFAULT_GOAL := help
+.PHONY: help serve serve-cuda test check format lock environments
+.DELETE_ON_ERROR:
+
+# The newest Python that every locked package has a wheel for is 3.14.
+PYTHONS := >=3.11,<3.15
+
+# uv installs everything: the one on PATH where it works, else one of our own in .uv.
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
+OWN_UV := $(filter .uv/bin/uv,$(UV))
+
+# Wheels of half a gigabyte over a slow line need longer than uv's 30 seconds of patience.
+UV_HTTP_TIMEOUT ?= 180
+export UV_HTTP_TIMEOUT
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
+
+serve: .venv-service/ready ## serve the models of models/registry on http://127.0.0.1:8000; ARGS="--port 9000" adds flags
+	@exec .venv-service/bin/python -m service $(ARGS)
+
+serve-cuda: .venv-service-cuda/ready ## the same on an NVIDIA GPU (Linux x86-64); brings CUDA and cuDNN itself
+	@LOSSATLAS_DEVICE=cuda exec .venv-service-cuda/bin/python -m service $(ARGS)
+
+test: environments ## run the whole test suite; ARGS="-k decode" narrows it
+	.venv/bin/python -m pytest $(ARGS)
+
+check: .venv/ready ## lint, formatting, types and the architecture's contracts
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: .venv/ready ## let ruff format the code and mend what it can
+	.venv/bin/ruff format
+	.venv/bin/ruff check --fix
+
+environments: .venv/ready .venv-service/ready ## set up .venv (training and development) and .venv-service (no torch)
+
+.venv/ready: requirements/dev.txt | $(OWN_UV)
+	$(call environment,.venv,training and development: PyTorch and tools)
+
+.venv-service/ready: requirements/service.txt | $(OWN_UV)
+	$(call environment,.venv-service,the service alone: no PyTorch)
+
+.venv-service-cuda/ready: requirements/service-cuda.txt | $(OWN_UV)
+	$(call environment,.venv-service-cuda,the service with CUDA and cuDNN: no PyTorch)
+
+# $(1) folder, $(2) what it is for; $< is its lock. The folder's last file, `ready`, says that it is
+# complete, so that an interrupted set-up is taken up again and a finished one costs nothing.
+define environment
+	@echo "==> $(1): $(2) (first run, or $< changed)"
+	@$(1)/bin/python -c '' 2>/dev/null || { rm -rf $(1) && $(UV) venv --quiet --python '$(PYTHONS)' $(1); } || \
+		{ echo 'make: no Python $(PYTHONS) was found or could be fetched; install one, then run this again.' >&2; exit 1; }
+	@$(UV) pip sync --python $(1)/bin/python --require-hashes $< || \
+		{ echo 'make: $(1) could not be set up; see above. Supported: Linux (x86-64, arm64) and macOS 14+ on Apple silicon.' >&2; exit 1; }
+	@touch $@
+endef
+
+.uv/bin/uv: requirements/uv.txt
+	@echo "==> .uv: no uv on PATH, so bringing one for this folder alone"
+	@rm -rf .uv
+	@python3 -m venv .uv || { rm -rf .uv; \
+		echo 'make: python3 cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< || { rm -rf .uv; exit 1; }
+	@touch $@
+
+# One resolution for all: each narrower lock is constrained by the wider one, so that a package has
+# the same version wherever it is installed. Versions move with `make lock ARGS=--upgrade` only.
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(ARGS)
+
+lock: | $(OWN_UV) ## remake requirements/*.txt from pyproject.toml; ARGS=--upgrade takes newer versions
+	$(COMPILE) pyproject.toml --extra training --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra training -c requirements/dev.txt -o requirements/training.txt
+	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/service.txt
+	$(COMPILE) pyproject.toml --extra cuda -c requirements/service.txt -o requirements/service-cuda.txt
+	echo uv | $(COMPILE) - -o requirements/uv.txt

@@ -92,6 +92,7 @@ class Epoch(Frozen):
     loss: float
     tuning_accuracy: float
     seconds: float
+    diagnostics: dict[str, float] = Field(description="what the loss says of its own health")
 
 
 class Figure(Frozen):

@@ -1,0 +1,1 @@
+"""From labelled images to published embedders: data, loss, trainer, evaluation, export."""

@@ -1,0 +1,60 @@
+"""What a training run is made of: one frozen recipe, read from TOML."""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from models.manifest import Frozen, Preprocess
+from training.errors import InvalidRecipe
+from training.losses import LOSSES
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class Recipe(Frozen):
+    """Everything that decides the result, apart from the data and the machine.
+
+    The defaults train any registered loss; `recipes/<loss>.toml` says what differs.
+    """
+
+    loss: str
+    parameters: dict[str, float] = Field(default={}, description="the loss's own parameters")
+    backbone: str = "compact"
+    embedding_size: int = Field(default=64, ge=1)
+    size_px: int = Field(default=32, ge=8)
+    epochs: int = Field(default=50, ge=1)
+    batch_size: int = Field(default=256, ge=2)
+    learning_rate: float = Field(default=2e-3, gt=0, description="the peak of the one-cycle")
+    warmup: float = Field(default=0.2, gt=0, lt=1, description="share of steps up to the peak")
+    weight_decay: float = Field(default=0.05, ge=0, description="on the backbone's weights only")
+    holdout: float = Field(
+        default=0.1,
+        gt=0,
+        lt=0.5,
+        description="share of training images for tuning; as many again for calibration",
+    )
+    seed: int = Field(default=0, ge=0)
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """How images become this recipe's input."""
+        return Preprocess(size_px=self.size_px)
+
+
+def load_recipe(loss: str, path: Path | None = None, **overrides: object) -> Recipe:
+    """The recipe of a loss: `path`, else its file in `recipes/`, else the defaults.
+
+    `overrides` that are None are ignored. Raises InvalidRecipe naming the field.
+    """
+    if loss not in LOSSES:
+        raise InvalidRecipe(f"no loss {loss!r}; there is: {', '.join(LOSSES)}")
+    source = path or RECIPES / f"{loss}.toml"
+    if path is not None and not path.is_file():
+        raise InvalidRecipe(f"there is no recipe file {path}")
+    written = tomllib.loads(source.read_text()) if source.is_file() else {}
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return Recipe.model_validate({"loss": loss} | written | given)
+    except ValidationError as error:
+        raise InvalidRecipe(f"{source.name}: {error}") from error

@@ -1,0 +1,22 @@
+"""Data sets by name or folder."""
+
+from pathlib import Path
+
+from models.manifest import Preprocess
+from training.data.dataset import Dataset
+
+CIFAR10 = "cifar10"
+
+
+def load(source: str, spec: Preprocess, cache: Path) -> Dataset:
+    """The data set that `--data` names: `cifar10`, or a folder with train/ and test/.
+
+    Raises InvalidDataset where it is missing or not laid out as expected.
+    """
+    if source == CIFAR10:
+        from training.data.cifar10 import load_cifar10  # torchvision: only where it is used
+
+        return load_cifar10(cache)
+    from training.data.folder import load_folder
+
+    return load_folder(Path(source), spec, cache)

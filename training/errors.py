@@ -1,0 +1,25 @@
+"""What can go wrong in training, as facts and a next step. No exit codes."""
+
+
+class TrainingError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class InvalidRecipe(TrainingError):
+    """A recipe, or a loss's parameters, cannot work as written."""
+
+
+class InvalidDataset(TrainingError):
+    """The data set is not where or what it should be."""
+
+
+class InvalidRun(TrainingError):
+    """A run folder lacks what the step needs, or belongs to another recipe or data set."""
+
+
+class Interrupted(TrainingError):
+    """Training was stopped by a signal, after a resumable checkpoint was written."""
+
+
+class ExportMismatch(TrainingError):
+    """The exported graph does not answer as the trained network does."""

@@ -1,0 +1,136 @@
+"""Fit one run: progress on the screen, checkpoints in the run folder, stops that lose nothing."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from training.errors import Interrupted, InvalidRun
+from training.run import RunFolder, RunRecord
+from training.trainer import Step, Trainer
+
+
+@dataclass
+class StopRequest:
+    """Set by the first SIGINT or SIGTERM; the second one ends the process at once."""
+
+    requested: bool = False
+
+
+def fit(trainer: Trainer, folder: RunFolder, record: RunRecord, resume: bool) -> None:
+    """Train until the recipe's last epoch, saving a checkpoint after each.
+
+    Raises InvalidRun where the folder holds a run and `resume` is off, or another run where it
+    is on; Interrupted after a signal, with a checkpoint at the very step.
+    """
+    if folder.started:
+        _check_resumable(folder, record, resume)
+    else:
+        folder.begin(record, trainer.embedder.state_dict())
+    if folder.checkpoint_path.is_file():
+        trainer.load_state(folder.load(folder.checkpoint_path))
+    with stop_on_signal() as stop, _Screen(trainer) as screen:
+        for step in trainer.steps():
+            screen.show(step)
+            if step.step == step.steps:
+                folder.save(folder.checkpoint_path, trainer.state())
+                screen.epoch_done()
+            if stop.requested and not trainer.finished:
+                folder.save(folder.checkpoint_path, trainer.state())
+                raise Interrupted(
+                    f"stopped; go on with the same command and --resume ({folder.path})"
+                )
+
+
+def _check_resumable(folder: RunFolder, record: RunRecord, resume: bool) -> None:
+    if not resume:
+        raise InvalidRun(
+            f"{folder.path} already holds a run; continue it with --resume, or name another --runs"
+        )
+    earlier = folder.record()
+    if (earlier.recipe, earlier.dataset) != (record.recipe, record.dataset):
+        raise InvalidRun(
+            f"{folder.path} was started with another recipe or data set; name another --runs"
+        )
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[StopRequest]:
+    """Turn the first SIGINT or SIGTERM into a request, and restore the handlers afterwards."""
+    stop = StopRequest()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        stop.requested = True
+        signal.signal(number, signal.SIG_DFL)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    earlier = [signal.signal(number, handle) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, earlier, strict=True):
+            signal.signal(number, handler)
+
+
+class _Screen:
+    """A bar for the whole run, and a line for each epoch that also reads well in a log file."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._console = Console()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.4f}  tuning {task.fields[accuracy]:.2%}"),
+            TextColumn("{task.fields[rate]:,.0f} images/s"),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> "_Screen":
+        self._bar.start()
+        recipe, progress = self._trainer.recipe, self._trainer.progress
+        per_epoch = self._trainer.steps_per_epoch
+        self._task = self._bar.add_task(
+            recipe.loss,
+            total=recipe.epochs * per_epoch,
+            completed=progress.epoch * per_epoch + progress.step,
+            loss=float("nan"),
+            accuracy=progress.history[-1].tuning_accuracy if progress.history else float("nan"),
+            rate=0.0,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, step: Step) -> None:
+        """Advance the bar by one step."""
+        if self._task is not None:
+            self._bar.update(self._task, advance=1, loss=step.loss, rate=step.images_per_second)
+
+    def epoch_done(self) -> None:
+        """Print the epoch's line and show its tuning accuracy on the bar."""
+        epoch = self._trainer.progress.history[-1]
+        if self._task is not None:
+            self._bar.update(self._task, accuracy=epoch.tuning_accuracy)
+        health = "".join(f"  {name} {value:.3f}" for name, value in epoch.diagnostics.items())
+        self._console.print(
+            f"{self._trainer.recipe.loss}  epoch {epoch.epoch}/{self._trainer.recipe.epochs}  "
+            f"loss {epoch.loss:.4f}  tuning accuracy {epoch.tuning_accuracy:.2%}  "
+            f"{epoch.seconds:.1f} s{health}",
+            highlight=False,
+        )

@@ -1,0 +1,67 @@
+"""What every loss provides; the trainer, the evaluation and the export know nothing more."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from models.manifest import Metric
+
+Sampling = Literal["shuffled", "balanced"]
+
+
+class Loss(nn.Module, ABC):
+    """A training objective over embeddings, and how it classifies afterwards.
+
+    Subclasses implement `compute_loss` and `compute_logits` on float32 (or float64) embeddings;
+    callers use `forward` and `logits`, which lift half precision and switch autocast off.
+    """
+
+    metric: ClassVar[Metric]
+    """The distance that the embedding space is trained for."""
+    sampling: ClassVar[Sampling] = "shuffled"
+    """`balanced` asks for P x K batches: P classes, K images of each."""
+    fits_prototypes: ClassVar[bool] = False
+    """Whether `logits` compares with class means that must be fitted after training."""
+
+    def __init__(self, classes: int, dimension: int) -> None:
+        super().__init__()
+        self.classes = classes
+        self.dimension = dimension
+
+    def forward(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
+        """The batch's mean loss, a scalar in float32 whatever the embeddings' precision."""
+        with torch.autocast(embeddings.device.type, enabled=False):
+            return self.compute_loss(_lift(embeddings), labels)
+
+    def logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
+        """Class scores at inference, without any margin; softmax of them is uncalibrated."""
+        with torch.autocast(embeddings.device.type, enabled=False):
+            return self.compute_logits(_lift(embeddings))
+
+    @abstractmethod
+    def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
+        """The mean loss over the batch, from embeddings as the backbone gives them."""
+
+    @abstractmethod
+    def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
+        """Class scores, from embeddings as the backbone gives them; exported to ONNX."""
+
+    def fit_prototypes(self, embeddings: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> None:
+        """Fit what `logits` compares with, where `fits_prototypes`; otherwise nothing to do."""
+
+    def ramp(self, progress: float) -> None:
+        """Told the share of training that is done, in 0..1; for margins that grow."""
+
+    def diagnostics(
+        self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]
+    ) -> Mapping[str, float]:
+        """Named numbers for the training log that show whether this loss is healthy."""
+        return {}
+
+
+def _lift(embeddings: Tensor) -> Tensor:
+    return embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))

@@ -1,0 +1,49 @@
+"""How much scale and margin C classes in d dimensions can hold (CosFace, section 3.4)."""
+
+import math
+
+from training.errors import InvalidRecipe
+
+REACHABLE_PROBABILITY = 0.99
+
+
+def smallest_scale(classes: int, probability: float) -> float:
+    """The scale s below which no cosine softmax over `classes` can reach `probability`.
+
+    Source: Wang et al., CosFace, arXiv 1801.09414, equation 6:
+    s >= (C - 1)/C * ln((C - 1) P / (1 - P)).
+    """
+    ratio = (classes - 1) * probability / (1 - probability)
+    return (classes - 1) / classes * math.log(ratio)
+
+
+def largest_separation_rad(classes: int, dimension: int) -> float:
+    """An upper bound on the smallest angle between `classes` directions in `dimension` dimensions.
+
+    Exact on the circle, for a simplex (C <= d + 1) and up to C = 2d; beyond that Rankin's
+    90 degrees, which more classes cannot exceed (Rankin 1955).
+    """
+    if dimension == 2:
+        return 2 * math.pi / classes
+    if classes <= dimension + 1:
+        return math.acos(-1 / (classes - 1))
+    return math.pi / 2
+
+
+def check_scale(scale: float, classes: int) -> None:
+    """Refuse a scale that cannot reach a probability of 0.99. Raises InvalidRecipe."""
+    least = smallest_scale(classes, REACHABLE_PROBABILITY)
+    if scale < least:
+        raise InvalidRecipe(
+            f"scale {scale:g} cannot reach a probability of {REACHABLE_PROBABILITY} with "
+            f"{classes} classes: it must be at least {least:.2f}"
+        )
+
+
+def check_margin(margin: float, largest: float, classes: int, dimension: int) -> None:
+    """Refuse a margin outside 0..`largest`, in the loss's own unit. Raises InvalidRecipe."""
+    if not 0 <= margin <= largest:
+        raise InvalidRecipe(
+            f"margin {margin:g} is infeasible: {classes} classes in {dimension} dimensions "
+            f"allow 0 to {largest:.3f}"
+        )

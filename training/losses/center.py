@@ -1,0 +1,70 @@
+"""Center loss: cross-entropy plus the pull of every embedding towards its class center."""
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.manifest import Metric
+from training.losses.base import Loss
+
+
+class CenterLoss(Loss):
+    """CE(Wx + b, y) + (weight / 2) * mean |x - c_y|^2.
+
+    Source: Wen et al., A Discriminative Feature Learning Approach for Deep Face Recognition,
+    ECCV 2016, equations 2 to 5 (as means over the batch).
+    As with batch normalisation, the centers move in training mode only: a class's first batch
+    puts its center at the batch's class mean; after each loss they take one step of size `rate`.
+    """
+
+    metric: ClassVar[Metric] = "l2"
+    centers: Tensor
+    placed: Tensor
+
+    def __init__(
+        self, classes: int, dimension: int, *, weight: float = 3e-3, rate: float = 0.5
+    ) -> None:
+        super().__init__(classes, dimension)
+        self.weight = weight
+        self.rate = rate
+        self.linear = nn.Linear(dimension, classes)
+        self.register_buffer("centers", torch.zeros(classes, dimension))
+        self.register_buffer("placed", torch.zeros(classes, dtype=torch.bool))
+
+    def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
+        """Cross-entropy in nats plus the weighted half mean squared distance to the centers."""
+        if self.training:
+            self._place(embeddings.detach(), labels)
+        entropy = F.cross_entropy(self.compute_logits(embeddings), labels)
+        offsets = embeddings - self.centers[labels]
+        pull = offsets.square().sum(dim=1).mean()
+        if self.training:
+            self._step(offsets.detach(), labels)
+        return entropy + self.weight / 2 * pull
+
+    def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
+        """Wx + b: classification is the softmax part's."""
+        logits: Tensor = self.linear(embeddings)
+        return logits
+
+    def _place(self, embeddings: Tensor, labels: Tensor) -> None:
+        """Put the centers of classes never seen before at this batch's class means."""
+        sums, counts = self._per_class(embeddings, labels)
+        new = ~self.placed & (counts > 0)
+        means = sums / counts.clamp(min=1).unsqueeze(1)
+        self.centers.copy_(torch.where(new.unsqueeze(1), means, self.centers))
+        self.placed.logical_or_(new)
+
+    def _step(self, offsets: Tensor, labels: Tensor) -> None:
+        """c_j <- c_j - rate * sum(c_j - x) / (1 + n_j), equation 4."""
+        sums, counts = self._per_class(offsets, labels)
+        self.centers.add_(self.rate * sums / (1 + counts).unsqueeze(1))
+
+    def _per_class(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        rows = rows.to(self.centers.dtype)
+        sums = torch.zeros_like(self.centers).index_add_(0, labels, rows)
+        counts = torch.bincount(labels, minlength=self.classes)
+        return sums, counts

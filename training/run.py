@@ -1,0 +1,102 @@
+"""A run folder: what was asked for, where training stands, what came out."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+
+from models.manifest import Frozen
+from models.report import DatasetRecord
+from training.config import Recipe
+from training.data.dataset import Dataset, Splits
+from training.errors import InvalidRun
+from training.provenance import code_commit, hardware, versions
+
+
+class RunRecord(Frozen):
+    """What a run was started with, kept beside its checkpoint as `run.json`."""
+
+    recipe: Recipe
+    source: str = Field(description="what --data named")
+    dataset: DatasetRecord
+    class_names: tuple[str, ...]
+    command: str
+    commit: str | None
+    versions: dict[str, str]
+    hardware: str
+
+
+class RunFolder:
+    """The files of one training run; every write replaces the file whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoint_path = path / "checkpoint.pt"
+        self.initial_path = path / "initial.pt"
+        self._record_path = path / "run.json"
+
+    @property
+    def started(self) -> bool:
+        """Whether the folder already holds a run."""
+        return self._record_path.is_file()
+
+    def begin(self, record: RunRecord, initial: dict[str, Any]) -> None:
+        """Write down what the run is, and the weights before training."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.save(self.initial_path, initial)
+        self.write_text("run.json", record.model_dump_json(indent=2) + "\n")
+
+    def record(self) -> RunRecord:
+        """What the run was started with. Raises InvalidRun where nothing was."""
+        if not self.started:
+            raise InvalidRun(f"{self.path} holds no run; start one: python -m training fit")
+        return RunRecord.model_validate_json(self._record_path.read_bytes())
+
+    def save(self, path: Path, state: dict[str, Any]) -> None:
+        """Replace `path` with tensors and plain values."""
+        temporary = path.with_name(f".{path.name}.part")
+        torch.save(state, temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """Read what `save` wrote; only tensors and plain values, never code."""
+        if not path.is_file():
+            raise InvalidRun(f"{path} is missing; train first: python -m training fit")
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return state
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Replace the text file `name` in the folder."""
+        path = self.path / name
+        temporary = path.with_name(f".{name}.part")
+        temporary.write_text(text)
+        temporary.replace(path)
+        return path
+
+
+def describe(recipe: Recipe, source: str, dataset: Dataset, splits: Splits) -> RunRecord:
+    """The record of a run that starts now, on this machine, with this command line."""
+    return RunRecord(
+        recipe=recipe,
+        source=source,
+        dataset=DatasetRecord(
+            name=dataset.name,
+            edition=dataset.edition,
+            sha256=dataset.sha256,
+            train=len(splits.train),
+            tuning=len(splits.tuning),
+            calibration=len(splits.calibration),
+            test=len(splits.test),
+        ),
+        class_names=dataset.class_names,
+        command=shlex.join(["python", "-m", "training", *sys.argv[1:]]),
+        commit=code_commit(),
+        versions=versions(),
+        hardware=hardware(),
+    )

@@ -1,0 +1,234 @@
+"""One training loop for every loss, resumable at any step to the same result."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import OneCycleLR
+
+from models.report import Epoch
+from training.backbones import make_backbone
+from training.config import Recipe
+from training.data.augment import crop_and_flip
+from training.data.batches import epoch_batches
+from training.data.dataset import LabelledImages, Splits
+from training.errors import TrainingError
+from training.losses import make_loss
+from training.losses.base import Loss
+
+_EVALUATION_BATCH = 1000
+_PROTOTYPE_SAMPLE = 5000
+
+
+class Embedder(nn.Module):
+    """What training fits: a backbone and the loss that knows how to classify."""
+
+    def __init__(self, recipe: Recipe, classes: int, train_images: UInt8[Tensor, "n h w 3"]):
+        super().__init__()
+        dimension = recipe.embedding_size
+        self.loss: Loss = make_loss(recipe.loss, classes, dimension, recipe.parameters)
+        self.backbone = make_backbone(recipe.backbone, dimension, recipe.size_px, train_images)
+
+    @torch.no_grad()
+    def embed(self, images: UInt8[Tensor, "n h w 3"]) -> Float[Tensor, "n d"]:
+        """Embeddings of any number of images, in float32 unless autocast is on."""
+        chunks = torch.split(images, _EVALUATION_BATCH)
+        return torch.cat([self.backbone(chunk).float() for chunk in chunks])
+
+
+@dataclass
+class Progress:
+    """Where a run stands: `step` batches of epoch `epoch` (counted from 0) are done."""
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    history: list[Epoch] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one optimiser step reports to whoever watches."""
+
+    step: int
+    steps: int
+    loss: float
+    images_per_second: float
+
+
+class Trainer:
+    """Fits one recipe to one split; iterate `steps()` until it ends, saving `state()` at will."""
+
+    def __init__(self, recipe: Recipe, splits: Splits, classes: int) -> None:
+        self.recipe = recipe
+        self.splits = splits
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.progress = Progress()
+        with torch.random.fork_rng():
+            torch.manual_seed(recipe.seed)
+            self.embedder = Embedder(recipe, classes, splits.train.images).to(self.device)
+        self.embedder.backbone.to(memory_format=torch.channels_last)
+        self.images = splits.train.images.to(self.device)
+        self.steps_per_epoch = len(self._batches(epoch=0))
+        self.optimizer = make_optimizer(self.embedder, recipe)
+        self.schedule = OneCycleLR(
+            self.optimizer,
+            max_lr=recipe.learning_rate,
+            total_steps=recipe.epochs * self.steps_per_epoch,
+            pct_start=recipe.warmup,
+            cycle_momentum=False,
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether every epoch is done."""
+        return self.progress.epoch >= self.recipe.epochs
+
+    def steps(self) -> Iterator[Step]:
+        """Train, one yielded step at a time; the caller may stop between any two."""
+        while not self.finished:
+            yield from self._epoch()
+
+    def _epoch(self) -> Iterator[Step]:
+        self.embedder.train()
+        progress = self.progress
+        for rows in self._batches(progress.epoch)[progress.step :]:
+            started = time.perf_counter()
+            loss = self._step(rows)
+            seconds = time.perf_counter() - started
+            progress.loss_sum += loss
+            progress.step += 1
+            progress.seconds += seconds
+            step = Step(progress.step, self.steps_per_epoch, loss, len(rows) / seconds)
+            if progress.step == self.steps_per_epoch:
+                self._end_epoch()
+            yield step
+
+    def _step(self, rows: Int64[Tensor, " b"]) -> float:
+        progress = self.progress
+        done = progress.epoch * self.steps_per_epoch + progress.step
+        self.embedder.loss.ramp(done / (self.recipe.epochs * self.steps_per_epoch))
+        images = crop_and_flip(self.images, rows, self._random(progress.epoch, progress.step))
+        with self.autocast():
+            embeddings = self.embedder.backbone(images)
+        loss = self.embedder.loss(embeddings, self.splits.train.labels[rows].to(self.device))
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
+        value = float(loss.item())
+        if not np.isfinite(value):
+            raise TrainingError(
+                f"the loss became {value} at epoch {progress.epoch + 1}, step {progress.step + 1}; "
+                "lower the learning rate or the loss's scale"
+            )
+        return value
+
+    def _end_epoch(self) -> None:
+        progress = self.progress
+        started = time.perf_counter()
+        accuracy = self.tuning_accuracy()
+        diagnostics = self._diagnostics()
+        progress.seconds += time.perf_counter() - started
+        progress.history.append(
+            Epoch(
+                epoch=progress.epoch + 1,
+                loss=progress.loss_sum / self.steps_per_epoch,
+                tuning_accuracy=accuracy,
+                seconds=progress.seconds - sum(epoch.seconds for epoch in progress.history),
+                diagnostics=diagnostics,
+            )
+        )
+        progress.epoch, progress.step, progress.loss_sum = progress.epoch + 1, 0, 0.0
+
+    @torch.no_grad()
+    def tuning_accuracy(self) -> float:
+        """Accuracy on the tuning split, by the loss's own way to classify."""
+        loss = self.embedder.loss
+        self.embedder.eval()
+        with self.autocast():
+            if loss.fits_prototypes:
+                sample = self._prototype_sample()
+                embeddings = self.embedder.embed(sample.images.to(self.device))
+                loss.fit_prototypes(embeddings, sample.labels.to(self.device))
+            embeddings = self.embedder.embed(self.splits.tuning.images.to(self.device))
+        predicted = loss.logits(embeddings).argmax(dim=1).cpu()
+        return (predicted == self.splits.tuning.labels).double().mean().item()
+
+    @torch.no_grad()
+    def _diagnostics(self) -> dict[str, float]:
+        rows = self._batches(self.progress.epoch)[0]
+        with self.autocast():
+            embeddings = self.embedder.embed(self.images[rows.to(self.device)])
+        labels = self.splits.train.labels[rows].to(self.device)
+        return dict(self.embedder.loss.diagnostics(embeddings, labels))
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """bfloat16 autocast where the hardware computes in it, float32 otherwise."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=has_bfloat16(self.device))
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on: tensors and plain values, for `torch.save`."""
+        progress = self.progress
+        return {
+            "embedder": self.embedder.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "progress": {
+                "epoch": progress.epoch,
+                "step": progress.step,
+                "loss_sum": progress.loss_sum,
+                "seconds": progress.seconds,
+                "history": [epoch.model_dump() for epoch in progress.history],
+            },
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self.embedder.load_state_dict(state["embedder"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        saved = dict(state["progress"])
+        saved["history"] = [Epoch.model_validate(epoch) for epoch in saved["history"]]
+        self.progress = Progress(**saved)
+
+    def _batches(self, epoch: int) -> list[Int64[Tensor, " b"]]:
+        sampling = self.embedder.loss.sampling
+        labels = self.splits.train.labels
+        return epoch_batches(labels, sampling, self.recipe.batch_size, self._random(epoch))
+
+    def _prototype_sample(self) -> LabelledImages:
+        order = torch.randperm(len(self.splits.train), generator=self._random())
+        return self.splits.train.take(order[:_PROTOTYPE_SAMPLE])
+
+    def _random(self, *place: int) -> torch.Generator:
+        """Randomness that depends on the seed and the place alone, so that a run can resume."""
+        words = np.random.SeedSequence([self.recipe.seed, *place]).generate_state(2)
+        return torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
+
+
+def make_optimizer(embedder: Embedder, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW; only the backbone's weight matrices decay, never biases or the loss's parameters."""
+    backbone = list(embedder.backbone.parameters())
+    groups = [
+        {"params": [p for p in backbone if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in backbone if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": list(embedder.loss.parameters()), "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -1,0 +1,1 @@
+"""The microservice: encoded images in; embeddings, classes, neighbours and reports out."""

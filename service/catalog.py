@@ -1,0 +1,185 @@
+"""Every published model and its state: which one answers, and whether all are ready."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Literal
+
+import structlog
+
+from models.errors import BundleDamaged, BundleNotFound
+from models.store import Store
+from service.engine import Engine, LoadedModel
+from service.errors import ModelNotReady
+
+State = Literal["published", "loading", "ready", "damaged"]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Entry:
+    """One version of one model. An older version stays `published` until it is asked for."""
+
+    name: str
+    version: int
+    newest: bool
+    state: State
+    reason: str | None = None
+    engine: Engine | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    def facts(self) -> dict[str, str | int | None]:
+        """What to tell about it: name, version, state, reason and provider."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "state": self.state,
+            "reason": self.reason,
+            "provider": self.engine.provider if self.engine else None,
+        }
+
+    def ready_engine(self) -> Engine:
+        """The engine. Raises BundleDamaged or ModelNotReady where there is none."""
+        if self.engine is not None:
+            return self.engine
+        if self.state == "damaged":
+            raise BundleDamaged(self.name, self.version, self.reason or "unknown")
+        raise ModelNotReady(self.name, self.version)
+
+
+class Catalog:
+    """The models of one registry, as it was when the service started.
+
+    The newest version of each is loaded in the background by `start`, the default one first;
+    an older version when it is first asked for.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        default: str,
+        load: Callable[[str, int], LoadedModel],
+        serve: Callable[[LoadedModel], Engine],
+    ) -> None:
+        """Read what is published.
+
+        `load` reads and verifies a model, on a thread; `serve` makes a started engine of it.
+        """
+        self.default = default
+        self._load_model = load
+        self._serve = serve
+        self._one_at_a_time = asyncio.Lock()
+        self._background: asyncio.Task[None] | None = None
+        self._entries = {
+            name: _entries(name, store.versions(name))
+            for name in sorted(store.names(), key=lambda name: (name != default, name))
+        }
+
+    @property
+    def ready(self) -> bool:
+        """Every newest version has answered its golden batch or is damaged; one at least has."""
+        states = [entry.state for entry in self.newest()]
+        return "ready" in states and "loading" not in states
+
+    def newest(self) -> list[Entry]:
+        """The newest version of each model, sorted by name."""
+        return sorted(
+            (versions[max(versions)] for versions in self._entries.values()),
+            key=lambda entry: entry.name,
+        )
+
+    def versions(self, name: str) -> list[Entry]:
+        """Every version of one model, newest first. Raises BundleNotFound."""
+        if name not in self._entries:
+            raise BundleNotFound(name, None, tuple(sorted(self._entries)))
+        return list(reversed(self._entries[name].values()))
+
+    def entry(self, name: str | None = None, version: int | None = None) -> Entry:
+        """One version, by default the newest of the default model. Raises BundleNotFound."""
+        name = self.default if name is None else name
+        versions = {entry.version: entry for entry in self.versions(name)}
+        number = max(versions) if version is None else version
+        if number not in versions:
+            raise BundleNotFound(name, version, tuple(f"{name}/{known}" for known in versions))
+        return versions[number]
+
+    async def engine(self, name: str | None = None, version: int | None = None) -> Engine:
+        """The engine of one version; an older one is loaded now if it was not yet.
+
+        Raises BundleNotFound, BundleDamaged or ModelNotReady.
+        """
+        entry = self.entry(name, version)
+        if not entry.newest and entry.engine is None:
+            await self._load(entry)
+        return entry.ready_engine()
+
+    def start(self) -> None:
+        """Begin to load in the background."""
+        self._background = asyncio.create_task(self._load_newest(), name="load models")
+
+    async def stop(self) -> None:
+        """End the loading and every engine."""
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.wait([self._background])
+        await asyncio.gather(*(engine.batcher.stop() for engine in self._engines()))
+
+    async def _load_newest(self) -> None:
+        started = perf_counter()
+        for versions in self._entries.values():
+            await self._load(versions[max(versions)])
+        _log_outcome(self.newest(), perf_counter() - started)
+
+    async def _load(self, entry: Entry) -> None:
+        async with entry.lock, self._one_at_a_time:
+            if entry.state in ("ready", "damaged"):
+                return
+            entry.state, entry.reason = await self._try(entry)
+
+    async def _try(self, entry: Entry) -> tuple[State, str | None]:
+        which = {"model": entry.name, "version": entry.version}
+        try:
+            model = await asyncio.to_thread(self._load_model, entry.name, entry.version)
+            entry.engine = self._serve(model)
+        except BundleDamaged as error:
+            log.error("model damaged", reason=error.reason, **which)  # noqa: TRY400 - no traceback
+            return "damaged", error.reason
+        except Exception as error:
+            log.exception("model cannot be loaded", **which)
+            return "damaged", f"could not be loaded: {error}"
+        return "ready", None
+
+    def _engines(self) -> Iterable[Engine]:
+        for versions in self._entries.values():
+            for entry in versions.values():
+                if entry.engine is not None:
+                    yield entry.engine
+
+
+def _entries(name: str, versions: tuple[int, ...]) -> dict[int, Entry]:
+    newest = versions[-1]
+    return {
+        version: Entry(name, version, version == newest, _first_state(version == newest))
+        for version in versions
+    }
+
+
+def _first_state(newest: bool) -> State:
+    return "loading" if newest else "published"
+
+
+def _log_outcome(entries: list[Entry], seconds: float) -> None:
+    ready = [entry for entry in entries if entry.engine is not None]
+    damaged = [entry.name for entry in entries if entry.state == "damaged"]
+    if not ready:
+        log.error("no model can be served", damaged=damaged)
+        return
+    log.info(
+        "ready",
+        models=[entry.name for entry in ready],
+        damaged=damaged,
+        provider=ready[0].engine.provider if ready[0].engine else None,
+        seconds=round(seconds, 2),
+    )

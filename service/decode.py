@@ -1,0 +1,86 @@
+"""Encoded images to one array of pixels, on threads of its own."""
+
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from models.errors import ImageTooLarge, UndecodableImage
+from models.manifest import Preprocess
+from models.preprocess import preprocess
+from service.errors import OversizedImages, UndecodableImages
+
+Encoded = bytes | UndecodableImage  # an image's bytes, or why there are none
+Pixels = UInt8[np.ndarray, "n h w 3"]
+_Decoded = UInt8[np.ndarray, "h w 3"] | UndecodableImage | ImageTooLarge
+
+# Pillow holds the GIL while it decodes a small image, so that a second thread gains nothing:
+# a task is at least this much encoded data, and only photographs spread over the cores.
+_TASK_BYTES = 128 * 1024
+
+
+class Decoder:
+    """A pool that decodes, as many threads as there are processors."""
+
+    def __init__(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
+        self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="decode")
+        self._pool.submit(Image.init)  # else the first image waits for Pillow's plugins
+
+    async def decode(self, images: Sequence[Encoded], spec: Preprocess) -> Pixels:
+        """Decode every image, in order: uint8 [n h w 3] with h = w = spec.size_px.
+
+        Raises OversizedImages or UndecodableImages with the index of each bad image.
+        """
+        loop = asyncio.get_running_loop()
+        tasks = [
+            loop.run_in_executor(self._pool, self._decode_all, task, spec)
+            for task in _tasks(images)
+        ]
+        decoded = [pixels for part in await asyncio.gather(*tasks) for pixels in part]
+        _raise_bad(decoded, self._max_pixels)
+        return np.stack([pixels for pixels in decoded if isinstance(pixels, np.ndarray)])
+
+    def close(self) -> None:
+        """Stop the threads; what has not begun is dropped."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _decode_all(self, images: Sequence[Encoded], spec: Preprocess) -> list[_Decoded]:
+        return [self._decode_one(image, spec) for image in images]
+
+    def _decode_one(self, image: Encoded, spec: Preprocess) -> _Decoded:
+        if isinstance(image, UndecodableImage):
+            return image
+        try:
+            return preprocess(image, spec, self._max_pixels)
+        except (UndecodableImage, ImageTooLarge) as error:
+            return error
+
+
+def processors() -> int:
+    """Processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _tasks(images: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:
+    start, size = 0, 0
+    for stop, image in enumerate(images, start=1):
+        size += len(image) if isinstance(image, bytes) else 0
+        if size >= _TASK_BYTES or stop == len(images):
+            yield images[start:stop]
+            start, size = stop, 0
+
+
+def _raise_bad(decoded: Sequence[_Decoded], max_pixels: int) -> None:
+    oversized = tuple(i for i, item in enumerate(decoded) if isinstance(item, ImageTooLarge))
+    if oversized:
+        raise OversizedImages(oversized, max_pixels)
+    bad = {i: item.reason for i, item in enumerate(decoded) if isinstance(item, UndecodableImage)}
+    if bad:
+        raise UndecodableImages(tuple(bad), tuple(bad.values()))

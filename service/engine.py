@@ -1,0 +1,92 @@
+"""A loaded model that answers."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.store import Bundle, Gallery, Thumbnails
+from service.batcher import Batcher
+from service.decode import Decoder, Encoded
+from service.errors import UnknownCollection, UnknownThumbnail
+from service.index import VectorIndex
+from service.index.protocol import Vectors
+from service.session import Outputs, Session
+
+COLLECTION = "gallery"
+
+
+@dataclass(frozen=True)
+class Neighbor:
+    """One gallery item near a query; a higher score is nearer."""
+
+    row: int
+    id: str
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """Everything of a bundle that answering needs, verified."""
+
+    bundle: Bundle
+    session: Session
+    gallery: Gallery
+    index: VectorIndex
+    thumbnails: Thumbnails | None
+
+
+class Engine:
+    """One version of one model, ready to answer."""
+
+    def __init__(self, model: LoadedModel, decoder: Decoder, batcher: Batcher) -> None:
+        self.manifest = model.bundle.manifest
+        self.bundle = model.bundle
+        self.provider = model.session.provider
+        self.batcher = batcher
+        self._model = model
+        self._decoder = decoder
+
+    async def answer(self, images: Sequence[Encoded]) -> Outputs:
+        """Decode the images and run the model on them, in order.
+
+        Raises Overloaded, DeadlineExceeded, and whatever decoding raises.
+        """
+        async with self.batcher.admit(len(images)):
+            pixels = await self._decoder.decode(images, self.manifest.preprocess)
+            return await self.batcher.run(pixels)
+
+    async def neighbors(self, queries: Vectors, k: int, collection: str) -> list[list[Neighbor]]:
+        """The k nearest items of each query embedding, nearest first.
+
+        Raises UnknownCollection.
+        """
+        self.check_collection(collection)
+        hits = await asyncio.to_thread(self._model.index.search, queries, k)
+        return [
+            [self._neighbor(row, score) for row, score in zip(rows, scores, strict=True)]
+            for rows, scores in zip(hits.rows.tolist(), hits.scores.tolist(), strict=True)
+        ]
+
+    def check_collection(self, name: str) -> None:
+        """Raise UnknownCollection unless the model has that collection."""
+        if name != COLLECTION:
+            raise UnknownCollection(name, (COLLECTION,))
+
+    def thumbnail(self, row: int) -> bytes:
+        """The JPEG of one gallery item. Raises UnknownThumbnail."""
+        thumbnails = self._model.thumbnails
+        count = 0 if thumbnails is None else len(thumbnails)
+        if thumbnails is None or not 0 <= row < count:
+            raise UnknownThumbnail(row, count)
+        return thumbnails.jpeg(row)
+
+    @property
+    def has_thumbnails(self) -> bool:
+        """Whether the gallery's items have thumbnails."""
+        return self._model.thumbnails is not None
+
+    def _neighbor(self, row: int, score: float) -> Neighbor:
+        gallery = self._model.gallery
+        label = self.manifest.labels[gallery.labels[row]]
+        return Neighbor(row, gallery.ids[row], label, score)

@@ -1,0 +1,162 @@
+"""What can go wrong while serving. Facts only: no HTTP, no status codes.
+
+An error's public attributes are its facts; `service.http.errors` shows them to the client.
+"""
+
+
+class ServiceError(Exception):
+    """Base of every error that a request can meet."""
+
+
+class BodyTooLarge(ServiceError):
+    """The request's body has more bytes than the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body is over the limit of {limit:,} bytes")
+        self.limit = limit
+
+
+class UnsupportedMediaType(ServiceError):
+    """The body's content type is none that carries images."""
+
+    def __init__(self, content_type: str, accepted: tuple[str, ...]) -> None:
+        given = f"content type {content_type!r}" if content_type else "a body without content type"
+        super().__init__(f"{given} is not accepted; send one of {', '.join(accepted)}")
+        self.content_type = content_type
+        self.accepted = accepted
+
+
+class MalformedBody(ServiceError):
+    """The body is not what its content type says, or has parts that mean nothing here."""
+
+
+class NoImage(ServiceError):
+    """The body is well-formed and holds no image."""
+
+    def __init__(self) -> None:
+        super().__init__("the body holds no image")
+
+
+class TooManyImages(ServiceError):
+    """One request holds more images than the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit:,} images in one request")
+        self.limit = limit
+
+
+class UndecodableImages(ServiceError):
+    """Some images of the request are not complete images in an accepted format."""
+
+    def __init__(self, indexes: tuple[int, ...], reasons: tuple[str, ...]) -> None:
+        super().__init__(
+            "; ".join(f"image {i}: {r}" for i, r in zip(indexes, reasons, strict=True))
+        )
+        self.index = indexes[0]
+        self.indexes = indexes
+
+
+class OversizedImages(ServiceError):
+    """Some images of the request have more pixels than the limit."""
+
+    def __init__(self, indexes: tuple[int, ...], limit: int) -> None:
+        which = ", ".join(map(str, indexes))
+        super().__init__(f"image {which}: over the limit of {limit:,} pixels")
+        self.index = indexes[0]
+        self.indexes = indexes
+        self.limit = limit
+
+
+class UnknownCollection(ServiceError):
+    """No collection of that name."""
+
+    def __init__(self, name: str, available: tuple[str, ...]) -> None:
+        super().__init__(f"no collection {name!r}; there is: {', '.join(available)}")
+        self.name = name
+        self.available = available
+
+
+class UnknownFigure(ServiceError):
+    """The report has no figure of that name."""
+
+    def __init__(self, name: str, available: tuple[str, ...]) -> None:
+        super().__init__(f"no figure {name!r}; there is: {', '.join(available) or 'none'}")
+        self.name = name
+        self.available = available
+
+
+class UnknownThumbnail(ServiceError):
+    """The model's gallery has no thumbnail of that row."""
+
+    def __init__(self, row: int, count: int) -> None:
+        super().__init__(f"no thumbnail {row}; there are {count:,}, counted from 0")
+        self.row = row
+        self.count = count
+
+
+class ModelNotReady(ServiceError):
+    """The model is published and still loading."""
+
+    def __init__(self, name: str, version: int, retry_after_s: int = 1) -> None:
+        super().__init__(f"model {name}/{version} is still loading")
+        self.name = name
+        self.version = version
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(ServiceError):
+    """The model already holds as many images as it may; nothing of this request was done."""
+
+    def __init__(self, limit: int, retry_after_s: int = 1) -> None:
+        super().__init__(f"{limit:,} images may be in progress; this request would exceed that")
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineExceeded(ServiceError):
+    """The answer was not ready in time; whatever was still waiting has been dropped."""
+
+    def __init__(self, deadline_s: float) -> None:
+        super().__init__(f"no answer within {deadline_s:g} s")
+        self.deadline_s = deadline_s
+
+
+class Stopping(ServiceError):
+    """The service is shutting down."""
+
+    def __init__(self) -> None:
+        super().__init__("the service is shutting down")
+
+
+class ClientGone(ServiceError):
+    """The client closed the connection; nobody reads this answer."""
+
+    def __init__(self) -> None:
+        super().__init__("the client closed the connection")
+
+
+class Unauthorized(ServiceError):
+    """An API key is set and the request does not carry it."""
+
+    def __init__(self) -> None:
+        super().__init__("send the API key as 'Authorization: Bearer <key>'")
+
+
+class StartError(Exception):
+    """Base of what keeps the service from starting; the message says what to do."""
+
+
+class InvalidSettings(StartError):
+    """A flag or an environment variable is unknown or has a value that is not allowed."""
+
+
+class RegistryEmpty(StartError):
+    """There is no published model to serve."""
+
+
+class AddressTaken(StartError):
+    """The address cannot be bound."""
+
+
+class DeviceUnavailable(StartError):
+    """The device that was asked for cannot run models here."""

@@ -1,0 +1,129 @@
+"""The one place where a domain error becomes an HTTP answer (RFC 9457 problem details)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models import errors as models
+from service import errors as service
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How one class of errors is told to a client."""
+
+    status: int
+    code: str
+    title: str
+
+
+TABLE: Mapping[type[Exception], Answer] = {
+    service.BodyTooLarge: Answer(413, "body_too_large", "The body is too large"),
+    service.TooManyImages: Answer(413, "too_many_images", "Too many images in one request"),
+    service.OversizedImages: Answer(413, "image_too_large", "An image has too many pixels"),
+    models.ImageTooLarge: Answer(413, "image_too_large", "An image has too many pixels"),
+    service.UnsupportedMediaType: Answer(
+        415, "unsupported_media_type", "The content type is not accepted"
+    ),
+    service.MalformedBody: Answer(422, "malformed_body", "The body cannot be read"),
+    service.NoImage: Answer(422, "no_image", "There is no image in the body"),
+    service.UndecodableImages: Answer(422, "undecodable_image", "An image cannot be decoded"),
+    models.UndecodableImage: Answer(422, "undecodable_image", "An image cannot be decoded"),
+    models.BundleNotFound: Answer(404, "unknown_model", "No such model"),
+    service.UnknownCollection: Answer(404, "unknown_collection", "No such collection"),
+    service.UnknownFigure: Answer(404, "unknown_figure", "No such figure"),
+    service.UnknownThumbnail: Answer(404, "unknown_thumbnail", "No such thumbnail"),
+    models.BundleDamaged: Answer(409, "model_damaged", "The model's files are damaged"),
+    service.ModelNotReady: Answer(503, "not_ready", "The model is still loading"),
+    service.Overloaded: Answer(503, "overloaded", "Too much to do at the moment"),
+    service.Stopping: Answer(503, "stopping", "The service is shutting down"),
+    service.DeadlineExceeded: Answer(504, "deadline_exceeded", "The answer took too long"),
+    service.ClientGone: Answer(499, "client_gone", "The client closed the connection"),
+    service.Unauthorized: Answer(401, "unauthorized", "The API key is missing or wrong"),
+}
+INVALID_PARAMETER = Answer(422, "invalid_parameter", "A parameter is not allowed")
+INTERNAL_ERROR = Answer(500, "internal_error", "Something unforeseen went wrong")
+_PROTOCOL = {
+    404: Answer(404, "not_found", "No such address"),
+    405: Answer(405, "method_not_allowed", "The address does not take this method"),
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application with a problem body."""
+    for error in (service.ServiceError, models.ModelsError):
+        app.add_exception_handler(error, _domain)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _protocol)
+
+
+def answer_for(error: Exception) -> Answer:
+    """The table's entry for this error."""
+    return TABLE.get(type(error), INTERNAL_ERROR)
+
+
+def problem(
+    request: Request, answer: Answer, detail: str, facts: Mapping[str, Any] | None = None
+) -> Response:
+    """A problem response; the facts become members of its body."""
+    body = {
+        "type": f"urn:lossatlas:problem:{answer.code}",
+        "title": answer.title,
+        "status": answer.status,
+        "detail": detail,
+        "code": answer.code,
+        "request_id": getattr(request.state, "request_id", None),
+    }
+    return Response(orjson.dumps(body | dict(facts or {})), answer.status, media_type=MEDIA_TYPE)
+
+
+def domain_problem(request: Request, error: Exception) -> Response:
+    """The response to a domain error, its public attributes as facts."""
+    answer = answer_for(error)
+    if answer is INTERNAL_ERROR:
+        return internal_problem(request)
+    response = problem(request, answer, str(error), vars(error))
+    if (seconds := getattr(error, "retry_after_s", None)) is not None:
+        response.headers["Retry-After"] = str(seconds)
+    if isinstance(error, service.Unauthorized):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def internal_problem(request: Request) -> Response:
+    """The response to what nobody foresaw: the log knows more, under the request id."""
+    return problem(request, INTERNAL_ERROR, "the service's log says more under this request id")
+
+
+async def _domain(request: Request, error: Exception) -> Response:
+    return domain_problem(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+    faults = [
+        {"parameter": ".".join(map(str, fault["loc"][1:])), "message": fault["msg"]}
+        for fault in error.errors()
+    ]
+    detail = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults)
+    return problem(request, INVALID_PARAMETER, detail, {"errors": faults})
+
+
+async def _protocol(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    phrase = HTTPStatus(error.status_code).phrase
+    fallback = Answer(error.status_code, "http_error", phrase)
+    answer = _PROTOCOL.get(error.status_code, fallback)
+    response = problem(request, answer, f"{request.method} {request.url.path}: {phrase}")
+    response.headers.update(error.headers or {})
+    return response

@@ -1,0 +1,36 @@
+"""Content negotiation by the Accept header."""
+
+from collections.abc import Sequence
+
+JSON = "application/json"
+HTML = "text/html"
+NPY = "application/x-npy"
+
+
+def preferred(accept: str | None, offers: Sequence[str]) -> str:
+    """The offer that the client likes best; the first one where it likes several the same."""
+    if not accept:
+        return offers[0]
+    ranges = [_parsed(entry) for entry in accept.split(",")]
+    return max(offers, key=lambda offer: (_quality(offer, ranges), -offers.index(offer)))
+
+
+def _parsed(entry: str) -> tuple[str, float]:
+    media, *parameters = (part.strip().lower() for part in entry.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return media, float(parameter[2:])
+            except ValueError:
+                return media, 0.0
+    return media, 1.0
+
+
+def _quality(offer: str, ranges: Sequence[tuple[str, float]]) -> float:
+    """The quality of the most specific range that covers the offer; 0 where none does."""
+    patterns = (offer, offer.split("/")[0] + "/*", "*/*")
+    for pattern in patterns:
+        found = [quality for media, quality in ranges if media == pattern]
+        if found:
+            return max(found)
+    return 0.0

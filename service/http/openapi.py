@@ -1,0 +1,31 @@
+"""The parts of the OpenAPI document that FastAPI cannot know."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from service.http.schemas import Problem
+
+_DESCRIPTION = """One embedder per loss, served side by side.
+
+*Images* are sent as a raw `image/*` body (one image), as `multipart/form-data` (every file part
+one image) or as JSON `{"images": ["<base64 or data URI>"]}`.
+Every error is an `application/problem+json` body; branch on its `code`."""
+
+
+def describe(app: FastAPI) -> None:
+    """Add the problem schema and the key's security scheme to the application's document."""
+    app.description = _DESCRIPTION
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema(
+            ref_template="#/components/schemas/{model}"
+        )
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"key": []}, {}]
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents

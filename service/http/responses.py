@@ -1,0 +1,63 @@
+"""What a route can answer besides success, for OpenAPI, from the table of errors."""
+
+from collections import defaultdict
+from typing import Any
+
+from models.errors import BundleDamaged, BundleNotFound
+from service import errors
+from service.http.errors import INTERNAL_ERROR, INVALID_PARAMETER, MEDIA_TYPE, TABLE, Answer
+from service.http.images import ImagesBody
+
+MODEL_ERRORS = (BundleNotFound, BundleDamaged, errors.ModelNotReady)
+IMAGE_ERRORS = (
+    errors.BodyTooLarge,
+    errors.TooManyImages,
+    errors.OversizedImages,
+    errors.UnsupportedMediaType,
+    errors.MalformedBody,
+    errors.NoImage,
+    errors.UndecodableImages,
+    errors.Overloaded,
+    errors.Stopping,
+    errors.DeadlineExceeded,
+)
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+IMAGES_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "image/*": _BINARY,
+            "application/octet-stream": _BINARY,
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "image": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "every file part is one image; its name is ignored",
+                        }
+                    },
+                }
+            },
+            "application/json": {"schema": ImagesBody.model_json_schema()},
+        },
+    }
+}
+
+
+def problems(*raised: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """FastAPI's `responses` for a route that can raise these errors."""
+    by_status: defaultdict[int, list[Answer]] = defaultdict(list)
+    answers = [TABLE[error] for error in (*raised, errors.Unauthorized)]
+    for answer in (*answers, INVALID_PARAMETER, INTERNAL_ERROR):
+        by_status[answer.status].append(answer)
+    return {status: _documented(by_status[status]) for status in sorted(by_status)}
+
+
+def _documented(answers: list[Answer]) -> dict[str, Any]:
+    return {
+        "description": "; ".join(f"`{answer.code}`: {answer.title}" for answer in answers),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }

@@ -1,0 +1,163 @@
+"""Images in; embeddings, classes and neighbours out."""
+
+import base64
+import io
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.manifest import Manifest
+from service.engine import COLLECTION, Engine, Neighbor
+from service.errors import ServiceError, UnknownCollection
+from service.http.disconnect import while_connected
+from service.http.images import read_images
+from service.http.negotiate import JSON, NPY, preferred
+from service.http.responses import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
+from service.http.schemas import ClassifyResponse, EmbedResponse, NeighborsResponse
+from service.http.state import Parts, Services
+from service.index.protocol import Vectors
+from service.session import Outputs
+
+router = APIRouter(tags=["images"])
+_ERRORS = (*MODEL_ERRORS, *IMAGE_ERRORS)
+
+
+class ModelQuery(BaseModel):
+    """Which model answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    loss: str | None = Field(None, description="a model's name; the default model where absent")
+    version: int | None = Field(None, description="a published version; the newest where absent")
+
+
+class EmbedQuery(ModelQuery):
+    """How embeddings are written."""
+
+    encoding_format: Literal["float", "base64"] = "float"
+
+
+class ClassifyQuery(ModelQuery):
+    """How many classes are listed."""
+
+    top_k: int = Field(5, ge=1, description="classes listed for each image; all where it is more")
+
+
+class NeighborsQuery(ModelQuery):
+    """How many neighbours, and of what."""
+
+    k: int = Field(10, ge=1, le=100, description="neighbours listed for each image")
+    collection: str = Field(COLLECTION, description="where to search")
+
+
+@router.post(
+    "/embed",
+    response_model=EmbedResponse,
+    responses={
+        200: {"content": {NPY: {"schema": {"type": "string", "format": "binary"}}}},
+        **problems(*_ERRORS),
+    },
+    openapi_extra=IMAGES_BODY,
+)
+async def embed(request: Request, parts: Parts, query: Annotated[EmbedQuery, Query()]) -> Response:
+    """Embed each image. `Accept: application/x-npy` gives one float32 array [n, d]."""
+    engine = await parts.catalog.engine(query.loss, query.version)
+    embedding = (await _answer(request, parts, engine)).embedding
+    if preferred(request.headers.get("accept"), (JSON, NPY)) == NPY:
+        return Response(_npy(embedding), media_type=NPY, headers={"Vary": "Accept"})
+    as_base64 = query.encoding_format == "base64"
+    embeddings = [_base64(row) for row in embedding] if as_base64 else embedding
+    body = {"dimension": engine.manifest.dimension, "embeddings": embeddings}
+    return _json(engine.manifest, body, {"Vary": "Accept"})
+
+
+@router.post(
+    "/classify",
+    response_model=ClassifyResponse,
+    responses=problems(*_ERRORS),
+    openapi_extra=IMAGES_BODY,
+)
+async def classify(
+    request: Request, parts: Parts, query: Annotated[ClassifyQuery, Query()]
+) -> Response:
+    """Classify each image: calibrated probabilities, likeliest first."""
+    engine = await parts.catalog.engine(query.loss, query.version)
+    probabilities = (await _answer(request, parts, engine)).probabilities
+    predictions = _predictions(probabilities, engine.manifest.labels, query.top_k)
+    return _json(engine.manifest, {"predictions": predictions})
+
+
+@router.post(
+    "/neighbors",
+    response_model=NeighborsResponse,
+    responses=problems(*_ERRORS, UnknownCollection),
+    openapi_extra=IMAGES_BODY,
+)
+async def neighbors(
+    request: Request, parts: Parts, query: Annotated[NeighborsQuery, Query()]
+) -> Response:
+    """Find the nearest items of each image, nearest first; a higher score is nearer."""
+    engine = await parts.catalog.engine(query.loss, query.version)
+    engine.check_collection(query.collection)
+    outputs = await _answer(request, parts, engine)
+    found = await engine.neighbors(outputs.embedding, query.k, query.collection)
+    listed = [[_neighbor(engine, neighbor) for neighbor in row] for row in found]
+    return _json(engine.manifest, {"collection": query.collection, "neighbors": listed})
+
+
+async def _answer(request: Request, parts: Services, engine: Engine) -> Outputs:
+    try:
+        images = await read_images(request, parts.settings)
+        return await while_connected(request, engine.answer(images))
+    except ServiceError as error:
+        parts.metrics.count_refusal(error)
+        raise
+
+
+def _json(
+    manifest: Manifest, body: dict[str, Any], headers: dict[str, str] | None = None
+) -> Response:
+    body = {"loss": manifest.name, "version": manifest.version, **body}
+    return Response(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), 200, headers, JSON)
+
+
+def _npy(array: Vectors) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _base64(row: Vectors) -> str:
+    return base64.b64encode(row.astype("<f4", copy=False).tobytes()).decode("ascii")
+
+
+def _predictions(
+    probabilities: Vectors, labels: tuple[str, ...], top_k: int
+) -> list[dict[str, Any]]:
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+    best = np.take_along_axis(probabilities, order, axis=1)
+    return [
+        _prediction([labels[column] for column in columns], scores)
+        for columns, scores in zip(order.tolist(), best, strict=True)
+    ]
+
+
+def _prediction(labels: list[str], scores: Vectors) -> dict[str, Any]:
+    top = [
+        {"label": label, "probability": score} for label, score in zip(labels, scores, strict=True)
+    ]
+    return {**top[0], "top": top}
+
+
+def _neighbor(engine: Engine, neighbor: Neighbor) -> dict[str, Any]:
+    manifest = engine.manifest
+    address = f"/models/{manifest.name}/thumbnails/{neighbor.row}.jpg?version={manifest.version}"
+    return {
+        "id": neighbor.id,
+        "label": neighbor.label,
+        "score": neighbor.score,
+        "thumbnail": address if engine.has_thumbnails else None,
+    }

@@ -1,0 +1,54 @@
+"""The models that are served, and the thumbnails of their galleries."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from models.errors import BundleNotFound
+from service.catalog import Catalog, Entry
+from service.errors import UnknownThumbnail
+from service.http.responses import MODEL_ERRORS, problems
+from service.http.schemas import ModelDetail, ModelList
+from service.http.state import Parts
+
+router = APIRouter(prefix="/models", tags=["models"])
+_FOREVER = "public, max-age=31536000, immutable"  # the address names the version
+
+
+@router.get("", responses=problems())
+async def list_models(parts: Parts) -> ModelList:
+    """List the newest version of every model, with its state and manifest."""
+    catalog = parts.catalog
+    models = [_detail(catalog, entry) for entry in catalog.newest()]
+    return ModelList(default=catalog.default, models=models)
+
+
+@router.get("/{loss}", responses=problems(BundleNotFound))
+async def show_model(parts: Parts, loss: str, version: int | None = None) -> ModelDetail:
+    """Show one model, by default its newest version."""
+    return _detail(parts.catalog, parts.catalog.entry(loss, version))
+
+
+@router.get(
+    "/{loss}/thumbnails/{row}.jpg",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+        **problems(*MODEL_ERRORS, UnknownThumbnail),
+    },
+)
+async def thumbnail(
+    parts: Parts, loss: str, row: Annotated[int, Path(ge=0)], version: int | None = None
+) -> Response:
+    """Show one item of the model's gallery as a small JPEG."""
+    engine = await parts.catalog.engine(loss, version)
+    caching = "no-cache" if version is None else _FOREVER
+    return Response(engine.thumbnail(row), 200, {"Cache-Control": caching}, "image/jpeg")
+
+
+def _detail(catalog: Catalog, entry: Entry) -> ModelDetail:
+    return ModelDetail(
+        **entry.facts(),
+        versions=[other.version for other in catalog.versions(entry.name)],
+        manifest=entry.engine.manifest if entry.engine else None,
+    )

@@ -1,0 +1,70 @@
+"""What the evaluations say: JSON for programs, pages for people, from the same addresses."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Response
+
+from models.report import Report
+from service.errors import UnknownFigure
+from service.http.negotiate import HTML, JSON, preferred
+from service.http.reporting import summarize
+from service.http.responses import MODEL_ERRORS, problems
+from service.http.schemas import ModelState, ReportOverview
+from service.http.state import Parts
+
+router = APIRouter(prefix="/report", tags=["report"])
+Accept = Annotated[str | None, Header(include_in_schema=False)]
+_SVG = "image/svg+xml"
+_SVG_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+}
+_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {HTML: {"schema": {"type": "string"}}}, "description": "JSON or a page"}
+}
+
+
+@router.get("", response_model=ReportOverview, responses=_PAGE | problems())
+async def overview(parts: Parts, accept: Accept = None) -> Response:
+    """Compare the losses: the headline of every model's report."""
+    engines = [(entry, entry.engine) for entry in parts.catalog.newest()]
+    found = ReportOverview(
+        losses=[summarize(one.bundle.report, one.manifest) for _, one in engines if one],
+        unavailable=[ModelState(**entry.facts()) for entry, one in engines if not one],
+    )
+    if preferred(accept, (JSON, HTML)) == HTML:
+        return _varying(parts.pages.overview(found))
+    return _varying(Response(found.model_dump_json(), media_type=JSON))
+
+
+@router.get("/{loss}", response_model=Report, responses=_PAGE | problems(*MODEL_ERRORS))
+async def show(
+    parts: Parts, loss: str, version: int | None = None, accept: Accept = None
+) -> Response:
+    """Show one model's evaluation, as JSON or as a page."""
+    engine = await parts.catalog.engine(loss, version)
+    if preferred(accept, (JSON, HTML)) == HTML:
+        return _varying(parts.pages.report(engine.bundle.report, engine.manifest))
+    return _varying(Response(engine.bundle.report.model_dump_json(), media_type=JSON))
+
+
+@router.get(
+    "/{loss}/figures/{name}.svg",
+    response_class=Response,
+    responses={
+        200: {"content": {_SVG: {"schema": {"type": "string"}}}},
+        **problems(*MODEL_ERRORS, UnknownFigure),
+    },
+)
+async def figure(parts: Parts, loss: str, name: str, version: int | None = None) -> Response:
+    """Show one figure of a report."""
+    bundle = (await parts.catalog.engine(loss, version)).bundle
+    path = bundle.figure_path(name)
+    if path is None:
+        raise UnknownFigure(name, tuple(figure.name for figure in bundle.report.figures))
+    return Response(await asyncio.to_thread(path.read_bytes), 200, _SVG_HEADERS, _SVG)
+
+
+def _varying(response: Response) -> Response:
+    response.headers["Vary"] = "Accept"
+    return response

@@ -1,0 +1,32 @@
+"""What the routes share: built once by `create_app`, reached through the request."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from service.catalog import Catalog
+from service.decode import Decoder
+from service.http.metrics import Metrics
+from service.http.pages import Pages
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of one application."""
+
+    settings: Settings
+    metrics: Metrics
+    decoder: Decoder
+    catalog: Catalog
+    pages: Pages
+
+
+def services(request: Request) -> Services:
+    """The application's parts."""
+    found: Services = request.app.state.services
+    return found
+
+
+Parts = Annotated[Services, Depends(services)]

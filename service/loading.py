@@ -1,0 +1,85 @@
+"""From a published bundle to a verified model in memory."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.errors import BundleDamaged
+from models.manifest import Sha256
+from models.store import GALLERY, Bundle, Gallery, Store, Thumbnails
+from service.device import Provider
+from service.engine import LoadedModel
+from service.index import FlatIndex, VectorIndex
+from service.session import Session
+
+_GOLDEN_ATOL = 1e-4
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Loads models from one registry for one device. Use it from one thread at a time."""
+
+    store: Store
+    provider: Provider
+    threads: int
+    _thumbnails: dict[Sha256, Thumbnails] = field(default_factory=dict)  # shared between models
+
+    def load(self, name: str, version: int) -> LoadedModel:
+        """Verify every file, open the graph and replay the golden batch.
+
+        Raises BundleDamaged with the first thing that is wrong.
+        """
+        bundle = self.store.load(name, version)
+        try:
+            return self._load(bundle)
+        except (OSError, ValueError, KeyError, TypeError) as error:  # files of another shape
+            raise BundleDamaged(name, version, f"{type(error).__name__}: {error}") from error
+
+    def _load(self, bundle: Bundle) -> LoadedModel:
+        _ = bundle.report  # parsed once, here, so that a bad one is named at start
+        session = Session(bundle, self.provider, self.threads)
+        _check_golden(session, bundle)
+        gallery, index = _load_gallery(bundle)
+        return LoadedModel(bundle, session, gallery, index, self._load_thumbnails(bundle))
+
+    def _load_thumbnails(self, bundle: Bundle) -> Thumbnails | None:
+        digest = bundle.manifest.thumbnails
+        if digest is None:
+            return None
+        if digest not in self._thumbnails and (thumbnails := bundle.thumbnails()) is not None:
+            self._thumbnails[digest] = thumbnails
+        if len(self._thumbnails[digest]) != bundle.manifest.gallery_size:
+            raise _damaged(bundle, "its thumbnails are not one for each gallery item")
+        return self._thumbnails[digest]
+
+
+def _check_golden(session: Session, bundle: Bundle) -> None:
+    golden = bundle.golden()
+    outputs = session.run(golden.images)
+    for name in ("embedding", "probabilities"):
+        expected, found = getattr(golden, name), getattr(outputs, name)
+        if expected.shape != found.shape or not np.allclose(
+            found, expected, rtol=0, atol=_GOLDEN_ATOL
+        ):
+            raise _damaged(bundle, f"its golden batch gives another {name} than at its export")
+
+
+def _load_gallery(bundle: Bundle) -> tuple[Gallery, VectorIndex]:
+    manifest = bundle.manifest
+    gallery = bundle.gallery() if GALLERY in manifest.files else _no_gallery(manifest.dimension)
+    n = manifest.gallery_size
+    if gallery.embeddings.shape != (n, manifest.dimension) or not (
+        len(gallery.labels) == len(gallery.ids) == n
+    ):
+        raise _damaged(bundle, "its gallery is not of the size that its manifest says")
+    index = FlatIndex(manifest.dimension, manifest.metric)
+    index.add(gallery.embeddings)
+    return gallery, index
+
+
+def _no_gallery(dimension: int) -> Gallery:
+    return Gallery(np.empty((0, dimension), np.float32), np.empty(0, np.int64), ())
+
+
+def _damaged(bundle: Bundle, reason: str) -> BundleDamaged:
+    return BundleDamaged(bundle.manifest.name, bundle.manifest.version, reason)

@@ -1,0 +1,105 @@
+"""Every setting of the service: built once at start, frozen, passed down."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.manifest import Name
+from models.preprocess import MAX_PIXELS
+from service.errors import InvalidSettings
+
+PREFIX = "LOSSATLAS_"
+Device = Literal["auto", "cuda", "cpu"]
+
+
+class Settings(BaseSettings):
+    """The settings; environment variables carry the prefix LOSSATLAS_, an empty one is unset."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
+
+    host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    registry: Path = Field(Path("models/registry"), description="folder of published models")
+    data_dir: Path = Field(Path("var"), description="folder for what the service writes")
+    device: Device = Field("auto", description="auto, cuda or cpu; cuda never falls back to cpu")
+    default_loss: Name = Field("arcface", description="model that answers where none is named")
+    workers: int = Field(1, ge=1, le=256, description="processes behind the one port")
+    max_body_bytes: int = Field(32 * 2**20, ge=1, description="largest request body, in bytes")
+    max_images: int = Field(256, ge=1, description="most images in one request")
+    max_pixels: int = Field(MAX_PIXELS, ge=1, description="most pixels in one image")
+    queue_items: int = Field(
+        4096, ge=1, description="most images that one model holds, waiting or in work"
+    )
+    deadline_s: float = Field(30, gt=0, description="longest time to an answer, in seconds")
+    api_key: SecretStr | None = Field(None, description="bearer key to ask for; unset is open")
+    index_url: Literal["embedded"] = Field("embedded", description="where the vector index runs")
+    log_format: Literal["console", "json"] = Field("console", description="console or json")
+
+    @model_validator(mode="after")
+    def _queue_holds_a_request(self) -> Self:
+        if self.queue_items < self.max_images:
+            raise ValueError(
+                f"queue_items ({self.queue_items}) is less than max_images ({self.max_images}), "
+                "so that a full request could never be taken"
+            )
+        return self
+
+
+def read_settings(flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
+    """Build the settings from flags (by field name) over environment variables over defaults.
+
+    Raises InvalidSettings with one line that names what is unknown or not allowed.
+    """
+    if unknown := _unknown_variables(environment):
+        known = ", ".join(variable(name) for name in Settings.model_fields)
+        raise InvalidSettings(f"unknown setting {', '.join(unknown)}; the settings are {known}")
+    try:
+        return Settings(**flags)  # type: ignore[arg-type]  # pydantic parses the strings
+    except ValidationError as error:
+        raise InvalidSettings(_explain(error, flags)) from None
+
+
+def variable(name: str) -> str:
+    """The environment variable of a field: `port` is LOSSATLAS_PORT."""
+    return PREFIX + name.upper()
+
+
+def flag(name: str) -> str:
+    """The command line flag of a field: `max_images` is --max-images."""
+    return "--" + name.replace("_", "-")
+
+
+def to_environment(settings: Settings) -> dict[str, str]:
+    """The same settings as environment variables, for worker processes."""
+    values = settings.model_dump(exclude_none=True)
+    if settings.api_key is not None:
+        values["api_key"] = settings.api_key.get_secret_value()
+    return {variable(name): str(value) for name, value in values.items()}
+
+
+def from_environment() -> Settings:
+    """The settings of this process's environment."""
+    return read_settings({}, os.environ)
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    known = {variable(name) for name in Settings.model_fields}
+    ours = (name for name in environment if name.upper().startswith(PREFIX))
+    return sorted(name for name in ours if name.upper() not in known)
+
+
+def _explain(error: ValidationError, flags: Mapping[str, str]) -> str:
+    lines = []
+    for fault in error.errors(include_url=False, include_context=False):
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        source = flag(name) if name in flags else variable(name)
+        what = fault["msg"].removeprefix("Value error, ")
+        given = f", not {fault['input']!r}" if name and name != "api_key" else ""
+        lines.append(f"{source}: {what}{given}" if name else what)
+    return "; ".join(lines)

@@ -1,19 +1,29 @@
 """What a published model is: the one page that both training and service read first."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
+
 Metric = Literal["cosine", "l2"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Name = Annotated[str, Field(pattern=_NAME.pattern)]
+# inside the bundle: no part is empty or starts with a dot
+RelativePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)*$")]
+
+
+def is_name(text: str) -> bool:
+    """Whether it may name a model or a figure; such a name is safe as a file's name."""
+    return _NAME.fullmatch(text) is not None
 
 
 class Frozen(BaseModel):
-    """A value: immutable, and strict about unknown fields."""
+    """A value: immutable, strict about unknown fields, and without NaN, which JSON lacks."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Preprocess(Frozen):
@@ -57,4 +67,6 @@ class Manifest(Frozen):
     thumbnails: Sha256 | None = Field(
         default=None, description="names registry/thumbnails/<sha256>.npz, shared between models"
     )
-    files: dict[str, FileRecord] = Field(description="every other file of the bundle, by path")
+    files: dict[RelativePath, FileRecord] = Field(
+        description="every other file of the bundle, by path"
+    )

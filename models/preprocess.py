@@ -1,12 +1,13 @@
 """Encoded image bytes to pixels: the one function that training and serving share."""
 
+import re
 import struct
 import zlib
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from models.errors import ImageTooLarge, UndecodableImage
 from models.manifest import Preprocess
@@ -17,6 +18,16 @@ MAX_PIXELS = 50_000_000
 # What Pillow's decoders raise on hostile bytes; anything else is a defect and should be seen.
 _BAD_BYTES = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def preprocess(data: bytes, spec: Preprocess, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -32,29 +43,36 @@ def preprocess(data: bytes, spec: Preprocess, max_pixels: int = MAX_PIXELS) -> N
     """
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
-            _check_pixels(image.width * image.height, max_pixels)
+            pixels = image.width * image.height
+            if pixels > max_pixels:
+                raise ImageTooLarge(pixels, max_pixels)
             image.load()
-            rgb = _to_rgb(ImageOps.exif_transpose(image))
-    except _BOMB:
-        raise ImageTooLarge(_header_pixels(data), max_pixels) from None
+            if image.mode == "P" and image.palette is None:
+                raise UndecodableImage("palette image without its palette")
+            rgb = _to_rgb(_upright(image))
+    except UnidentifiedImageError:  # its message names an object in memory
+        raise UndecodableImage(f"the bytes start none of {', '.join(FORMATS)}") from None
+    except _BOMB as error:
+        raise _too_large(error, max_pixels) from None
     except _BAD_BYTES as error:
         raise UndecodableImage(str(error) or type(error).__name__) from None
-    return np.asarray(_fit(rgb, spec.size_px, max_pixels))
+    return np.asarray(_fit(rgb, spec.size_px))
 
 
-def _check_pixels(pixels: int, limit: int) -> None:
-    if pixels > limit:
-        raise ImageTooLarge(pixels, limit)
+def _too_large(bomb: Exception | Warning, max_pixels: int) -> ImageTooLarge:
+    """Pillow's own guard, which comes first; only its message knows how many pixels there are."""
+    pixels, limit = map(int, re.findall(r"\d+", str(bomb))[:2])
+    return ImageTooLarge(pixels, min(limit, max_pixels))
 
 
-def _header_pixels(data: bytes) -> int:
-    """Width times height where Pillow itself already refused to open the image."""
-    guard, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+def _upright(image: Image.Image) -> Image.Image:
+    # ImageOps.exif_transpose would also write the EXIF block anew, which fails on odd ones
     try:
-        with Image.open(BytesIO(data), formats=FORMATS) as image:
-            return image.width * image.height
-    finally:
-        Image.MAX_IMAGE_PIXELS = guard
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except _BAD_BYTES:  # a damaged EXIF block beside good pixels
+        return image
+    method = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return image if method is None else image.transpose(method)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -69,13 +87,14 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _fit(image: Image.Image, size_px: int, max_pixels: int) -> Image.Image:
-    width, height = image.size
-    short = min(width, height)
-    if short != size_px:
-        # floor, as torchvision.transforms.Resize does
-        width, height = width * size_px // short, height * size_px // short
-        _check_pixels(width * height, max_pixels)  # a sliver grows when its short side does
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = round((width - size_px) / 2), round((height - size_px) / 2)
-    return image.crop((left, top, left + size_px, top + size_px))
+def _fit(image: Image.Image, size_px: int) -> Image.Image:
+    """Resize and CenterCrop as torchvision has them, to one level, without the cropped pixels."""
+    size = image.size
+    short = min(size)
+    scaled = tuple(side * size_px // short for side in size)
+    left, top = (round((side - size_px) / 2) for side in scaled)
+    if short == size_px:
+        return image.crop((left, top, left + size_px, top + size_px))
+    per_x, per_y = (before / after for before, after in zip(size, scaled, strict=True))
+    box = (left * per_x, top * per_y, (left + size_px) * per_x, (top + size_px) * per_y)
+    return image.resize((size_px, size_px), Image.Resampling.BILINEAR, box=box)

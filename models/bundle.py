@@ -1,0 +1,118 @@
+"""One version of one model on disk: what its files are called and how they read."""
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from models.errors import BundleDamaged
+from models.manifest import Manifest
+from models.report import Report
+
+MANIFEST = "manifest.json"
+MODEL = "model.onnx"
+REPORT = "report.json"
+GOLDEN = "golden.npz"
+GALLERY = "gallery.npz"
+THUMBNAILS = "thumbnails"
+_BAD_ARRAYS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What the model answered when it was exported; replayed when it is loaded."""
+
+    images: NDArray[np.uint8]  # [n, h, w, 3]
+    embedding: NDArray[np.float32]  # [n, d]
+    probabilities: NDArray[np.float32]  # [n, c]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The training images that ship with a model, embedded by it."""
+
+    embeddings: NDArray[np.float32]  # [n, d]
+    labels: NDArray[np.int64]  # [n], index into Manifest.labels
+    ids: tuple[str, ...]  # the file's path inside the data set
+
+
+@dataclass(frozen=True)
+class Thumbnails:
+    """Small JPEG files, one for each gallery item, in the gallery's order."""
+
+    data: NDArray[np.uint8]  # all files end to end
+    offsets: NDArray[np.int64]  # [n + 1]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def jpeg(self, index: int) -> bytes:
+        """The JPEG file of gallery item `index`, 0 <= index < len(self)."""
+        return self.data[self.offsets[index] : self.offsets[index + 1]].tobytes()
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One version of one model, its files verified against the manifest's sha256."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def model_path(self) -> Path:
+        """The ONNX file."""
+        return self.path / MODEL
+
+    @cached_property
+    def report(self) -> Report:
+        """The evaluation that was published with the model. Raises BundleDamaged."""
+        try:
+            return Report.model_validate_json((self.path / REPORT).read_bytes())
+        except (OSError, ValidationError) as error:
+            raise self._damaged(f"{REPORT}: {error}") from error
+
+    def golden(self) -> Golden:
+        """The golden batch. Raises BundleDamaged."""
+        return Golden(*self._arrays(self.path / GOLDEN, "images", "embedding", "probabilities"))
+
+    def gallery(self) -> Gallery:
+        """The gallery's embeddings, labels and ids. Raises BundleDamaged."""
+        embeddings, labels, ids = self._arrays(self.path / GALLERY, "embeddings", "labels", "ids")
+        return Gallery(embeddings, labels, tuple(ids.tolist()))
+
+    def thumbnails(self) -> Thumbnails | None:
+        """The gallery's thumbnails; None where there are none. Raises BundleDamaged."""
+        digest = self.manifest.thumbnails
+        if digest is None:
+            return None
+        path = self.path.parent.parent / THUMBNAILS / f"{digest}.npz"
+        if not path.is_file() or sha256_of(path) != digest:
+            raise self._damaged(f"{path.name} is missing or altered")
+        return Thumbnails(*self._arrays(path, "data", "offsets"))
+
+    def figure_path(self, name: str) -> Path | None:
+        """The SVG of that name; None where the bundle has no such figure."""
+        relative = f"figures/{name}.svg"
+        return self.path / relative if relative in self.manifest.files else None
+
+    def _arrays(self, path: Path, *keys: str) -> list[NDArray[Any]]:
+        try:
+            with np.load(path) as arrays:
+                return [arrays[key] for key in keys]
+        except _BAD_ARRAYS as error:
+            raise self._damaged(f"{path.name}: {error}") from error
+
+    def _damaged(self, reason: str) -> BundleDamaged:
+        return BundleDamaged(self.manifest.name, self.manifest.version, reason)
+
+
+def sha256_of(path: Path) -> str:
+    """The file's sha256 in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

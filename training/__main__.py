@@ -76,6 +76,8 @@ def main() -> int:
     except Interrupted as stop:
         print(stop, file=sys.stderr)  # noqa: T201
         return 130
+    except KeyboardInterrupt:
+        return 130
     except (TrainingError, ModelsError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1

@@ -2,11 +2,18 @@
 
 from argparse import Namespace
 
+from rich.console import Console
+
+from models.store import MODEL, Store
 from training import data
 from training.config import Recipe, load_recipe
 from training.data.dataset import Dataset, Splits, split
+from training.errors import InvalidRun
+from training.evaluate.evaluation import BASELINE, evaluate, served_model
+from training.export import export
 from training.fit import fit
 from training.losses import LOSSES
+from training.publish import publish
 from training.run import RunFolder, describe
 from training.trainer import Trainer
 
@@ -21,19 +28,41 @@ def fit_runs(options: Namespace) -> None:
         fit(trainer, _folder(options, loss), record, options.resume)
 
 
-def evaluate_runs(options: Namespace) -> None: ...
+def evaluate_runs(options: Namespace) -> None:
+    """Write each run's report; errors are counted against the softmax run beside it."""
+    baseline = _folder(options, BASELINE)
+    for loss in _losses(options):
+        folder = _folder(options, loss)
+        report = evaluate(folder, _splits(folder, options), baseline)
+        say(f"{loss}: test accuracy {report.accuracy:.2%} (n = {report.test_images:,})")
 
 
-def export_runs(options: Namespace) -> None: ...
+def export_runs(options: Namespace) -> None:
+    """Write each evaluated run's ONNX file."""
+    for loss in _losses(options):
+        folder = _folder(options, loss)
+        splits = _splits(folder, options)
+        export(served_model(folder, splits), splits.tuning.images, folder.path / MODEL)
+        say(f"{loss}: exported to {folder.path / MODEL}, and it answers as PyTorch does")
 
 
-def publish_runs(options: Namespace) -> None: ...
+def publish_runs(options: Namespace) -> None:
+    """Add each exported run to the registry."""
+    for loss in _losses(options):
+        folder = _folder(options, loss)
+        bundle = publish(folder, _splits(folder, options), Store(options.registry))
+        say(f"{loss}: published as {bundle.path}")
 
 
 def run_all(options: Namespace) -> None:
     """Fit, evaluate, export and publish."""
     for step in (fit_runs, evaluate_runs, export_runs, publish_runs):
         step(options)
+
+
+def say(message: str) -> None:
+    """One line of result on the terminal."""
+    Console(soft_wrap=True).print(message, highlight=False)
 
 
 def _losses(options: Namespace) -> tuple[str, ...]:
@@ -60,3 +89,12 @@ def _recipe(options: Namespace, loss: str) -> Recipe:
 def _data(source: str, recipe: Recipe, options: Namespace) -> tuple[Dataset, Splits]:
     dataset = data.load(source, recipe.preprocess, options.cache)
     return dataset, split(dataset, recipe.holdout, recipe.seed)
+
+
+def _splits(folder: RunFolder, options: Namespace) -> Splits:
+    """The splits that the run was trained with. Raises InvalidRun where the data changed."""
+    record = folder.record()
+    dataset, splits = _data(record.source, record.recipe, options)
+    if dataset.sha256 != record.dataset.sha256:
+        raise InvalidRun(f"{record.source} has changed since {folder.path} was trained on it")
+    return splits

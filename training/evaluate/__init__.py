@@ -1,0 +1,1 @@
+"""Reports with evidence: calibration, classification, figures."""

@@ -1,0 +1,106 @@
+"""PyTorch to ONNX, published only if both give the same answers."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.data.dataset import LabelledImages
+from training.errors import ExportMismatch
+from training.served import ServedModel
+
+OPSET = 20
+TOLERANCE = 1e-4
+CHECKED_BATCHES = (1, 7, 256)
+_GOLDEN_IMAGES = 16
+
+
+def export(model: ServedModel, images: UInt8[Tensor, "n h w 3"], path: Path) -> None:
+    """Write a self-contained ONNX file and check it on batches of 1, 7 and 256 of `images`.
+
+    Raises ExportMismatch, and leaves no file at `path`, where an answer differs by more than 1e-4.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.export warns about itself
+        torch.onnx.export(
+            model,
+            (images[:2].clone(),),
+            temporary,
+            input_names=["images"],
+            output_names=["embedding", "probabilities"],
+            dynamic_shapes=({0: torch.export.Dim("b", min=1)},),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    try:
+        _strip(temporary)
+        check(model, temporary, images)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@torch.no_grad()
+def check(model: ServedModel, path: Path, images: UInt8[Tensor, "n h w 3"]) -> None:
+    """Compare the file with the module on every batch size; raises ExportMismatch."""
+    session = open_session(path)
+    for size in CHECKED_BATCHES:
+        batch = images[torch.arange(size) % len(images)]
+        expected = [output.numpy() for output in model(batch)]
+        for name, ours, theirs in zip(
+            ("embedding", "probabilities"), expected, run(session, batch.numpy()), strict=True
+        ):
+            gap = float(np.abs(ours - theirs).max())
+            if not gap <= TOLERANCE:  # also catches NaN
+                raise ExportMismatch(
+                    f"the exported {name} differs by {gap:.1e} on a batch of {size}; "
+                    f"at most {TOLERANCE:.0e} is accepted, so nothing was exported"
+                )
+
+
+def _strip(path: Path) -> None:
+    """Drop what the exporter notes about its own machine: stack traces with file paths."""
+    model = onnx.load(path)
+    graph = model.graph
+    for part in (
+        model,
+        graph,
+        *graph.node,
+        *graph.input,
+        *graph.output,
+        *graph.value_info,
+        *graph.initializer,
+    ):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    onnx.save(model, path)
+
+
+def open_session(path: Path) -> ort.InferenceSession:
+    """The exported file on the processor."""
+    return ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+def run(
+    session: ort.InferenceSession, images: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Embeddings [b, d] and probabilities [b, c] of one batch."""
+    embedding, probabilities = session.run(["embedding", "probabilities"], {"images": images})
+    return embedding, probabilities
+
+
+def golden(session: ort.InferenceSession, part: LabelledImages) -> dict[str, NDArray[np.generic]]:
+    """A few images spread over the classes, with the answers that every loader must reproduce."""
+    step = max(1, len(part) // _GOLDEN_IMAGES)
+    images = part.images[::step][:_GOLDEN_IMAGES].numpy()
+    embedding, probabilities = run(session, images)
+    return {"images": images, "embedding": embedding, "probabilities": probabilities}

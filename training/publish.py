@@ -1,0 +1,93 @@
+"""From an evaluated and exported run to a published bundle, with its gallery."""
+
+import shutil
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from PIL import Image
+from torch import Tensor
+
+from models import store
+from models.manifest import Manifest
+from models.store import Bundle, Store
+from training.data.dataset import Splits
+from training.errors import InvalidRun
+from training.evaluate.evaluation import FIGURES, REPORT, served_model
+from training.export import golden, open_session, run
+from training.run import RunFolder
+
+GALLERY_PER_CLASS = 500
+_THUMBNAIL_PX = 64
+_BATCH = 256
+
+
+def publish(folder: RunFolder, splits: Splits, registry: Store) -> Bundle:
+    """Publish the run as the next version of the model named after its loss.
+
+    Raises InvalidRun where the run was not evaluated or not exported.
+    """
+    for name, step in ((REPORT, "evaluate"), (store.MODEL, "export")):
+        if not (folder.path / name).is_file():
+            raise InvalidRun(f"{folder.path / name} is missing: python -m training {step}")
+    record = folder.record()
+    model = served_model(folder, splits)
+    gallery = splits.train.take(gallery_rows(splits.train.labels, len(record.class_names)))
+    thumbnails = registry.put_thumbnails([_jpeg(image) for image in gallery.images])
+
+    def fill(staging: Path, version: int) -> Manifest:
+        shutil.copyfile(folder.path / store.MODEL, staging / store.MODEL)
+        shutil.copyfile(folder.path / REPORT, staging / store.REPORT)
+        shutil.copytree(folder.path / FIGURES, staging / FIGURES)
+        session = open_session(staging / store.MODEL)
+        np.savez(staging / store.GOLDEN, allow_pickle=False, **golden(session, splits.tuning))
+        embeddings = [
+            run(session, batch.numpy())[0] for batch in torch.split(gallery.images, _BATCH)
+        ]
+        np.savez(
+            staging / store.GALLERY,
+            allow_pickle=False,
+            embeddings=np.concatenate(embeddings),
+            labels=gallery.labels.numpy(),
+            ids=np.array(gallery.ids),
+        )
+        return Manifest(
+            name=record.recipe.loss,
+            version=version,
+            loss=record.recipe.loss,
+            metric=model.loss.metric,
+            dimension=record.recipe.embedding_size,
+            labels=record.class_names,
+            preprocess=record.recipe.preprocess,
+            temperature=model.temperature.item(),
+            backbone=record.recipe.backbone,
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            created=datetime.now(UTC),
+            gallery_size=len(gallery),
+            thumbnails=thumbnails,
+            files={},
+        )
+
+    return registry.publish(record.recipe.loss, fill)
+
+
+def gallery_rows(labels: Int64[Tensor, " n"], classes: int) -> Int64[Tensor, " m"]:
+    """The same up to `GALLERY_PER_CLASS` rows of each class, whatever the loss."""
+    generator = torch.Generator().manual_seed(0)
+    chosen = []
+    for label in range(classes):
+        rows = (labels == label).nonzero().flatten()
+        order = torch.randperm(len(rows), generator=generator)
+        chosen.append(rows[order[:GALLERY_PER_CLASS]].sort().values)
+    return torch.cat(chosen)
+
+
+def _jpeg(image: UInt8[Tensor, "h w 3"]) -> bytes:
+    picture = Image.fromarray(image.numpy())
+    picture.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+    buffer = BytesIO()
+    picture.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()

@@ -1,0 +1,33 @@
+"""The network as it is served: everything after decoding, in one module that exports to ONNX."""
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training.trainer import Embedder
+
+
+class ServedModel(nn.Module):
+    """uint8 images [b, h, w, 3] to the embedding [b, d] and calibrated probabilities [b, c].
+
+    The embedding has unit length where the loss's metric is cosine. Probabilities are
+    softmax(logits / temperature).
+    """
+
+    temperature: Tensor
+
+    def __init__(self, embedder: Embedder, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.backbone = embedder.backbone
+        self.loss = embedder.loss
+        self.register_buffer("temperature", torch.tensor(temperature))
+
+    def forward(
+        self, images: UInt8[Tensor, "b h w 3"]
+    ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b c"]]:
+        """The graph's two outputs, `embedding` and `probabilities`."""
+        features = self.backbone(images)
+        logits = self.loss.compute_logits(features)
+        embedding = F.normalize(features) if self.loss.metric == "cosine" else features
+        return embedding, torch.softmax(logits / self.temperature, dim=1)

@@ -133,4 +133,5 @@ class _Screen:
             f"loss {epoch.loss:.4f}  tuning accuracy {epoch.tuning_accuracy:.2%}  "
             f"{epoch.seconds:.1f} s{health}",
             highlight=False,
+            soft_wrap=True,
         )

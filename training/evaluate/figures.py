@@ -13,8 +13,21 @@ from sklearn.manifold import TSNE
 
 from models.report import Confusion
 
-# Okabe and Ito's colours, told apart by people with any colour vision; shapes tell more classes.
-COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
+# Paul Tol's muted scheme with black: told apart by people with any colour vision, legible on white.
+# With the shapes it tells 110 classes before a pair repeats.
+COLOURS = (
+    "#332288",
+    "#88CCEE",
+    "#44AA99",
+    "#117733",
+    "#999933",
+    "#DDCC77",
+    "#CC6677",
+    "#882255",
+    "#AA4499",
+    "#000000",
+    "#777777",
+)
 SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 PROJECTION = "t-SNE, perplexity 30, PCA start, seed 0"
 

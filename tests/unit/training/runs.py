@@ -1,0 +1,46 @@
+"""A tiny data set and tiny runs of the real trainer, for the tests beside this file."""
+
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from models.manifest import Preprocess
+from training.config import Recipe
+from training.data.dataset import Dataset, LabelledImages, Splits, split
+from training.data.folder import load_folder
+from training.trainer import Trainer
+
+SAMPLE = Path(__file__).parents[2] / "data" / "cifar10-sample"
+
+
+@cache
+def sample(cache_folder: Path) -> tuple[Dataset, Splits]:
+    """The committed sample of CIFAR-10, split as the recipes split."""
+    dataset = load_folder(SAMPLE, Preprocess(size_px=32), cache_folder)
+    return dataset, split(dataset, holdout=0.1, seed=0)
+
+
+def tiny_splits() -> Splits:
+    """Noise in four shades of grey, a class each: small enough to train on in a blink."""
+    generator = torch.Generator().manual_seed(0)
+
+    def part(count: int) -> LabelledImages:
+        labels = torch.arange(count) % 4
+        noise = torch.randint(0, 100, (count, 8, 8, 3), generator=generator)
+        images = (noise + 50 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
+        return LabelledImages(images, labels, tuple(f"image/{row}" for row in range(count)))
+
+    return Splits(part(64), part(16), part(16), part(16))
+
+
+def tiny_recipe(loss: str, **fields: object) -> Recipe:
+    """Three epochs of four steps."""
+    return Recipe.model_validate(
+        {"loss": loss, "epochs": 3, "batch_size": 16, "size_px": 8, "embedding_size": 8} | fields
+    )
+
+
+def tiny_trainer(loss: str, **fields: object) -> Trainer:
+    """A trainer of `tiny_recipe` on `tiny_splits`."""
+    return Trainer(tiny_recipe(loss, **fields), tiny_splits(), classes=4)

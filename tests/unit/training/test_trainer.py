@@ -1,0 +1,102 @@
+"""One loop for every loss: reproducible, resumable at any step, honest about divergence."""
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+import torch
+
+from tests.unit.training.runs import tiny_trainer
+from training.errors import TrainingError
+from training.losses import LOSSES
+from training.trainer import Trainer
+
+
+def finish(trainer: Trainer) -> dict[str, Any]:
+    for _ in trainer.steps():
+        pass
+    return trainer.embedder.state_dict()
+
+
+def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
+    buffer = BytesIO()
+    torch.save(state, buffer)
+    loaded: dict[str, Any] = torch.load(BytesIO(buffer.getvalue()), weights_only=True)
+    return loaded
+
+
+def assert_same(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        assert torch.equal(tensor, theirs[name]), name
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_seed_fixes_the_run(loss: str) -> None:
+    assert_same(finish(tiny_trainer(loss)), finish(tiny_trainer(loss)))
+
+
+def test_another_seed_gives_another_run() -> None:
+    ours, theirs = (finish(tiny_trainer("softmax", seed=seed)) for seed in (0, 1))
+    assert any(not torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_training_leaves_the_callers_randomness_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    finish(tiny_trainer("softmax"))
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 6])  # in an epoch, at its end, in the next one
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_resumed_run_ends_as_an_unbroken_one(loss: str, stop_after: int) -> None:
+    unbroken = tiny_trainer(loss)
+    expected = finish(unbroken)
+
+    broken = tiny_trainer(loss)
+    steps = broken.steps()
+    for _ in range(stop_after):
+        next(steps)
+    resumed = tiny_trainer(loss)
+    resumed.load_state(through_a_file(broken.state()))
+
+    assert_same(finish(resumed), expected)
+    curves = [
+        [(epoch.epoch, epoch.loss, epoch.tuning_accuracy) for epoch in trainer.progress.history]
+        for trainer in (resumed, unbroken)
+    ]
+    assert curves[0] == curves[1]
+
+
+def test_every_epoch_leaves_a_line_of_history() -> None:
+    trainer = tiny_trainer("triplet")
+    finish(trainer)
+    history = trainer.progress.history
+    assert [epoch.epoch for epoch in history] == [1, 2, 3]
+    assert all(0 <= epoch.tuning_accuracy <= 1 and epoch.seconds > 0 for epoch in history)
+    assert all("active_fraction" in epoch.diagnostics for epoch in history)
+    assert sum(epoch.seconds for epoch in history) == pytest.approx(trainer.progress.seconds)
+
+
+def test_training_lowers_the_loss() -> None:
+    trainer = tiny_trainer("softmax", epochs=30, learning_rate=5e-3)
+    finish(trainer)
+    assert trainer.progress.history[-1].loss < 0.7 * trainer.progress.history[0].loss
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_try() -> None:
+    trainer = tiny_trainer("softmax")
+    with torch.no_grad():
+        next(trainer.embedder.loss.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingError, match="epoch 1, step 1; lower the learning rate"):
+        finish(trainer)
+
+
+def test_arcfaces_margin_is_full_after_a_fifth() -> None:
+    trainer = tiny_trainer("arcface", epochs=5)
+    margins = [float(trainer.embedder.loss.get_buffer("margin")) for _ in trainer.steps()]
+    assert margins[0] == 0
+    assert margins[4] == pytest.approx(0.3)  # step 5 of 20 starts at a fifth
+    assert margins[-1] == pytest.approx(0.3)

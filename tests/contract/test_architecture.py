@@ -1,0 +1,177 @@
+"""Who may import whom, shown to hold and shown to be able to fail."""
+
+import ast
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.bundles import Recipe, publish
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("models", "service", "training")
+TRAINING_STACK = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib")
+SERVICE_PYTHON = ROOT / ".venv-service" / "bin" / "python"
+PATIENCE_S = 120
+
+needs_service_environment = pytest.mark.skipif(
+    not SERVICE_PYTHON.exists(), reason="there is no .venv-service; `make environments` makes it"
+)
+
+
+def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
+    tool = Path(sys.executable).with_name("lint-imports")
+    return _run([tool, "--no-cache"], root)
+
+
+def _run(command: Sequence[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, check=False, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+
+
+def test_the_contracts_are_kept() -> None:
+    outcome = lint_imports(ROOT)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert "Contracts: 3 kept, 0 broken." in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "contract"),
+    [
+        ("service/decode.py", "import training.config", "never see each other"),
+        ("training/config.py", "import service.settings", "never see each other"),
+        ("models/store.py", "import service.settings", "never see each other"),
+        ("models/preprocess.py", "import torch", "models needs only"),
+        ("service/session.py", "import sklearn.metrics", "the service never imports"),
+    ],
+)
+def test_a_forbidden_import_breaks_its_contract(
+    tmp_path: Path, file: str, line: str, contract: str
+) -> None:
+    for package in PACKAGES:
+        ignore = shutil.ignore_patterns("registry", "__pycache__")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignore)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    path = tmp_path / file
+    path.write_text(f"{path.read_text()}\n{line}\n")
+    outcome = lint_imports(tmp_path)
+    assert outcome.returncode != 0
+    broken = [row for row in outcome.stdout.splitlines() if row.endswith("BROKEN")]
+    assert any(contract in row for row in broken), outcome.stdout
+
+
+def _third_party(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names - set(PACKAGES)
+
+
+def test_models_needs_pydantic_numpy_and_pillow_alone() -> None:
+    needed = set().union(*map(_third_party, (ROOT / "models").glob("**/*.py")))
+    assert needed == {"pydantic", "numpy", "PIL"}
+
+
+def test_no_folder_or_module_is_a_drawer_for_anything() -> None:
+    drawers = {"utils", "util", "common", "helpers", "core", "misc"}
+    for package in PACKAGES:
+        assert not [path for path in (ROOT / package).rglob("*") if path.stem in drawers]
+
+
+def _modules(package: str) -> list[str]:
+    """Every module of a package, from its files, by its dotted name."""
+    files = sorted((ROOT / package).rglob("*.py"))
+    dotted = (".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files)
+    return [name.removesuffix(".__init__") for name in dotted]
+
+
+def _loads(python: Path, modules: list[str]) -> set[str]:
+    """What of the training stack is in memory after a fresh interpreter imported them."""
+    code = (
+        "import importlib, json, sys\n"
+        "for name in sys.argv[1:]: importlib.import_module(name)\n"
+        f"print(json.dumps([name for name in {TRAINING_STACK} if name in sys.modules]))"
+    )
+    outcome = _run([python, "-c", code, *modules], ROOT)
+    assert outcome.returncode == 0, outcome.stderr
+    return set(json.loads(outcome.stdout.splitlines()[-1]))
+
+
+def test_the_service_loads_nothing_of_the_training_stack() -> None:
+    assert _loads(Path(sys.executable), [*_modules("models"), *_modules("service")]) == set()
+
+
+def test_what_is_loaded_would_be_noticed() -> None:
+    assert _loads(Path(sys.executable), ["service.settings", "matplotlib"]) == {"matplotlib"}
+
+
+@needs_service_environment
+def test_the_services_environment_lacks_the_training_stack() -> None:
+    code = (
+        "from importlib.util import find_spec\n"
+        f"print([name for name in {TRAINING_STACK} if find_spec(name)])"
+    )
+    found = subprocess.check_output([SERVICE_PYTHON, "-c", code], text=True, timeout=PATIENCE_S)
+    assert found.strip() == "[]"
+
+
+@needs_service_environment
+def test_every_module_of_the_service_imports_in_its_own_environment() -> None:
+    assert _loads(SERVICE_PYTHON, [*_modules("models"), *_modules("service")]) == set()
+
+
+@needs_service_environment
+def test_the_service_serves_from_its_own_environment(tmp_path: Path) -> None:
+    publish(tmp_path / "registry", "arcface", Recipe(gallery=3))
+    photo = (ROOT / "tests" / "data" / "photos" / "chelsea.png").read_bytes()
+    with _service(tmp_path) as address:
+        header = {"content-type": "image/png"}
+        answer = httpx.post(f"{address}/classify", content=photo, headers=header, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["predictions"]) == 1
+
+
+@contextmanager
+def _service(folder: Path) -> Iterator[str]:
+    """The service's address, once it is ready; it ends when told to."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    places = [f"--registry={folder / 'registry'}", f"--data-dir={folder / 'var'}"]
+    command = [str(SERVICE_PYTHON), "-m", "service", f"--port={port}", *places]
+    mine = {key: value for key, value in os.environ.items() if not key.startswith("LOSSATLAS_")}
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=mine, stdout=log, stderr=log)
+        try:
+            _wait_until_ready(process, f"http://127.0.0.1:{port}", folder / "log")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(timeout=PATIENCE_S)
+    # uvicorn finishes its work, then ends by the signal that it got
+    assert code in (0, -signal.SIGTERM), (folder / "log").read_text()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            if httpx.get(f"{address}/health/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"the service did not become ready:\n{log.read_text()}")

@@ -1,0 +1,42 @@
+"""Losses by name, with their parameters."""
+
+import inspect
+
+import pytest
+
+from training.errors import InvalidRecipe
+from training.losses import LOSSES, make_loss
+
+
+def test_the_five_are_registered() -> None:
+    assert {"softmax", "center", "cosface", "arcface", "triplet"} <= LOSSES.keys()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_each_is_made_with_its_defaults(name: str) -> None:
+    loss = make_loss(name, 10, 16)
+    assert type(loss) is LOSSES[name]
+    assert (loss.classes, loss.dimension) == (10, 16)
+
+
+def test_parameters_reach_the_loss() -> None:
+    loss = make_loss("arcface", 10, 16, {"scale": 20.0, "margin": 0.25})
+    assert (loss.get_buffer("scale").item(), loss.get_buffer("margin").item()) == (20.0, 0.25)
+
+
+def test_an_unknown_loss_is_refused_with_the_names_that_exist() -> None:
+    with pytest.raises(InvalidRecipe, match=r"no loss 'hinge'; there is: softmax, center"):
+        make_loss("hinge", 10, 16)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_an_unknown_parameter_is_refused_with_those_it_takes(name: str) -> None:
+    with pytest.raises(InvalidRecipe, match=f"{name} does not know colour") as refusal:
+        make_loss(name, 10, 16, {"colour": 1.0})
+    known = list(inspect.signature(LOSSES[name]).parameters)[2:]
+    assert all(parameter in str(refusal.value) for parameter in known)
+
+
+def test_the_sizes_are_not_parameters_of_a_recipe() -> None:
+    with pytest.raises(InvalidRecipe, match="does not know classes"):
+        make_loss("softmax", 10, 16, {"classes": 3.0})

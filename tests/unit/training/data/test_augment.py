@@ -1,0 +1,69 @@
+"""Crop and flip of a whole batch, against padding and cropping one image at a time."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from training.data.augment import PADDING_PX, crop_and_flip
+
+
+def noise(count: int, height: int, width: int) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, height, width, 3), generator=generator, dtype=torch.uint8)
+
+
+def legal_crops(image: Tensor) -> dict[bytes, tuple[int, int, bool]]:
+    """Every crop of the padded image, flipped or not, by its bytes."""
+    height, width, _ = image.shape
+    down, across = min(PADDING_PX, height - 1), min(PADDING_PX, width - 1)
+    padded = np.pad(image.numpy(), ((down, down), (across, across), (0, 0)), mode="reflect")
+    crops = {}
+    for y, x in product(range(2 * down + 1), range(2 * across + 1)):
+        crop = padded[y : y + height, x : x + width]
+        crops[crop.tobytes()] = (y, x, False)
+        crops[crop[:, ::-1].tobytes()] = (y, x, True)
+    return crops
+
+
+def outcomes(image: Tensor, count: int) -> list[tuple[int, int, bool]]:
+    """Which crop each of `count` augmentations of one image is; KeyError where it is none."""
+    crops = legal_crops(image)
+    rows = torch.zeros(count, dtype=torch.int64)
+    made = crop_and_flip(image.unsqueeze(0), rows, torch.Generator().manual_seed(0))
+    return [crops[one.numpy().tobytes()] for one in made]
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (8, 8), (9, 14), (3, 6), (1, 1)])
+def test_every_result_is_a_legal_crop(height: int, width: int) -> None:
+    assert len(outcomes(noise(1, height, width)[0], 200)) == 200
+
+
+def test_crops_and_flips_are_uniform_and_independent() -> None:
+    """All 9 x 9 x 2 outcomes, about equally often: chi-squared with 161 degrees of freedom."""
+    found = outcomes(noise(1, 8, 12)[0], 162 * 100)
+    counts = np.unique(np.array(found), axis=0, return_counts=True)[1]
+    assert len(counts) == 162
+    assert ((counts - 100) ** 2 / 100).sum() < 250  # p = 1e-5
+
+
+def test_each_result_comes_from_its_own_row() -> None:
+    images = noise(5, 8, 8)
+    rows = torch.tensor([3, 0, 3, 4, 1, 2])
+    made = crop_and_flip(images, rows, torch.Generator().manual_seed(1))
+    for row, one in zip(rows.tolist(), made, strict=True):
+        assert one.numpy().tobytes() in legal_crops(images[row])
+
+
+def test_the_generator_decides_and_the_images_stay() -> None:
+    images = noise(20, 8, 8)
+    before, rows = images.clone(), torch.arange(20)
+    first, again, other = (
+        crop_and_flip(images, rows, torch.Generator().manual_seed(seed)) for seed in (5, 5, 6)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(images, before)
+    assert first.dtype == torch.uint8

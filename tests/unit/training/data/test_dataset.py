@@ -1,0 +1,75 @@
+"""The split into training, tuning and calibration images."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from training.data.dataset import Dataset, LabelledImages, Splits, split
+
+
+def labelled(labels: Tensor) -> LabelledImages:
+    """One-pixel images; `ids` are the row numbers, and so are the pixels where they fit."""
+    rows = torch.arange(len(labels)) % 256
+    images = rows.to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 1, 3)
+    return LabelledImages(images, labels, tuple(map(str, range(len(labels)))))
+
+
+def dataset(labels: Tensor) -> Dataset:
+    names = tuple(f"class {label}" for label in range(int(labels.max()) + 1))
+    return Dataset("made", "rows", "0" * 64, names, labelled(labels), labelled(labels[:10]))
+
+
+def parts(splits: Splits) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
+    return splits.train, splits.tuning, splits.calibration
+
+
+@pytest.fixture(scope="module")
+def cifar() -> Dataset:
+    """CIFAR-10's label counts: 5,000 of each of ten classes, in no order."""
+    order = torch.randperm(50_000, generator=torch.Generator().manual_seed(0))
+    return dataset((torch.arange(50_000) % 10)[order])
+
+
+def test_sizes_for_cifar(cifar: Dataset) -> None:
+    assert [len(part) for part in parts(split(cifar, 0.1, 0))] == [40_000, 5_000, 5_000]
+
+
+def test_every_part_has_the_same_share_of_each_class(cifar: Dataset) -> None:
+    for part, each in zip(parts(split(cifar, 0.1, 0)), (4_000, 500, 500), strict=True):
+        assert part.labels.bincount().tolist() == [each] * 10
+
+
+def test_the_parts_are_disjoint_and_nothing_is_lost(cifar: Dataset) -> None:
+    ids = [image for part in parts(split(cifar, 0.1, 0)) for image in part.ids]
+    assert sorted(ids) == sorted(cifar.train.ids)
+
+
+def test_images_labels_and_ids_stay_together(cifar: Dataset) -> None:
+    for part in parts(split(cifar, 0.1, 0)):
+        rows = torch.tensor([int(image) for image in part.ids])
+        assert torch.equal(part.labels, cifar.train.labels[rows])
+        assert torch.equal(part.images[:, 0, 0, 0].long(), rows % 256)
+
+
+def test_the_seed_and_the_labels_alone_decide(cifar: Dataset) -> None:
+    first, again, other = (split(cifar, 0.1, seed) for seed in (3, 3, 4))
+    assert [part.ids for part in parts(first)] == [part.ids for part in parts(again)]
+    assert set(first.tuning.ids) != set(other.tuning.ids)
+    assert set(first.calibration.ids) != set(other.calibration.ids)
+
+
+def test_the_test_images_pass_through(cifar: Dataset) -> None:
+    assert split(cifar, 0.1, 0).test is cifar.test
+
+
+def test_uneven_classes_are_each_split_by_their_own_size() -> None:
+    labels = torch.tensor([0] * 100 + [1] * 10 + [2] * 40)
+    counts = [part.labels.bincount().tolist() for part in parts(split(dataset(labels), 0.2, 0))]
+    assert counts == [[60, 6, 24], [20, 2, 8], [20, 2, 8]]
+
+
+def test_take_keeps_the_order_asked_for() -> None:
+    taken = labelled(torch.tensor([0, 1, 2, 3])).take(torch.tensor([2, 0, 2]))
+    assert taken.ids == ("2", "0", "2")
+    assert taken.labels.tolist() == [2, 0, 2]
+    assert taken.images[:, 0, 0, 0].tolist() == [2, 0, 2]

@@ -30,12 +30,6 @@ class Loader:
         Raises BundleDamaged with the first thing that is wrong.
         """
         bundle = self.store.load(name, version)
-        try:
-            return self._load(bundle)
-        except (OSError, ValueError, KeyError, TypeError) as error:  # files of another shape
-            raise BundleDamaged(name, version, f"{type(error).__name__}: {error}") from error
-
-    def _load(self, bundle: Bundle) -> LoadedModel:
         _ = bundle.report  # parsed once, here, so that a bad one is named at start
         session = Session(bundle, self.provider, self.threads)
         _check_golden(session, bundle)
@@ -68,10 +62,13 @@ def _load_gallery(bundle: Bundle) -> tuple[Gallery, VectorIndex]:
     manifest = bundle.manifest
     gallery = bundle.gallery() if GALLERY in manifest.files else _no_gallery(manifest.dimension)
     n = manifest.gallery_size
-    if gallery.embeddings.shape != (n, manifest.dimension) or not (
-        len(gallery.labels) == len(gallery.ids) == n
-    ):
+    if gallery.embeddings.shape != (n, manifest.dimension) or len(gallery.ids) != n:
         raise _damaged(bundle, "its gallery is not of the size that its manifest says")
+    if (
+        gallery.labels.shape != (n,)
+        or not np.isin(gallery.labels, range(len(manifest.labels))).all()
+    ):
+        raise _damaged(bundle, "its gallery has labels that its manifest does not list")
     index = FlatIndex(manifest.dimension, manifest.metric)
     index.add(gallery.embeddings)
     return gallery, index

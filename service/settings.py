@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field("console", description="console or json")
 
     @model_validator(mode="after")
-    def _queue_holds_a_request(self) -> Self:
+    def _queue_holds_a_request(self) -> "Settings":
         if self.queue_items < self.max_images:
             raise ValueError(
                 f"queue_items ({self.queue_items}) is less than max_images ({self.max_images}), "

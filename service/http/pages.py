@@ -30,9 +30,9 @@ class Pages:
         )
         self._templates.filters.update(percent=_percent, signed=_signed, duration=_duration)
 
-    def home(self, default: str, entries: list[Entry]) -> Response:
-        """The front page."""
-        return self._render("home.html", default=default, entries=entries)
+    def home(self, address: str, default: str, entries: list[Entry]) -> Response:
+        """The front page; `address` is where the client reached the service."""
+        return self._render("home.html", address=address, default=default, entries=entries)
 
     def overview(self, overview: ReportOverview) -> Response:
         """The losses side by side."""
@@ -45,6 +45,7 @@ class Pages:
             losses=sorted(overview.losses, key=lambda one: -one.accuracy),
             unavailable=overview.unavailable,
             labels=labels,
+            comparable=reporting.comparable(overview.losses),
             intervals=intervals,
         )
 

@@ -42,12 +42,19 @@ def summarize(report: Report, manifest: Manifest) -> LossSummary:
         macro_f1=_mean([one.f1 for one in report.classes]),
         nll=report.calibration.nll_after,
         temperature=report.calibration.temperature,
+        backbone=manifest.backbone,
         dimension=manifest.dimension,
         parameters=manifest.parameters,
         training_seconds=report.provenance.training_seconds,
+        dataset_sha256=report.provenance.dataset.sha256,
         f1={one.label: one.f1 for one in report.classes},
         report=f"/report/{manifest.name}",
     )
+
+
+def comparable(losses: list[LossSummary]) -> bool:
+    """Whether only the loss differs: the same backbone, images and size of embedding."""
+    return len({(one.backbone, one.dimension, one.dataset_sha256) for one in losses}) <= 1
 
 
 def interval(accuracy: float, n: int) -> tuple[float, float]:

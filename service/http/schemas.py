@@ -116,9 +116,11 @@ class LossSummary(Schema):
     macro_f1: float
     nll: float = Field(description="calibration split's mean negative log-likelihood, in nats")
     temperature: float
+    backbone: str
     dimension: int
     parameters: int
     training_seconds: float
+    dataset_sha256: str = Field(description="models of the same images share it")
     f1: dict[str, float] = Field(description="by class")
     report: str = Field(description="address of the whole report")
 

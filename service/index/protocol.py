@@ -1,7 +1,7 @@
 """What the service asks of a vector index."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -17,6 +17,7 @@ class Hits:
     scores: Float32[np.ndarray, "q k"]  # higher is nearer
 
 
+@runtime_checkable
 class VectorIndex(Protocol):
     """Vectors in rows, numbered from 0 in the order in which they were added.
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import orjson
 from fastapi import APIRouter, Query, Request, Response
+from jaxtyping import Float32
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.manifest import Manifest
@@ -18,7 +19,6 @@ from service.http.negotiate import JSON, NPY, preferred
 from service.http.responses import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
 from service.http.schemas import ClassifyResponse, EmbedResponse, NeighborsResponse
 from service.http.state import Parts, Services
-from service.index.protocol import Vectors
 from service.session import Outputs
 
 router = APIRouter(tags=["images"])
@@ -124,18 +124,18 @@ def _json(
     return Response(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), 200, headers, JSON)
 
 
-def _npy(array: Vectors) -> bytes:
+def _npy(array: Float32[np.ndarray, "n d"]) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()
 
 
-def _base64(row: Vectors) -> str:
+def _base64(row: Float32[np.ndarray, " d"]) -> str:
     return base64.b64encode(row.astype("<f4", copy=False).tobytes()).decode("ascii")
 
 
 def _predictions(
-    probabilities: Vectors, labels: tuple[str, ...], top_k: int
+    probabilities: Float32[np.ndarray, "n c"], labels: tuple[str, ...], top_k: int
 ) -> list[dict[str, Any]]:
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
     best = np.take_along_axis(probabilities, order, axis=1)
@@ -145,7 +145,7 @@ def _predictions(
     ]
 
 
-def _prediction(labels: list[str], scores: Vectors) -> dict[str, Any]:
+def _prediction(labels: list[str], scores: Float32[np.ndarray, " k"]) -> dict[str, Any]:
     top = [
         {"label": label, "probability": score} for label, score in zip(labels, scores, strict=True)
     ]

@@ -1,6 +1,6 @@
 """The front page."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from service.http.negotiate import HTML
 from service.http.responses import problems
@@ -14,6 +14,7 @@ router = APIRouter(tags=["home"])
     response_class=Response,
     responses={200: {"content": {HTML: {"schema": {"type": "string"}}}}, **problems()},
 )
-async def home(parts: Parts) -> Response:
+async def home(request: Request, parts: Parts) -> Response:
     """Show what is served here and where to go on."""
-    return parts.pages.home(parts.catalog.default, parts.catalog.newest())
+    address = str(request.base_url).rstrip("/")
+    return parts.pages.home(address, parts.catalog.default, parts.catalog.newest())

@@ -1,0 +1,29 @@
+"""One registry of tiny models and one running service, shared by the contract tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.bundles import Recipe, publish
+from tests.serving import ready
+
+
+@pytest.fixture(scope="session")
+def tiny_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """arcface in two versions, and an l2 model without thumbnails."""
+    root = tmp_path_factory.mktemp("registry")
+    publish(root, "arcface", Recipe(seed=1))
+    publish(root, "arcface", Recipe(seed=2))
+    publish(root, "softmax", Recipe(seed=3, metric="l2", thumbnails=False))
+    return root
+
+
+@pytest.fixture(scope="session")
+def client(tiny_registry: Path) -> Iterator[httpx.Client]:
+    """A service with small limits, so that tests can pass them."""
+    with ready(
+        tiny_registry, max_images=8, max_pixels=10_000, max_body_bytes=200_000, queue_items=64
+    ) as running:
+        yield running

@@ -1,0 +1,59 @@
+"""The real service on a real port, for tests."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import uvicorn
+
+from service.http.app import create_app
+from service.logs import configure_logs
+from service.settings import Settings
+
+PATIENCE_S = 60  # how long a test waits for something that must happen
+
+
+@contextmanager
+def serving(registry: Path, **settings: Any) -> Iterator[httpx.Client]:
+    """Serve a registry until the block ends; the models may still be loading."""
+    configure_logs("console")
+    app = create_app(Settings(registry=registry, device="cpu", **settings))
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def ready(registry: Path, **settings: Any) -> Iterator[httpx.Client]:
+    """Serve a registry whose models have loaded, as far as they can."""
+    with serving(registry, **settings) as client:
+        wait_loaded(client)
+        yield client
+
+
+def wait_loaded(client: httpx.Client) -> httpx.Response:
+    """The first readiness answer in which nothing is loading any more."""
+    give_up = time.monotonic() + PATIENCE_S
+    while time.monotonic() < give_up:
+        try:
+            answer = client.get("/health/ready")
+            if answer.json()["status"] != "loading":
+                return answer
+        except httpx.ConnectError:
+            pass
+        time.sleep(0.02)
+    raise AssertionError(f"the models were still loading after {PATIENCE_S} s")

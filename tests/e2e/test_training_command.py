@@ -1,0 +1,72 @@
+"""`python -m training` stops without losing anything, and says what is wrong in one line."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.e2e.conftest import ROOT, SAMPLE, training
+from training.run import RunFolder
+
+
+def fit(runs: Path, *more: str) -> list[str | Path]:
+    options = ("--epochs", "2", "--batch-size", "40", "--cache", runs.parent / "cache")
+    return ["fit", "--loss", "center", "--data", SAMPLE, "--runs", runs, *options, *more]
+
+
+def test_ctrl_c_leaves_a_checkpoint_that_resumes_to_the_same_result(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert training(*fit(whole)).returncode == 0
+
+    command = [sys.executable, "-m", "training", *map(str, fit(broken))]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "epoch 1/2" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        process.stdout.read()
+    assert process.returncode == 130
+    folder = RunFolder(broken / "center")
+    assert 8 <= steps_done(folder) < 16
+
+    assert training(*fit(broken, "--resume")).returncode == 0
+    finished = RunFolder(whole / "center")
+    ours, theirs = (run.load(run.checkpoint_path)["embedder"] for run in (folder, finished))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def steps_done(folder: RunFolder) -> int:
+    progress = folder.load(folder.checkpoint_path)["progress"]
+    return int(progress["epoch"]) * 8 + int(progress["step"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "--loss", "softmax", "--data", "nowhere"], "there is no folder nowhere/train"),
+        (["evaluate", "--loss", "softmax"], "holds no run; start one: python -m training fit"),
+        (
+            ["fit", "--loss", "softmax", "--data", "x", "--recipe", "y.toml"],
+            "no recipe file y.toml",
+        ),
+        (["fit", "--loss", "arcface", "--data", "x", "--epochs", "0"], "epochs"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_1(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    answer = training(*arguments, "--runs", tmp_path)
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("error: ")
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_an_unknown_loss_is_refused_with_the_names_that_exist() -> None:
+    answer = training("fit", "--loss", "hinge", "--data", "x")
+    assert answer.returncode == 2
+    assert "arcface" in answer.stderr

@@ -13,7 +13,7 @@ from training.data import cifar10
 from training.errors import InvalidDataset
 
 
-class Downloaded(CIFAR10):
+class Downloaded(CIFAR10):  # type: ignore[misc]
     """What torchvision makes of its files: four images for training, two for the test."""
 
     def __init__(self, root: str, *, train: bool, download: bool) -> None:

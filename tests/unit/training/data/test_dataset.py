@@ -1,10 +1,13 @@
 """The split into training, tuning and calibration images."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
 from training.data.dataset import Dataset, LabelledImages, Splits, split
+from training.errors import InvalidDataset
 
 
 def labelled(labels: Tensor) -> LabelledImages:
@@ -66,6 +69,21 @@ def test_uneven_classes_are_each_split_by_their_own_size() -> None:
     labels = torch.tensor([0] * 100 + [1] * 10 + [2] * 40)
     counts = [part.labels.bincount().tolist() for part in parts(split(dataset(labels), 0.2, 0))]
     assert counts == [[60, 6, 24], [20, 2, 8], [20, 2, 8]]
+
+
+@pytest.mark.parametrize(
+    ("counts", "holdout", "message"),
+    [
+        ((20, 2), 0.4, "class 'class 1' has 2 training images"),
+        ((20, 0), 0.1, "class 'class 1' has 0 training images"),
+        ((4, 5), 0.1, "one class with at least 6"),
+    ],
+)
+def test_too_few_images_are_refused(counts: tuple[int, int], holdout: float, message: str) -> None:
+    labels = torch.arange(2).repeat_interleave(torch.tensor(counts))
+    few = replace(dataset(torch.tensor([0, 1])), train=labelled(labels))
+    with pytest.raises(InvalidDataset, match=message):
+        split(few, holdout, 0)
 
 
 def test_take_keeps_the_order_asked_for() -> None:

@@ -1,0 +1,83 @@
+"""Recipes: the committed ones, the defaults, what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from training.config import RECIPES, Recipe, load_recipe
+from training.errors import InvalidRecipe
+from training.losses import LOSSES, make_loss
+
+NAMES = sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_names_its_own_registered_loss(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.loss == name
+    assert recipe.loss in LOSSES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_makes_its_loss_for_cifar(name: str) -> None:
+    recipe = load_recipe(name)
+    loss = make_loss(recipe.loss, 10, recipe.embedding_size, recipe.parameters)
+    for parameter, value in recipe.parameters.items():
+        assert float(getattr(loss, parameter)) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("name", ["softmax", "center", "cosface", "arcface", "triplet"])
+def test_each_of_the_five_has_a_recipe(name: str) -> None:
+    assert name in NAMES
+
+
+def test_a_loss_without_a_recipe_gets_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LOSSES, "sixth", LOSSES["softmax"])
+    assert load_recipe("sixth") == Recipe(loss="sixth")
+
+
+def test_what_is_overridden_wins_over_the_file_and_none_does_not() -> None:
+    recipe = load_recipe("arcface", epochs=3, seed=None)
+    assert (recipe.epochs, recipe.seed) == (3, 0)
+    assert recipe.parameters == load_recipe("arcface").parameters
+
+
+def test_another_file_replaces_the_losses_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("epochs = 7\n[parameters]\nmargin = 0.25\n")
+    recipe = load_recipe("arcface", path)
+    assert (recipe.loss, recipe.epochs, recipe.parameters) == ("arcface", 7, {"margin": 0.25})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epoch = 7", "epoch"),
+        ("epochs = 0", "epochs"),
+        ("epochs = 'many'", "epochs"),
+        ("learning_rate = nan", "learning_rate"),
+        ("[parameters]\nmargin = 'wide'", "margin"),
+    ],
+)
+def test_an_unknown_or_invalid_field_is_refused_by_name(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(InvalidRecipe, match=rf"mine\.toml: [\s\S]*{message}"):
+        load_recipe("arcface", path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRecipe, match="no recipe file"):
+        load_recipe("arcface", tmp_path / "none.toml")
+
+
+def test_an_unknown_loss_is_refused() -> None:
+    with pytest.raises(InvalidRecipe, match="no loss 'hinge'"):
+        load_recipe("hinge")
+
+
+def test_a_recipe_does_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_recipe("softmax").epochs = 3  # type: ignore[misc]

@@ -11,33 +11,16 @@ import numpy as np
 from pydantic import ValidationError
 
 from models.bundle import (
-    GALLERY,
     GOLDEN,
     MANIFEST,
     MODEL,
     REPORT,
     THUMBNAILS,
     Bundle,
-    Gallery,
-    Golden,
-    Thumbnails,
     sha256_of,
 )
 from models.errors import BundleDamaged, BundleNotFound
 from models.manifest import FileRecord, Manifest, is_name
-
-__all__ = [
-    "GALLERY",
-    "GOLDEN",
-    "MODEL",
-    "REPORT",
-    "Bundle",
-    "Gallery",
-    "Golden",
-    "Store",
-    "Thumbnails",
-    "sha256_of",
-]
 
 _REQUIRED = (MODEL, REPORT, GOLDEN)
 _VERSION = re.compile(r"[1-9][0-9]*")

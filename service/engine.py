@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.store import Bundle, Gallery, Thumbnails
+from models.bundle import Bundle, Gallery, Thumbnails
 from service.batcher import Batcher
 from service.decode import Decoder, Encoded
 from service.errors import UnknownCollection, UnknownThumbnail

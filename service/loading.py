@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from models.bundle import GALLERY, Bundle, Gallery, Thumbnails
 from models.errors import BundleDamaged
 from models.manifest import Sha256
-from models.store import GALLERY, Bundle, Gallery, Store, Thumbnails
+from models.store import Store
 from service.device import Provider
 from service.engine import LoadedModel
 from service.index import FlatIndex, VectorIndex

@@ -6,9 +6,9 @@ import numpy as np
 import onnxruntime
 from jaxtyping import Float32
 
+from models.bundle import Bundle
 from models.errors import BundleDamaged
 from models.manifest import Manifest
-from models.store import Bundle
 from service.decode import Pixels
 from service.device import CPU, CUDA, Provider
 from service.errors import DeviceUnavailable

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from models.bundle import GALLERY, GOLDEN, MODEL, REPORT, Bundle
 from models.manifest import Manifest, Metric, Preprocess
 from models.report import (
     Calibration,
@@ -26,7 +27,7 @@ from models.report import (
     Provenance,
     Report,
 )
-from models.store import GALLERY, GOLDEN, MODEL, REPORT, Bundle, Store
+from models.store import Store
 
 LABELS = ("aeroplane", "bird", "cat", "deer", "dog", "frog", "horse", "lorry", "ship", "van")
 SVG = (

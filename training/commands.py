@@ -4,7 +4,8 @@ from argparse import Namespace
 
 from rich.console import Console
 
-from models.store import MODEL, Store
+from models.bundle import MODEL
+from models.store import Store
 from training import data
 from training.config import Recipe, load_recipe
 from training.data.dataset import Dataset, Splits, split

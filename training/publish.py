@@ -12,8 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from models import store
+from models.bundle import Bundle
 from models.manifest import Manifest
-from models.store import Bundle, Store
+from models.store import Store
 from training.data.dataset import Splits
 from training.errors import InvalidRun
 from training.evaluate.evaluation import FIGURES, REPORT, served_model

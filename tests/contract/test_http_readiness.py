@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.store import GOLDEN, MODEL, Bundle, sha256_of
+from models.bundle import GOLDEN, MODEL, Bundle, sha256_of
 from tests.bundles import Recipe, picture, publish
 from tests.serving import ready, serving, wait_loaded
 

@@ -11,7 +11,7 @@ from jaxtyping import Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
-from models import store
+from models import bundle as files
 from models.bundle import Bundle
 from models.manifest import Manifest
 from models.store import Store
@@ -31,7 +31,7 @@ def publish(folder: RunFolder, splits: Splits, registry: Store) -> Bundle:
 
     Raises InvalidRun where the run was not evaluated or not exported.
     """
-    for name, step in ((REPORT, "evaluate"), (store.MODEL, "export")):
+    for name, step in ((REPORT, "evaluate"), (files.MODEL, "export")):
         if not (folder.path / name).is_file():
             raise InvalidRun(f"{folder.path / name} is missing: python -m training {step}")
     record = folder.record()
@@ -40,16 +40,16 @@ def publish(folder: RunFolder, splits: Splits, registry: Store) -> Bundle:
     thumbnails = registry.put_thumbnails([_jpeg(image) for image in gallery.images])
 
     def fill(staging: Path, version: int) -> Manifest:
-        shutil.copyfile(folder.path / store.MODEL, staging / store.MODEL)
-        shutil.copyfile(folder.path / REPORT, staging / store.REPORT)
+        shutil.copyfile(folder.path / files.MODEL, staging / files.MODEL)
+        shutil.copyfile(folder.path / REPORT, staging / files.REPORT)
         shutil.copytree(folder.path / FIGURES, staging / FIGURES)
-        session = open_session(staging / store.MODEL)
-        np.savez(staging / store.GOLDEN, allow_pickle=False, **golden(session, splits.tuning))
+        session = open_session(staging / files.MODEL)
+        np.savez(staging / files.GOLDEN, allow_pickle=False, **golden(session, splits.tuning))
         embeddings = [
             run(session, batch.numpy())[0] for batch in torch.split(gallery.images, _BATCH)
         ]
         np.savez(
-            staging / store.GALLERY,
+            staging / files.GALLERY,
             allow_pickle=False,
             embeddings=np.concatenate(embeddings),
             labels=gallery.labels.numpy(),

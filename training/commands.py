@@ -10,7 +10,8 @@ from training import data
 from training.config import Recipe, load_recipe
 from training.data.dataset import Dataset, Splits, split
 from training.errors import InvalidRun
-from training.evaluate.evaluation import BASELINE, evaluate, served_model
+from training.evaluate import weights
+from training.evaluate.evaluation import BASELINE, evaluate
 from training.export import export
 from training.fit import fit
 from training.losses import LOSSES
@@ -43,7 +44,7 @@ def export_runs(options: Namespace) -> None:
     for loss in _losses(options):
         folder = _folder(options, loss)
         splits = _splits(folder, options)
-        export(served_model(folder, splits), splits.tuning.images, folder.path / MODEL)
+        export(weights.served(folder, splits), splits.tuning.images, folder.path / MODEL)
         say(f"{loss}: exported to {folder.path / MODEL}, and it answers as PyTorch does")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
+from onnxruntime import InferenceSession
 from PIL import Image
 from torch import Tensor
 
@@ -15,11 +16,13 @@ from models import bundle as files
 from models.bundle import Bundle
 from models.manifest import Manifest
 from models.store import Store
-from training.data.dataset import Splits
+from training.data.dataset import LabelledImages, Splits
 from training.errors import InvalidRun
-from training.evaluate.evaluation import FIGURES, REPORT, served_model
+from training.evaluate import weights
+from training.evaluate.evaluation import FIGURES, REPORT
 from training.export import golden, open_session, run
-from training.run import RunFolder
+from training.run import RunFolder, RunRecord
+from training.served import ServedModel
 
 GALLERY_PER_CLASS = 500
 _THUMBNAIL_PX = 64
@@ -35,7 +38,7 @@ def publish(folder: RunFolder, splits: Splits, registry: Store) -> Bundle:
         if not (folder.path / name).is_file():
             raise InvalidRun(f"{folder.path / name} is missing: python -m training {step}")
     record = folder.record()
-    model = served_model(folder, splits)
+    model = weights.served(folder, splits)
     gallery = splits.train.take(gallery_rows(splits.train.labels, len(record.class_names)))
     thumbnails = registry.put_thumbnails([_jpeg(image) for image in gallery.images])
 
@@ -45,34 +48,44 @@ def publish(folder: RunFolder, splits: Splits, registry: Store) -> Bundle:
         shutil.copytree(folder.path / FIGURES, staging / FIGURES)
         session = open_session(staging / files.MODEL)
         np.savez(staging / files.GOLDEN, allow_pickle=False, **golden(session, splits.tuning))
-        embeddings = [
-            run(session, batch.numpy())[0] for batch in torch.split(gallery.images, _BATCH)
-        ]
-        np.savez(
-            staging / files.GALLERY,
-            allow_pickle=False,
-            embeddings=np.concatenate(embeddings),
-            labels=gallery.labels.numpy(),
-            ids=np.array(gallery.ids),
-        )
-        return Manifest(
-            name=record.recipe.loss,
-            version=version,
-            loss=record.recipe.loss,
-            metric=model.loss.metric,
-            dimension=record.recipe.embedding_size,
-            labels=record.class_names,
-            preprocess=record.recipe.preprocess,
-            temperature=model.temperature.item(),
-            backbone=record.recipe.backbone,
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
-            created=datetime.now(UTC),
-            gallery_size=len(gallery),
-            thumbnails=thumbnails,
-            files={},
-        )
+        _write_gallery(staging / files.GALLERY, gallery, session)
+        return _manifest(record, model, version, len(gallery), thumbnails)
 
     return registry.publish(record.recipe.loss, fill)
+
+
+def _write_gallery(path: Path, gallery: LabelledImages, session: InferenceSession) -> None:
+    """Embed the gallery with the very graph that will answer."""
+    batches = torch.split(gallery.images, _BATCH)
+    np.savez(
+        path,
+        allow_pickle=False,
+        embeddings=np.concatenate([run(session, batch.numpy())[0] for batch in batches]),
+        labels=gallery.labels.numpy(),
+        ids=np.array(gallery.ids),
+    )
+
+
+def _manifest(
+    record: RunRecord, model: ServedModel, version: int, gallery_size: int, thumbnails: str
+) -> Manifest:
+    recipe = record.recipe
+    return Manifest(
+        name=recipe.loss,
+        version=version,
+        loss=recipe.loss,
+        metric=model.loss.metric,
+        dimension=recipe.embedding_size,
+        labels=record.class_names,
+        preprocess=recipe.preprocess,
+        temperature=model.temperature.item(),
+        backbone=recipe.backbone,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        created=datetime.now(UTC),
+        gallery_size=gallery_size,
+        thumbnails=thumbnails,
+        files={},
+    )
 
 
 def gallery_rows(labels: Int64[Tensor, " n"], classes: int) -> Int64[Tensor, " m"]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.report import Calibration, Comparison, DatasetRecord, Epoch, Figure, Provenance, Report
 from training.data.dataset import LabelledImages, Splits
-from training.errors import InvalidRun
+from training.evaluate import weights
 from training.evaluate.calibration import fit_temperature
 from training.evaluate.classification import class_metrics, compare, confusion
 from training.evaluate.figures import draw_confusion, draw_feature_space
@@ -18,10 +18,10 @@ from training.trainer import Embedder
 
 BASELINE = "softmax"
 REPORT = "report.json"
-SERVED = "served.pt"
 FIGURES = "figures"
-_PREDICTIONS = "test_predictions.npy"
+_PREDICTIONS = "test_predictions.pt"
 _SHOWN_PER_CLASS = 200
+_BATCH = 1000
 
 
 def evaluate(folder: RunFolder, splits: Splits, baseline: RunFolder | None) -> Report:
@@ -30,69 +30,27 @@ def evaluate(folder: RunFolder, splits: Splits, baseline: RunFolder | None) -> R
     `baseline` is the softmax run to count errors against; None, or not yet evaluated on the same
     data, leaves that part of the report out. Raises InvalidRun where training is unfinished.
     """
-    record = folder.record()
-    trained = trained_embedder(folder, record, splits)
-    calibration = calibrate(trained, splits)
-    model = ServedModel(trained, calibration.temperature).eval()
-    folder.save(folder.path / SERVED, model.state_dict())
-
+    embedder = weights.trained(folder, splits)
+    (folder.path / REPORT).unlink(missing_ok=True)  # from here on an earlier one would be stale
+    calibration = calibrate(embedder, splits)
+    model = ServedModel(embedder, calibration.temperature).eval()
+    weights.save_served(model, folder)
     embeddings, probabilities = answer(model, splits.test)
-    true = splits.test.labels.numpy()
     predicted = probabilities.argmax(axis=1)
-    np.save(folder.path / _PREDICTIONS, predicted)
-    names, loss = record.class_names, record.recipe.loss
-    classes = class_metrics(true, predicted, names)
-    history, seconds = _learning_curve(folder)
-    report = Report(
-        name=loss,
-        loss=loss,
-        test_images=len(true),
-        accuracy=float((true == predicted).mean()),
-        classes=tuple(classes),
-        confusion=confusion(true, predicted, names),
-        against_softmax=_against(baseline, record, true, predicted),
-        calibration=calibration,
-        learning_curve=history,
-        figures=_FIGURES,
-        provenance=_provenance(record, seconds),
-    )
-    draw_confusion(
-        report.confusion,
-        f"{loss}: accuracy {report.accuracy:.2%} on {len(true):,} test images",
-        folder.path / FIGURES / "confusion-matrix.svg",
-    )
-    shown = _first_of_each_class(true, len(names))
-    draw_feature_space(
-        untrained_embeddings(folder, record, splits, shown),
-        embeddings[shown],
-        true[shown],
-        names,
-        folder.path / FIGURES / "feature-space.svg",
-    )
+    folder.save(folder.path / _PREDICTIONS, {"predicted": torch.from_numpy(predicted)})
+    report = _report(folder, splits, predicted, calibration, baseline)
+    _draw(folder, splits, embeddings, report)
     folder.write_text(REPORT, report.model_dump_json(indent=2) + "\n")
     return report
 
 
-def trained_embedder(folder: RunFolder, record: RunRecord, splits: Splits) -> Embedder:
-    """The embedder as the last epoch left it. Raises InvalidRun where epochs are missing."""
-    state = folder.load(folder.checkpoint_path)
-    done = state["progress"]["epoch"]
-    if done < record.recipe.epochs:
-        raise InvalidRun(
-            f"{folder.path} has finished {done} of {record.recipe.epochs} epochs; go on with "
-            "python -m training fit --resume"
-        )
-    embedder = Embedder(record.recipe, len(record.class_names), splits.train.images)
-    embedder.load_state_dict(state["embedder"])
-    return embedder.eval()
-
-
+@torch.no_grad()
 def calibrate(embedder: Embedder, splits: Splits) -> Calibration:
     """Fit prototypes on the training split where the loss has them; then the temperature."""
     loss = embedder.loss
     if loss.fits_prototypes:
         loss.fit_prototypes(embedder.embed(splits.train.images), splits.train.labels)
-    logits = loss.logits(embedder.embed(splits.calibration.images)).detach()
+    logits = loss.logits(embedder.embed(splits.calibration.images))
     return fit_temperature(logits, splits.calibration.labels)
 
 
@@ -101,36 +59,34 @@ def answer(
     model: ServedModel, part: LabelledImages
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The model's embeddings [n, d] and probabilities [n, c] of a part of the data."""
-    answers = [model(images) for images in torch.split(part.images, 1000)]
+    answers = [model(images) for images in torch.split(part.images, _BATCH)]
     embeddings, probabilities = (torch.cat(column).numpy() for column in zip(*answers, strict=True))
     return embeddings, probabilities
 
 
-def untrained_embeddings(
-    folder: RunFolder, record: RunRecord, splits: Splits, rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Embeddings [m, d] of test images by the weights that training started from."""
-    embedder = Embedder(record.recipe, len(record.class_names), splits.train.images)
-    embedder.load_state_dict(folder.load(folder.initial_path))
-    embeddings, _ = answer(ServedModel(embedder.eval()), splits.test.take(torch.from_numpy(rows)))
-    return embeddings
-
-
-_FIGURES = (
-    Figure(
-        name="confusion-matrix",
-        title="Confusion matrix",
-        caption="Test images by true class (rows) and predicted class (columns); shade is the "
-        "share of the row.",
-    ),
-    Figure(
-        name="feature-space",
-        title="Feature space before and after training",
-        caption=f"Embeddings of the first {_SHOWN_PER_CLASS} test images of each class, by the "
-        "initial and by the trained weights, projected to 2-D. Distances between far clusters "
-        "mean little in such a picture.",
-    ),
-)
+def _report(
+    folder: RunFolder,
+    splits: Splits,
+    predicted: NDArray[np.int64],
+    calibration: Calibration,
+    baseline: RunFolder | None,
+) -> Report:
+    record = folder.record()
+    true, names = splits.test.labels.numpy(), record.class_names
+    history, seconds = _learning_curve(folder)
+    return Report(
+        name=record.recipe.loss,
+        loss=record.recipe.loss,
+        test_images=len(true),
+        accuracy=float((true == predicted).mean()),
+        classes=tuple(class_metrics(true, predicted, names)),
+        confusion=confusion(true, predicted, names),
+        against_softmax=_against(baseline, record, true, predicted),
+        calibration=calibration,
+        learning_curve=history,
+        figures=_FIGURES,
+        provenance=_provenance(record, seconds),
+    )
 
 
 def _against(
@@ -151,7 +107,7 @@ def _predictions(folder: RunFolder | None, dataset: DatasetRecord) -> NDArray[np
         return None
     if folder.record().dataset != dataset:
         return None
-    predicted: NDArray[np.int64] = np.load(folder.path / _PREDICTIONS)
+    predicted: NDArray[np.int64] = folder.load(folder.path / _PREDICTIONS)["predicted"].numpy()
     return predicted
 
 
@@ -175,15 +131,37 @@ def _provenance(record: RunRecord, seconds: float) -> Provenance:
     )
 
 
+_FIGURES = (
+    Figure(
+        name="confusion-matrix",
+        title="Confusion matrix",
+        caption="Test images by true class (rows) and predicted class (columns); shade is the "
+        "share of the row.",
+    ),
+    Figure(
+        name="feature-space",
+        title="Feature space before and after training",
+        caption=f"Embeddings of the first {_SHOWN_PER_CLASS} test images of each class, by the "
+        "initial and by the trained weights, projected to 2-D. Distances between far clusters "
+        "mean little in such a picture.",
+    ),
+)
+
+
+def _draw(
+    folder: RunFolder, splits: Splits, embeddings: NDArray[np.float32], report: Report
+) -> None:
+    title = f"{report.loss}: accuracy {report.accuracy:.2%} on {report.test_images:,} test images"
+    figures = folder.path / FIGURES
+    draw_confusion(report.confusion, title, figures / "confusion-matrix.svg")
+    names = report.confusion.labels
+    shown = _first_of_each_class(splits.test.labels.numpy(), len(names))
+    part = splits.test.take(torch.from_numpy(shown))
+    before, _ = answer(ServedModel(weights.initial(folder, splits)), part)
+    after, labels = embeddings[shown], part.labels.numpy()
+    draw_feature_space(before, after, labels, names, figures / "feature-space.svg")
+
+
 def _first_of_each_class(labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     rows = [np.flatnonzero(labels == label)[:_SHOWN_PER_CLASS] for label in range(classes)]
     return np.concatenate(rows)
-
-
-def served_model(folder: RunFolder, splits: Splits) -> ServedModel:
-    """The calibrated model that `evaluate` left in the folder."""
-    record = folder.record()
-    embedder = Embedder(record.recipe, len(record.class_names), splits.train.images)
-    model = ServedModel(embedder)
-    model.load_state_dict(folder.load(folder.path / SERVED))
-    return model.eval()

@@ -1,6 +1,7 @@
 """`python -m service`: read the settings, take the port, serve."""
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
@@ -86,7 +87,8 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
     log.info("listening", address=address, docs=f"{address}/docs", workers=settings.workers)
     if settings.workers == 1:
         server = uvicorn.Server(_config(settings, create_app(settings)))
-        server.run(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped by then
+            server.run(sockets=[listener])
         return 0 if server.started else 3
     os.environ.update(to_environment(settings))
     Multiprocess(_config(settings, "service.http.app:worker_app"), sockets=[listener]).run()

@@ -29,6 +29,10 @@ class UnsupportedMediaType(ServiceError):
 class MalformedBody(ServiceError):
     """The body is not what its content type says, or has parts that mean nothing here."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
 
 class NoImage(ServiceError):
     """The body is well-formed and holds no image."""

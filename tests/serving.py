@@ -10,8 +10,10 @@ from typing import Any
 
 import httpx
 import uvicorn
+from fastapi.routing import APIRoute
 
 from service.http.app import create_app
+from service.http.routes import answers, health, home, registry, reports
 from service.logs import configure_logs
 from service.settings import Settings
 
@@ -57,3 +59,15 @@ def wait_loaded(client: httpx.Client) -> httpx.Response:
             pass
         time.sleep(0.02)
     raise AssertionError(f"the models were still loading after {PATIENCE_S} s")
+
+
+def routes() -> set[tuple[str, str]]:
+    """Every method and path that the service answers, FastAPI's own pages aside."""
+    modules = (answers, health, home, registry, reports)
+    found = [route for module in modules for route in module.router.routes]
+    return {
+        (method, route.path)
+        for route in found
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    }

@@ -53,10 +53,10 @@ TABLE: Mapping[type[Exception], Answer] = {
 }
 INVALID_PARAMETER = Answer(422, "invalid_parameter", "A parameter is not allowed")
 INTERNAL_ERROR = Answer(500, "internal_error", "Something unforeseen went wrong")
-_PROTOCOL = {
-    404: Answer(404, "not_found", "No such address"),
-    405: Answer(405, "method_not_allowed", "The address does not take this method"),
-}
+NOT_FOUND = Answer(404, "not_found", "No such address")
+METHOD_NOT_ALLOWED = Answer(405, "method_not_allowed", "The address does not take this method")
+OTHERS = (INVALID_PARAMETER, INTERNAL_ERROR, NOT_FOUND, METHOD_NOT_ALLOWED)
+_PROTOCOL = {answer.status: answer for answer in (NOT_FOUND, METHOD_NOT_ALLOWED)}
 
 
 def install(app: FastAPI) -> None:

@@ -112,3 +112,18 @@ def test_an_altered_older_version_is_named_when_it_is_asked_for(tmp_path: Path) 
         assert client.post("/embed?version=1", **GOOD).json()["code"] == "model_damaged"
         assert client.get("/models/arcface?version=1").json()["state"] == "damaged"
         assert client.post("/embed", **GOOD).json()["version"] == 2
+
+
+def test_the_unforeseen_is_logged_and_not_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    figure = publish(tmp_path, "arcface").path / "figures" / "confusion-matrix.svg"
+    with ready(tmp_path) as client:
+        figure.unlink()
+        answer = client.get("/report/arcface/figures/confusion-matrix.svg")
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        assert "figure" not in answer.text
+        assert client.post("/embed", **GOOD).status_code == 200
+    said = capfd.readouterr().err
+    assert "FileNotFoundError" in said
+    assert answer.json()["request_id"] in said

@@ -1,0 +1,126 @@
+"""The table of errors is total, and OpenAPI says what each route can answer."""
+
+from inspect import signature
+from typing import Any
+
+import httpx
+import pytest
+
+from models.errors import ModelsError
+from service.errors import ServiceError
+from service.http.errors import INTERNAL_ERROR, INVALID_PARAMETER, MEDIA_TYPE, TABLE, answer_for
+from service.http.schemas import Problem
+from tests.serving import routes
+
+
+def leaves(base: type[Exception]) -> list[type[Exception]]:
+    below = base.__subclasses__()
+    return [leaf for child in below for leaf in leaves(child)] if below else [base]
+
+
+@pytest.mark.parametrize("error", [*leaves(ServiceError), *leaves(ModelsError)])
+def test_every_error_has_its_answer(error: type[Exception]) -> None:
+    assert error in TABLE
+
+
+def test_the_test_would_notice_a_missing_error() -> None:
+    class Forgotten(ServiceError):
+        """Nobody mapped it."""
+
+    assert Forgotten in leaves(ServiceError)
+    assert Forgotten not in TABLE
+    assert answer_for(Forgotten()) is INTERNAL_ERROR
+
+
+def test_a_code_means_one_thing() -> None:
+    by_code: dict[str, set[tuple[int, str]]] = {}
+    for answer in (*TABLE.values(), INVALID_PARAMETER, INTERNAL_ERROR):
+        by_code.setdefault(answer.code, set()).add((answer.status, answer.title))
+    assert all(len(meanings) == 1 for meanings in by_code.values())
+
+
+def test_facts_never_hide_a_problems_own_members() -> None:
+    own = {"type", "title", "status", "detail", "code", "request_id"}
+    assert own <= set(Problem.model_fields)
+    for error in TABLE:
+        assert not set(signature(error).parameters) & own, error
+
+
+@pytest.fixture(scope="module")
+def document(client: httpx.Client) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/openapi.json").json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_every_route_is_documented(document: dict[str, Any]) -> None:
+    assert {f"{method} {path}" for method, path in routes()} == set(operations(document))
+
+
+IMAGES = {
+    "body_too_large", "too_many_images", "image_too_large", "unsupported_media_type",
+    "malformed_body", "no_image", "undecodable_image", "overloaded", "stopping",
+    "deadline_exceeded", "unknown_model", "model_damaged", "not_ready",
+}  # fmt: skip
+MODEL = {"unknown_model", "model_damaged", "not_ready"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "codes"),
+    [
+        ("POST /embed", IMAGES),
+        ("POST /classify", IMAGES),
+        ("POST /neighbors", IMAGES | {"unknown_collection"}),
+        ("GET /models", set()),
+        ("GET /models/{loss}", {"unknown_model"}),
+        ("GET /models/{loss}/thumbnails/{row}.jpg", MODEL | {"unknown_thumbnail"}),
+        ("GET /report", set()),
+        ("GET /report/{loss}", MODEL),
+        ("GET /report/{loss}/figures/{name}.svg", MODEL | {"unknown_figure"}),
+        ("GET /metrics", set()),
+        ("GET /", set()),
+    ],
+)
+def test_a_route_lists_what_it_can_answer(
+    document: dict[str, Any], operation: str, codes: set[str]
+) -> None:
+    responses = operations(document)[operation]["responses"]
+    always = {"unauthorized", "invalid_parameter", "internal_error"}
+    listed = {
+        code.split("`")[1]
+        for status, response in responses.items()
+        if int(status) >= 400
+        for code in response["description"].split("; ")
+    }
+    assert listed == codes | always
+    for status, response in responses.items():
+        if int(status) >= 400:
+            schema = response["content"][MEDIA_TYPE]["schema"]
+            assert schema == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_the_images_body_is_described(document: dict[str, Any]) -> None:
+    for path in ("/embed", "/classify", "/neighbors"):
+        content = document["paths"][path]["post"]["requestBody"]["content"]
+        assert {"image/*", "multipart/form-data", "application/json"} <= set(content)
+
+
+def test_every_reference_in_the_document_resolves(document: dict[str, Any]) -> None:
+    def check(node: object) -> None:
+        if isinstance(node, dict):
+            if isinstance(reference := node.get("$ref"), str):
+                assert reference.rsplit("/", 1)[1] in document["components"]["schemas"]
+            for value in node.values():
+                check(value)
+        elif isinstance(node, list):
+            for value in node:
+                check(value)
+
+    check(document)

@@ -1,0 +1,258 @@
+"""The batcher on a real thread; the model is a function that the test can hold back."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.batcher import Batcher, BatchRecord, Limits
+from service.decode import Pixels
+from service.errors import DeadlineExceeded, Overloaded, Stopping
+from service.session import Outputs
+from tests.serving import PATIENCE_S
+
+
+class Model:
+    """Answers with each image's first value; blocks while `gate` is closed."""
+
+    def __init__(self) -> None:
+        self.gate = Event()
+        self.gate.set()
+        self.batches: list[list[int]] = []
+        self.failing: set[int] = set()
+
+    def infer(self, pixels: Pixels) -> Outputs:
+        values = pixels[:, 0, 0, 0].tolist()
+        self.batches.append(values)
+        assert self.gate.wait(PATIENCE_S)
+        if self.failing & set(values):
+            raise RuntimeError("the device is lost")
+        column = np.array(values, np.float32)[:, None]
+        return Outputs(column, column + 1)
+
+
+class Bench:
+    """A running batcher and what it reported."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.model = Model()
+        self.records: list[BatchRecord] = []
+        self.batcher = Batcher(self.model.infer, limits, self.records.append)
+
+    async def ask(self, *values: int) -> list[float]:
+        pixels = np.zeros((len(values), 1, 1, 3), np.uint8)
+        pixels[:, 0, 0, 0] = values
+        async with self.batcher.admit(len(values)):
+            outputs = await self.batcher.run(pixels)
+        assert outputs.probabilities[:, 0].tolist() == [value + 1 for value in values]
+        found: list[float] = outputs.embedding[:, 0].tolist()
+        return found
+
+    async def hold(self, *values: int) -> "asyncio.Task[list[float]]":
+        """Close the gate with a batch inside."""
+        self.model.gate.clear()
+        task = asyncio.create_task(self.ask(*values))
+        while not self.model.batches or self.model.batches[-1] != list(values):
+            await asyncio.sleep(0.001)
+        return task
+
+
+LIMITS = Limits(queue_items=100, deadline_s=PATIENCE_S, max_batch=4)
+
+
+def on_loop(
+    scenario: Callable[[Bench], Coroutine[Any, Any, None]], limits: Limits = LIMITS
+) -> None:
+    async def main() -> None:
+        bench = Bench(limits)
+        bench.batcher.start()
+        try:
+            await asyncio.wait_for(scenario(bench), PATIENCE_S)
+        finally:
+            bench.model.gate.set()
+            await bench.batcher.stop()
+
+    asyncio.run(main())
+
+
+def test_a_request_gets_its_own_rows_in_order() -> None:
+    async def scenario(bench: Bench) -> None:
+        answers = await asyncio.gather(*(bench.ask(i, i + 100) for i in range(20)))
+        assert answers == [[i, i + 100] for i in range(20)]
+
+    on_loop(scenario)
+
+
+def test_while_one_batch_runs_the_next_fills() -> None:
+    async def scenario(bench: Bench) -> None:
+        first = await bench.hold(1)
+        others = [asyncio.create_task(bench.ask(i)) for i in (2, 3, 4, 5, 6)]
+        await asyncio.sleep(0)
+        bench.model.gate.set()
+        assert await first == [1]
+        assert [await other for other in others] == [[2], [3], [4], [5], [6]]
+        assert bench.model.batches == [[1], [2, 3, 4, 5], [6]]
+        assert [record.items for record in bench.records] == [1, 4, 1]
+
+    on_loop(scenario)
+
+
+def test_a_large_request_is_split_and_joined() -> None:
+    async def scenario(bench: Bench) -> None:
+        assert await bench.ask(*range(10)) == list(range(10))
+        assert bench.model.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+    on_loop(scenario)
+
+
+def test_beyond_the_limit_requests_are_refused_at_once() -> None:
+    async def scenario(bench: Bench) -> None:
+        held = await bench.hold(1, 2)
+        with pytest.raises(Overloaded) as caught:
+            await bench.ask(3, 4)
+        assert caught.value.limit == 3
+        last = asyncio.create_task(bench.ask(5))
+        await asyncio.sleep(0)
+        assert bench.batcher.items == 3
+        bench.model.gate.set()
+        assert (await held, await last) == ([1, 2], [5])
+        assert bench.batcher.items == 0
+        assert await bench.ask(6, 7, 8) == [6, 7, 8]
+
+    on_loop(scenario, Limits(queue_items=3, deadline_s=PATIENCE_S, max_batch=4))
+
+
+def test_a_cancelled_request_costs_no_inference() -> None:
+    async def scenario(bench: Bench) -> None:
+        held = await bench.hold(1)
+        leaving, staying = (asyncio.create_task(bench.ask(i)) for i in (2, 3))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        bench.model.gate.set()
+        assert (await held, await staying) == ([1], [3])
+        assert bench.model.batches == [[1], [3]]
+        assert bench.batcher.items == 0
+
+    on_loop(scenario)
+
+
+def test_a_request_cancelled_while_it_runs_disturbs_no_other() -> None:
+    async def scenario(bench: Bench) -> None:
+        held = await bench.hold(1)
+        held.cancel()
+        staying = asyncio.create_task(bench.ask(2))
+        await asyncio.wait([held])
+        bench.model.gate.set()
+        assert await staying == [2]
+
+    on_loop(scenario)
+
+
+def test_an_expired_request_is_told_and_dropped() -> None:
+    async def scenario(bench: Bench) -> None:
+        held = await bench.hold(1)
+        with pytest.raises(DeadlineExceeded) as caught:
+            await bench.ask(2)
+        assert caught.value.deadline_s == 0.01
+        with pytest.raises(DeadlineExceeded):
+            await held
+        bench.model.gate.set()
+        await bench.batcher.run(np.full((1, 1, 1, 3), 3, np.uint8))
+        assert bench.model.batches == [[1], [3]]
+        assert bench.batcher.items == 0
+
+    on_loop(scenario, Limits(queue_items=9, deadline_s=0.01))
+
+
+def test_a_timeout_of_the_work_itself_is_not_a_passed_deadline() -> None:
+    async def scenario(bench: Bench) -> None:
+        with pytest.raises(TimeoutError, match="the disk"):
+            async with bench.batcher.admit(1):
+                raise TimeoutError("the disk")
+
+    on_loop(scenario)
+
+
+def test_a_failing_batch_fails_its_own_requests_and_no_more() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.model.failing = {2}
+        held = await bench.hold(1)
+        together = [asyncio.create_task(bench.ask(i)) for i in (2, 3, 4, 5)]
+        after = asyncio.create_task(bench.ask(6))
+        await asyncio.sleep(0)
+        bench.model.gate.set()
+        assert await held == [1]
+        failed = await asyncio.gather(*together, return_exceptions=True)
+        assert [str(error) for error in failed] == ["the device is lost"] * 4
+        assert await after == [6]
+        assert bench.batcher.items == 0
+
+    on_loop(scenario)
+
+
+def test_a_failing_part_fails_the_whole_large_request() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.model.failing = {0}
+        with pytest.raises(RuntimeError, match="lost"):
+            await bench.ask(*range(12))
+        assert await bench.ask(13) == [13]
+
+    on_loop(scenario)
+
+
+def test_an_observer_that_raises_does_not_end_the_loop() -> None:
+    async def scenario() -> None:
+        def refuse(record: BatchRecord) -> None:
+            if record.items == 2:
+                raise ValueError("no")
+
+        model = Model()
+        batcher = Batcher(model.infer, Limits(9, PATIENCE_S), refuse)
+        batcher.start()
+        with pytest.raises(ValueError, match="no"):
+            await batcher.run(np.zeros((2, 1, 1, 3), np.uint8))
+        assert len((await batcher.run(np.zeros((1, 1, 1, 3), np.uint8))).embedding) == 1
+        await batcher.stop()
+
+    asyncio.run(scenario())
+
+
+def test_stopping_tells_whoever_waits() -> None:
+    async def scenario() -> None:
+        bench = Bench(Limits(9, PATIENCE_S))
+        bench.batcher.start()
+        held = await bench.hold(1)
+        waiting = asyncio.create_task(bench.ask(2))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.01, bench.model.gate.set)
+        stopping = asyncio.create_task(bench.batcher.stop())
+        bench.model.gate.set()
+        await stopping
+        for task in (held, waiting):
+            with pytest.raises(Stopping):
+                await task
+        with pytest.raises(Stopping):
+            await bench.ask(3)
+
+    asyncio.run(scenario())
+
+
+def test_many_requests_of_every_size_come_through() -> None:
+    async def scenario(bench: Bench) -> None:
+        rng = np.random.default_rng(0)
+        sizes = rng.integers(1, 12, 200).tolist()
+        asked = [rng.integers(0, 200, size).tolist() for size in sizes]
+        tasks = [asyncio.create_task(bench.ask(*values)) for values in asked]
+        for task in tasks[::7]:
+            asyncio.get_running_loop().call_later(0.001, task.cancel)
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        for values, answer in zip(asked, answers, strict=True):
+            assert answer == values or isinstance(answer, asyncio.CancelledError)
+        assert max(map(len, bench.model.batches)) <= 4
+        assert bench.batcher.items == 0
+
+    on_loop(scenario, Limits(queue_items=10_000, deadline_s=PATIENCE_S, max_batch=4))

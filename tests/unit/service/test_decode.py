@@ -1,0 +1,49 @@
+import asyncio
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from models.errors import UndecodableImage
+from models.manifest import Preprocess
+from models.preprocess import preprocess
+from service.decode import Decoder, Encoded
+from service.errors import OversizedImages, UndecodableImages
+from tests.bundles import picture
+
+SPEC = Preprocess(size_px=8)
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[Decoder]:
+    made = Decoder(max_pixels=100_000)
+    yield made
+    made.close()
+
+
+def decode(decoder: Decoder, images: list[Encoded]) -> np.ndarray:
+    return asyncio.run(decoder.decode(images, SPEC))
+
+
+def test_pixels_are_those_of_the_contract_in_order(decoder: Decoder) -> None:
+    images = [picture(seed, (300, 200)) for seed in range(9)]
+    assert sum(map(len, images)) > 2 * 128 * 1024  # enough for several tasks
+    expected = np.stack([preprocess(image, SPEC) for image in images])
+    np.testing.assert_array_equal(decode(decoder, [*images]), expected)
+
+
+def test_every_bad_image_is_named(decoder: Decoder) -> None:
+    reason = UndecodableImage("not base64")
+    images: list[Encoded] = [picture(0), b"", picture(1), reason, picture(2)[:100]]
+    with pytest.raises(UndecodableImages) as caught:
+        decode(decoder, images)
+    assert caught.value.indexes == (1, 3, 4)
+    assert caught.value.index == 1
+    assert "image 3: not base64" in str(caught.value)
+
+
+def test_every_image_over_the_limit_is_named_first(decoder: Decoder) -> None:
+    large = picture(0, (400, 300))
+    with pytest.raises(OversizedImages) as caught:
+        decode(decoder, [b"", large, picture(1), large])
+    assert (caught.value.indexes, caught.value.limit) == ((1, 3), 100_000)

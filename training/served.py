@@ -5,7 +5,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.trainer import Embedder
+from training.embedder import Embedder
 
 
 class ServedModel(nn.Module):

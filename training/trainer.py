@@ -8,38 +8,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
-from torch import Tensor, nn
+from jaxtyping import Int64
+from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
 
 from models.report import Epoch
-from training.backbones import make_backbone
 from training.config import Recipe
 from training.data.augment import crop_and_flip
 from training.data.batches import epoch_batches
 from training.data.dataset import LabelledImages, Splits
+from training.embedder import Embedder
 from training.errors import TrainingError
-from training.losses import make_loss
-from training.losses.base import Loss
+from training.optimizer import has_bfloat16, make_optimizer
 
-_EVALUATION_BATCH = 1000
 _PROTOTYPE_SAMPLE = 5000
-
-
-class Embedder(nn.Module):
-    """What training fits: a backbone and the loss that knows how to classify."""
-
-    def __init__(self, recipe: Recipe, classes: int, train_images: UInt8[Tensor, "n h w 3"]):
-        super().__init__()
-        dimension = recipe.embedding_size
-        self.loss: Loss = make_loss(recipe.loss, classes, dimension, recipe.parameters)
-        self.backbone = make_backbone(recipe.backbone, dimension, recipe.size_px, train_images)
-
-    @torch.no_grad()
-    def embed(self, images: UInt8[Tensor, "n h w 3"]) -> Float[Tensor, "n d"]:
-        """Embeddings of any number of images, in float32 unless autocast is on."""
-        chunks = torch.split(images, _EVALUATION_BATCH)
-        return torch.cat([self.backbone(chunk).float() for chunk in chunks])
 
 
 @dataclass
@@ -212,23 +194,3 @@ class Trainer:
         """Randomness that depends on the seed and the place alone, so that a run can resume."""
         words = np.random.SeedSequence([self.recipe.seed, *place]).generate_state(2)
         return torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
-
-
-def make_optimizer(embedder: Embedder, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW; only the backbone's weight matrices decay, never biases or the loss's parameters."""
-    backbone = list(embedder.backbone.parameters())
-    groups = [
-        {"params": [p for p in backbone if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in backbone if p.ndim <= 1], "weight_decay": 0.0},
-        {"params": list(embedder.loss.parameters()), "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from models.report import Calibration, Comparison, DatasetRecord, Epoch, Figure, Provenance, Report
 from training.data.dataset import LabelledImages, Splits
+from training.embedder import Embedder
 from training.evaluate import weights
 from training.evaluate.calibration import fit_temperature
 from training.evaluate.classification import class_metrics, compare, confusion
 from training.evaluate.figures import draw_confusion, draw_feature_space
 from training.run import RunFolder, RunRecord
 from training.served import ServedModel
-from training.trainer import Embedder
 
 BASELINE = "softmax"
 REPORT = "report.json"

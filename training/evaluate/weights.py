@@ -1,10 +1,10 @@
 """The networks of a run folder: as training started, as it ended, as it is served."""
 
 from training.data.dataset import Splits
+from training.embedder import Embedder
 from training.errors import InvalidRun
 from training.run import RunFolder
 from training.served import ServedModel
-from training.trainer import Embedder
 
 _SERVED = "served.pt"
 

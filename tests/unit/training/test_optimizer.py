@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from tests.unit.training.runs import tiny_recipe, tiny_splits
+from training.embedder import Embedder
 from training.losses import LOSSES
-from training.trainer import Embedder, make_optimizer
+from training.optimizer import make_optimizer
 
 
 def embedder(loss: str) -> Embedder:

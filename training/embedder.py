@@ -1,0 +1,28 @@
+"""What training fits: a backbone and the loss that knows how to classify."""
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from training.backbones import make_backbone
+from training.config import Recipe
+from training.losses import make_loss
+from training.losses.base import Loss
+
+_BATCH = 1000
+
+
+class Embedder(nn.Module):
+    """A backbone and its loss, as one module with one state."""
+
+    def __init__(self, recipe: Recipe, classes: int, train_images: UInt8[Tensor, "n h w 3"]):
+        super().__init__()
+        dimension = recipe.embedding_size
+        self.loss: Loss = make_loss(recipe.loss, classes, dimension, recipe.parameters)
+        self.backbone = make_backbone(recipe.backbone, dimension, recipe.size_px, train_images)
+
+    @torch.no_grad()
+    def embed(self, images: UInt8[Tensor, "n h w 3"]) -> Float[Tensor, "n d"]:
+        """Embeddings of any number of images, in float32 unless autocast is on."""
+        chunks = torch.split(images, _BATCH)
+        return torch.cat([self.backbone(chunk).float() for chunk in chunks])

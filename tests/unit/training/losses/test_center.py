@@ -23,7 +23,7 @@ def placed_at(places: Tensor, **parameters: float) -> CenterLoss:
 
 @pytest.mark.parametrize("magnitude", [1.0, 1e2, 1e4])
 def test_at_its_centers_the_loss_is_cross_entropy_to_the_last_bit(magnitude: float) -> None:
-    """The expanded square |x|^2 - 2xc + |c|^2 leaves a remainder of about 1 at 1e4."""
+    """The expanded square |x|^2 - 2xc + |c|^2 leaves hundreds at 1e4."""
     places = magnitude * torch.randn(10, 64, generator=torch.Generator().manual_seed(0))
     loss = placed_at(places, weight=1.0)
     assert torch.equal(loss(places, torch.arange(10)), entropy(loss, places, torch.arange(10)))

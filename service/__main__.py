@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted; 2 where it cannot start, with one line that says why."""
     flags = _parse(arguments)
     try:
-        settings = read_settings(flags, os.environ)
+        settings = read_settings(flags)
         configure_logs(settings.log_format)
         _check_registry(settings)
         if settings.device == "cuda":

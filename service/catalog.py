@@ -171,15 +171,10 @@ def _first_state(newest: bool) -> State:
 
 
 def _log_outcome(entries: list[Entry], seconds: float) -> None:
-    ready = [entry for entry in entries if entry.engine is not None]
+    models = [entry.name for entry in entries if entry.engine]
     damaged = [entry.name for entry in entries if entry.state == "damaged"]
-    if not ready:
+    if not models:
         log.error("no model can be served", damaged=damaged)
         return
-    log.info(
-        "ready",
-        models=[entry.name for entry in ready],
-        damaged=damaged,
-        provider=ready[0].engine.provider if ready[0].engine else None,
-        seconds=round(seconds, 2),
-    )
+    provider = next(entry.engine.provider for entry in entries if entry.engine)
+    log.info("ready", models=models, damaged=damaged, provider=provider, seconds=round(seconds, 2))

@@ -51,12 +51,12 @@ class Settings(BaseSettings):
         return self
 
 
-def read_settings(flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
-    """Build the settings from flags (by field name) over environment variables over defaults.
+def read_settings(flags: Mapping[str, str]) -> Settings:
+    """Build the settings from flags (by field name) over this process's environment.
 
     Raises InvalidSettings with one line that names what is unknown or not allowed.
     """
-    if unknown := _unknown_variables(environment):
+    if unknown := _unknown_variables(os.environ):
         known = ", ".join(variable(name) for name in Settings.model_fields)
         raise InvalidSettings(f"unknown setting {', '.join(unknown)}; the settings are {known}")
     try:
@@ -81,11 +81,6 @@ def to_environment(settings: Settings) -> dict[str, str]:
     if settings.api_key is not None:
         values["api_key"] = settings.api_key.get_secret_value()
     return {variable(name): str(value) for name, value in values.items()}
-
-
-def from_environment() -> Settings:
-    """The settings of this process's environment."""
-    return read_settings({}, os.environ)
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> list[str]:

@@ -21,7 +21,7 @@ from service.http.routes import answers, health, home, registry, reports
 from service.http.state import Services
 from service.loading import Loader
 from service.logs import configure_logs
-from service.settings import Settings, from_environment
+from service.settings import Settings, read_settings
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def worker_app() -> FastAPI:
     """The application of one worker process, which finds its settings in the environment."""
-    settings = from_environment()
+    settings = read_settings({})
     configure_logs(settings.log_format)
     return create_app(settings)
 

@@ -115,8 +115,11 @@ def _start(stopped: Container) -> Container:
     started = Container(stopped.compose, stopped.files, stopped.address, found)
     give_up = time.monotonic() + PATIENCE_S
     while (health := started.state("{{.State.Health.Status}}")) != "healthy":
-        if time.monotonic() > give_up or health == "unhealthy":
-            raise AssertionError(f"the container is {health}:\n{started.do('logs').stdout}")
+        restarts = started.state("{{.RestartCount}}")
+        if time.monotonic() > give_up or health == "unhealthy" or restarts != "0":
+            raise AssertionError(
+                f"the container is {health} after {restarts} restarts:\n{started.do('logs').stdout}"
+            )
         time.sleep(0.5)
     return started
 

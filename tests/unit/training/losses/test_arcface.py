@@ -30,6 +30,12 @@ def test_the_true_class_scores_the_widened_angle(theta: float) -> None:
     assert true_score(theta, 0.5) == pytest.approx(16 * math.cos(theta + 0.5), rel=1e-5)
 
 
+def test_at_angle_0_the_sine_has_its_floor_of_a_thousandth() -> None:
+    """sqrt(max(1 - cos^2, 1e-6)): bounds the derivative by the cosine, which acos does not."""
+    expected = 16 * (math.cos(0.5) - 1e-3 * math.sin(0.5))
+    assert true_score(0.0, 0.5) == pytest.approx(expected, rel=1e-6)
+
+
 @pytest.mark.parametrize("theta", [2.7, 3.0, 3.14])
 def test_past_pi_the_score_goes_on_falling(theta: float) -> None:
     expected = 16 * (math.cos(theta) - 0.5 * math.sin(0.5))

@@ -17,14 +17,15 @@ from service.http.routes import answers, health, home, registry, reports
 from service.logs import configure_logs
 from service.settings import Settings
 
-PATIENCE_S = 60  # how long a test waits for something that must happen
+PATIENCE_S = 120  # how long a test waits for something that must happen
 
 
 @contextmanager
 def serving(registry: Path, **settings: Any) -> Iterator[httpx.Client]:
     """Serve a registry until the block ends; the models may still be loading."""
     configure_logs("console")
-    app = create_app(Settings(registry=registry, device="cpu", **settings))
+    patient = {"deadline_s": 2 * PATIENCE_S, **settings}  # machines that test may be busy
+    app = create_app(Settings(registry=registry, device="cpu", **patient))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

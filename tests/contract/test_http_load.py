@@ -20,14 +20,14 @@ def files(*images: bytes) -> list[tuple[str, tuple[str, bytes]]]:
 def test_overload_is_refused_at_once_and_nothing_is_half_done(tiny_registry: Path) -> None:
     with (
         ready(tiny_registry, queue_items=4, max_images=4) as client,
-        ThreadPoolExecutor(24) as pool,
+        ThreadPoolExecutor(12) as pool,
     ):
         alone = client.post("/embed", files=files(*[SLOW] * 4)).content
-        asked = [pool.submit(client.post, "/embed", files=files(*[SLOW] * 4)) for _ in range(24)]
+        asked = [pool.submit(client.post, "/embed", files=files(*[SLOW] * 4)) for _ in range(12)]
         answers = [one.result() for one in asked]
         accepted = [one for one in answers if one.status_code == 200]
         refused = [one for one in answers if one.status_code == 503]
-        assert len(accepted) + len(refused) == 24
+        assert len(accepted) + len(refused) == 12
         assert {one.content for one in accepted} == {alone}
         assert refused
         for one in refused:

@@ -58,7 +58,7 @@ TABLE = [
     Bad("a path as loss", 404, "unknown_model", raw(GOOD), {}, "/embed?loss=../../etc"),
     Bad("unknown version", 404, "unknown_model", raw(GOOD),
         {"available": ["arcface/2", "arcface/1"]}, "/embed?version=9"),
-    Bad("unknown collection", 404, "unknown_collection", raw(GOOD),
+    Bad("unknown collection", 404, "unknown_model", raw(GOOD),
         {"name": "nix", "available": ["gallery"]}, "/neighbors?collection=nix"),
     Bad("body too large", 413, "body_too_large", raw(bytes(200_001)), {"limit": 200_000}),
     Bad("chunked body too large", 413, "body_too_large",

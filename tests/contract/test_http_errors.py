@@ -77,7 +77,7 @@ MODEL = {"unknown_model", "model_damaged", "not_ready"}
     [
         ("POST /embed", IMAGES),
         ("POST /classify", IMAGES),
-        ("POST /neighbors", IMAGES | {"unknown_collection"}),
+        ("POST /neighbors", IMAGES),
         ("GET /models", set()),
         ("GET /models/{loss}", {"unknown_model"}),
         ("GET /models/{loss}/thumbnails/{row}.jpg", MODEL | {"unknown_thumbnail"}),

@@ -52,9 +52,18 @@ def load_recipe(loss: str, path: Path | None = None, **overrides: object) -> Rec
     source = path or RECIPES / f"{loss}.toml"
     if path is not None and not path.is_file():
         raise InvalidRecipe(f"there is no recipe file {path}")
-    written = tomllib.loads(source.read_text()) if source.is_file() else {}
+    written = _read(source) if source.is_file() else {}
+    if written.get("loss", loss) != loss:
+        raise InvalidRecipe(f"{source.name} is a recipe for {written['loss']}, not for {loss}")
     given = {key: value for key, value in overrides.items() if value is not None}
     try:
         return Recipe.model_validate({"loss": loss} | written | given)
     except ValidationError as error:
         raise InvalidRecipe(f"{source.name}: {error}") from error
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidRecipe(f"{path} is not TOML: {error}") from error

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from models.report import Epoch
 from training.errors import Interrupted, InvalidRun
 from training.run import RunFolder, RunRecord
 from training.trainer import Step, Trainer
@@ -83,6 +84,9 @@ def stop_on_signal() -> Iterator[StopRequest]:
             signal.signal(number, handler)
 
 
+_UNKNOWN = "-"
+
+
 class _Screen:
     """A bar for the whole run, and a line for each epoch that also reads well in a log file."""
 
@@ -93,8 +97,8 @@ class _Screen:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.4f}  tuning {task.fields[accuracy]:.2%}"),
-            TextColumn("{task.fields[rate]:,.0f} images/s"),
+            TextColumn("loss {task.fields[loss]}  tuning accuracy {task.fields[accuracy]}"),
+            TextColumn("{task.fields[rate]} images/s"),
             TimeRemainingColumn(),
             console=self._console,
         )
@@ -108,9 +112,9 @@ class _Screen:
             recipe.loss,
             total=recipe.epochs * per_epoch,
             completed=progress.epoch * per_epoch + progress.step,
-            loss=float("nan"),
-            accuracy=progress.history[-1].tuning_accuracy if progress.history else float("nan"),
-            rate=0.0,
+            loss=_UNKNOWN,
+            accuracy=_accuracy(progress.history[-1]) if progress.history else _UNKNOWN,
+            rate=_UNKNOWN,
         )
         return self
 
@@ -120,18 +124,23 @@ class _Screen:
     def show(self, step: Step) -> None:
         """Advance the bar by one step."""
         if self._task is not None:
-            self._bar.update(self._task, advance=1, loss=step.loss, rate=step.images_per_second)
+            rate = f"{step.images_per_second:,.0f}"
+            self._bar.update(self._task, advance=1, loss=f"{step.loss:.4f}", rate=rate)
 
     def epoch_done(self) -> None:
         """Print the epoch's line and show its tuning accuracy on the bar."""
         epoch = self._trainer.progress.history[-1]
         if self._task is not None:
-            self._bar.update(self._task, accuracy=epoch.tuning_accuracy)
+            self._bar.update(self._task, accuracy=_accuracy(epoch))
         health = "".join(f"  {name} {value:.3f}" for name, value in epoch.diagnostics.items())
         self._console.print(
             f"{self._trainer.recipe.loss}  epoch {epoch.epoch}/{self._trainer.recipe.epochs}  "
-            f"loss {epoch.loss:.4f}  tuning accuracy {epoch.tuning_accuracy:.2%}  "
+            f"loss {epoch.loss:.4f}  tuning accuracy {_accuracy(epoch)}  "
             f"{epoch.seconds:.1f} s{health}",
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _accuracy(epoch: Epoch) -> str:
+    return f"{epoch.tuning_accuracy:.2%}"

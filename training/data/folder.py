@@ -88,7 +88,7 @@ def _list_files(root: Path, part: str, class_names: tuple[str, ...]) -> _Files:
 def _hash(paths: Iterable[Path], root: Path) -> str:
     digest = hashlib.sha256()
     for path in paths:
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = hashlib.sha256(_read(path)).hexdigest()
         digest.update(f"{content} {path.relative_to(root).as_posix()}\n".encode())
     return digest.hexdigest()
 
@@ -109,10 +109,17 @@ def _cached(path: Path, files: _Files, spec: Preprocess) -> np.ndarray:
 def _decode(files: _Files, spec: Preprocess, part: str) -> Iterator[np.ndarray]:
     def one(path: Path) -> np.ndarray:
         try:
-            return preprocess(path.read_bytes(), spec)
+            return preprocess(_read(path), spec)
         except ModelsError as error:
             raise InvalidDataset(f"{path}: {error}; repair or remove the file") from error
 
     with ThreadPoolExecutor() as pool:
         decoded = pool.map(one, files.paths)
         yield from track(decoded, description=f"decoding {part}", total=len(files.paths))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidDataset(f"{path}: {error.strerror}; repair or remove the file") from error

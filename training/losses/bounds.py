@@ -40,6 +40,12 @@ def check_scale(scale: float, classes: int) -> None:
         )
 
 
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a parameter outside `low`..`high`. Raises InvalidRecipe naming it."""
+    if not low <= value <= high:
+        raise InvalidRecipe(f"{name} {value:g} is not in {low:g} to {high:g}")
+
+
 def check_margin(margin: float, largest: float, classes: int, dimension: int) -> None:
     """Refuse a margin outside 0..`largest`, in the loss's own unit. Raises InvalidRecipe."""
     if not 0 <= margin <= largest:

@@ -1,5 +1,6 @@
 """Center loss: cross-entropy plus the pull of every embedding towards its class center."""
 
+import math
 from typing import ClassVar
 
 import torch
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 
 from models.manifest import Metric
 from training.losses.base import Loss
+from training.losses.bounds import check_range
 
 
 class CenterLoss(Loss):
@@ -18,6 +20,7 @@ class CenterLoss(Loss):
     ECCV 2016, equations 2 to 5 (as means over the batch).
     As with batch normalisation, the centers move in training mode only: a class's first batch
     puts its center at the batch's class mean; after each loss they take one step of size `rate`.
+    Raises InvalidRecipe for a negative weight, or a rate outside 0..1.
     """
 
     metric: ClassVar[Metric] = "l2"
@@ -28,6 +31,8 @@ class CenterLoss(Loss):
         self, classes: int, dimension: int, *, weight: float = 3e-3, rate: float = 0.5
     ) -> None:
         super().__init__(classes, dimension)
+        check_range("weight", weight, 0.0, math.inf)
+        check_range("rate", rate, 0.0, 1.0)
         self.weight = weight
         self.rate = rate
         self.linear = nn.Linear(dimension, classes)

@@ -11,6 +11,9 @@ from torch.nn import functional as F
 
 from models.manifest import Metric
 from training.losses.base import Loss, Sampling
+from training.losses.bounds import check_range
+
+_LARGEST_DISTANCE = 2.0  # between two unit-length embeddings
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class TripletLoss(Loss):
     d_ap < d_an < d_ap + m; pytorch-metric-learning takes every negative in it.)
     Source: Schroff et al., FaceNet, arXiv 1503.03832, equation 3.
     Classifies by minus the squared distance to class means fitted on training embeddings.
+    Raises InvalidRecipe for a margin outside 0..2.
     """
 
     metric: ClassVar[Metric] = "cosine"
@@ -39,6 +43,7 @@ class TripletLoss(Loss):
 
     def __init__(self, classes: int, dimension: int, *, margin: float = 0.2) -> None:
         super().__init__(classes, dimension)
+        check_range("margin", margin, 0.0, _LARGEST_DISTANCE)
         self.register_buffer("margin", torch.tensor(margin))
         self.register_buffer("prototypes", torch.zeros(classes, dimension))
 

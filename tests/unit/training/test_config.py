@@ -68,6 +68,20 @@ def test_an_unknown_or_invalid_field_is_refused_by_name(
         load_recipe("arcface", path)
 
 
+def test_a_recipe_for_another_loss_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("loss = 'softmax'")
+    with pytest.raises(InvalidRecipe, match=r"mine\.toml is a recipe for softmax, not for arcface"):
+        load_recipe("arcface", path)
+
+
+def test_what_is_not_toml_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("epochs: 7")
+    with pytest.raises(InvalidRecipe, match=r"mine\.toml is not TOML"):
+        load_recipe("arcface", path)
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRecipe, match="no recipe file"):
         load_recipe("arcface", tmp_path / "none.toml")

@@ -118,6 +118,10 @@ def truncate(root: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
 
 
+def break_link(root: Path) -> None:
+    (root / "train/ship/0007.jpg").symlink_to(root / "nowhere.jpg")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -127,6 +131,7 @@ def truncate(root: Path) -> None:
         (add_class, r"differ in classes: boat"),
         (empty_class, r"test/ship has no image \(\.bmp, .*\.jpg"),
         (damage, r"train/ship/0001\.jpg: .*repair or remove"),
+        (break_link, r"train/ship/0007\.jpg: No such file .*repair or remove"),
         (truncate, r"train/ship/0001\.jpg: .*repair or remove"),
     ],
 )

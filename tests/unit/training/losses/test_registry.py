@@ -40,3 +40,20 @@ def test_an_unknown_parameter_is_refused_with_those_it_takes(name: str) -> None:
 def test_the_sizes_are_not_parameters_of_a_recipe() -> None:
     with pytest.raises(InvalidRecipe, match="does not know classes"):
         make_loss("softmax", 10, 16, {"classes": 3.0})
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("center", {"weight": -1.0}),
+        ("center", {"rate": 1.5}),
+        ("triplet", {"margin": -0.1}),
+        ("triplet", {"margin": 2.5}),
+        ("center", {"weight": float("nan")}),
+    ],
+)
+def test_a_parameter_out_of_range_is_refused_by_name(
+    name: str, parameters: dict[str, float]
+) -> None:
+    with pytest.raises(InvalidRecipe, match=next(iter(parameters))):
+        make_loss(name, 10, 8, parameters)

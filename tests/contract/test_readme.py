@@ -1,0 +1,57 @@
+"""The README tells the truth: its table comes from the reports, its commands give its outputs."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.store import Store
+from models.table import results_table
+from tests.serving import ready
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+REGISTRY = ROOT / "models" / "registry"
+NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+COMMANDS = [text for block in BLOCKS for text in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+EXAMPLES = [text.split("\n", 1) for text in COMMANDS]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with ready(REGISTRY) as client:
+        yield str(client.base_url).rstrip("/")
+
+
+def test_the_result_table_is_made_from_the_reports() -> None:
+    assert results_table(Store(REGISTRY)) in README
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize(("command", "output"), EXAMPLES, ids=[e[0][:60] for e in EXAMPLES])
+def test_a_command_answers_what_the_readme_shows(command: str, output: str, address: str) -> None:
+    """Digits after the point may differ in the last places between processors; nothing else may."""
+    command = command.replace("http://127.0.0.1:8000", address)
+    shell = ["bash", "-euo", "pipefail", "-c", command]
+    done = subprocess.run(shell, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 23), done.stderr  # 23: `head` closed curl's pipe
+    assert NUMBER.sub("#", done.stdout.strip()) == NUMBER.sub("#", output.strip())
+    shown, answered = (list(map(float, NUMBER.findall(text))) for text in (output, done.stdout))
+    assert answered == pytest.approx(shown, abs=2e-3)
+
+
+def test_every_route_has_an_example() -> None:
+    with ready(REGISTRY) as client:
+        routes = client.get("/openapi.json").json()["paths"]
+    for route in routes:
+        pattern = re.sub(r"\\{\w+\\}", r"[\\w.-]+", re.escape(route))
+        assert re.search(rf"8000{pattern}(?:[\s'\"?]|$)", README), f"no example of {route}"
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z-]+)", README))))
+def test_every_make_command_exists(target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

@@ -45,7 +45,7 @@ class Pages:
             losses=sorted(overview.losses, key=lambda one: -one.accuracy),
             unavailable=overview.unavailable,
             labels=labels,
-            comparable=reporting.comparable(overview.losses),
+            differences=reporting.differences(overview.losses),
             intervals=intervals,
         )
 

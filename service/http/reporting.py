@@ -7,6 +7,7 @@ from models.manifest import Manifest
 from models.report import ClassMetrics, Epoch, Report
 from service.http.schemas import LossSummary
 
+_OF_THE_LOSS = ("loss", "parameters")
 _Z_95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
 
 
@@ -47,14 +48,28 @@ def summarize(report: Report, manifest: Manifest) -> LossSummary:
         parameters=manifest.parameters,
         training_seconds=report.provenance.training_seconds,
         dataset_sha256=report.provenance.dataset.sha256,
+        recipe=report.provenance.recipe,
         f1={one.label: one.f1 for one in report.classes},
         report=f"/report/{manifest.name}",
     )
 
 
-def comparable(losses: list[LossSummary]) -> bool:
-    """Whether only the loss differs: the same backbone, images and size of embedding."""
-    return len({(one.backbone, one.dimension, one.dataset_sha256) for one in losses}) <= 1
+def differences(losses: list[LossSummary]) -> list[str]:
+    """What differs between the models besides the loss and its own parameters, sorted."""
+    protocols = [_protocol(one) for one in losses]
+    names = {name for protocol in protocols for name in protocol}
+    return sorted(
+        name for name in names if any(one.get(name) != protocols[0].get(name) for one in protocols)
+    )
+
+
+def _protocol(one: LossSummary) -> dict[str, object]:
+    told = {name: value for name, value in one.recipe.items() if name not in _OF_THE_LOSS}
+    return told | {
+        "backbone": one.backbone,
+        "embedding_size": one.dimension,
+        "images": one.dataset_sha256,
+    }
 
 
 def interval(accuracy: float, n: int) -> tuple[float, float]:

@@ -121,6 +121,7 @@ class LossSummary(Schema):
     parameters: int
     training_seconds: float
     dataset_sha256: str = Field(description="models of the same images share it")
+    recipe: dict[str, object] = Field(description="what the training was told")
     f1: dict[str, float] = Field(description="by class")
     report: str = Field(description="address of the whole report")
 

@@ -80,7 +80,7 @@ def test_the_overview_ranks_the_losses_and_says_when_they_do_not_compare() -> No
     assert html.index(">cosface<") < html.index(">arcface<")
     assert "only the loss differs" in html
     other = better.model_copy(update={"dataset_sha256": "1" * 64})
-    assert "more than the loss differs" in overview(good, other)
+    assert "More than the loss differs between these models: images." in overview(good, other)
     nothing = bytes(Pages().overview(ReportOverview(losses=[], unavailable=[])).body).decode()
     assert "No report can be shown yet" in nothing
 

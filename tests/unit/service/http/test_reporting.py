@@ -40,10 +40,24 @@ def test_mistakes_are_the_largest_counts_off_the_diagonal() -> None:
 def test_losses_compare_when_only_the_loss_differs() -> None:
     one = reporting.summarize(REPORT, manifest("arcface", 1, Recipe()))
     other = one.model_copy(update={"name": "softmax"})
-    assert reporting.comparable([]) and reporting.comparable([one, other])
-    for field in ("backbone", "dataset_sha256", "dimension"):
+    assert reporting.differences([]) == reporting.differences([one, other]) == []
+    for field, told in (
+        ("backbone", "backbone"),
+        ("dataset_sha256", "images"),
+        ("dimension", "embedding_size"),
+    ):
         changed = other.model_copy(update={field: "another"})
-        assert not reporting.comparable([one, changed])
+        assert reporting.differences([one, changed]) == [told]
+
+
+def test_a_recipe_that_differs_is_told_but_for_the_loss_and_its_parameters() -> None:
+    summary = reporting.summarize(REPORT, manifest("arcface", 1, Recipe()))
+    shared = {"loss": "arcface", "parameters": {"margin": 0.3}, "epochs": 50}
+    one = summary.model_copy(update={"recipe": shared | {"weight_decay": 0.3}})
+    other = summary.model_copy(
+        update={"recipe": {"loss": "triplet", "parameters": {}, "epochs": 50, "batch_size": 320}}
+    )
+    assert reporting.differences([one, other]) == ["batch_size", "weight_decay"]
 
 
 @pytest.mark.parametrize(

@@ -74,12 +74,12 @@ def main() -> int:
     try:
         arguments.action(arguments)
     except Interrupted as stop:
-        print(stop, file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"{stop}\n")
         return 130
     except KeyboardInterrupt:
         return 130
     except (TrainingError, ModelsError) as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"error: {error}\n")
         return 1
     return 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
+from models.atomic import fsync
 from models.bundle import (
     GOLDEN,
     MANIFEST,
@@ -85,8 +86,8 @@ class Store:
             _fsync_tree(staging)
             staging.chmod(0o755)
             staging.rename(home / str(version))  # fails where that folder exists
-            _fsync(home)
-            _fsync(self.root)
+            fsync(home)
+            fsync(self.root)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
@@ -104,10 +105,10 @@ class Store:
             with os.fdopen(descriptor, "wb") as file:
                 np.savez(file, data=data, offsets=offsets)
             temporary.chmod(0o644)
-            _fsync(temporary)
+            fsync(temporary)
             digest = sha256_of(temporary)
             temporary.replace(folder / f"{digest}.npz")
-            _fsync(folder)
+            fsync(folder)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -159,12 +160,4 @@ def _records(folder: Path) -> dict[str, FileRecord]:
 
 def _fsync_tree(folder: Path) -> None:
     for path in (*folder.rglob("*"), folder):
-        _fsync(path)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        fsync(path)

@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.atomic import replacing
 from training.data.dataset import LabelledImages
 from training.errors import ExportMismatch
 from training.served import ServedModel
@@ -26,13 +27,18 @@ def export(model: ServedModel, images: UInt8[Tensor, "n h w 3"], path: Path) -> 
 
     Raises ExportMismatch, and leaves no file at `path`, where an answer differs by more than 1e-4.
     """
-    temporary = path.with_name(f".{path.name}.part")
+    with replacing(path) as temporary:
+        _write(model, images[:2].clone(), temporary)
+        check(model, temporary, images)
+
+
+def _write(model: ServedModel, example: UInt8[Tensor, "b h w 3"], path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export warns about itself
         torch.onnx.export(
             model,
-            (images[:2].clone(),),
-            temporary,
+            (example,),
+            path,
             input_names=["images"],
             output_names=["embedding", "probabilities"],
             dynamic_shapes=({0: torch.export.Dim("b", min=1)},),
@@ -41,12 +47,7 @@ def export(model: ServedModel, images: UInt8[Tensor, "n h w 3"], path: Path) -> 
             external_data=False,
             verbose=False,
         )
-    try:
-        _strip(temporary)
-        check(model, temporary, images)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    _strip(path)
 
 
 @torch.no_grad()

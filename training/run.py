@@ -1,6 +1,5 @@
 """A run folder: what was asked for, where training stands, what came out."""
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 from pydantic import Field
 
+from models.atomic import replacing
 from models.manifest import Frozen
 from models.report import DatasetRecord
 from training.config import Recipe
@@ -58,11 +58,8 @@ class RunFolder:
 
     def save(self, path: Path, state: dict[str, Any]) -> None:
         """Replace `path` with tensors and plain values."""
-        temporary = path.with_name(f".{path.name}.part")
-        torch.save(state, temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
 
     def load(self, path: Path) -> dict[str, Any]:
         """Read what `save` wrote; only tensors and plain values, never code."""
@@ -74,9 +71,8 @@ class RunFolder:
     def write_text(self, name: str, text: str) -> Path:
         """Replace the text file `name` in the folder."""
         path = self.path / name
-        temporary = path.with_name(f".{name}.part")
-        temporary.write_text(text)
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.write_text(text)
         return path
 
 

@@ -101,16 +101,16 @@ class Trainer:
         with self.autocast():
             embeddings = self.embedder.backbone(images)
         loss = self.embedder.loss(embeddings, self.splits.train.labels[rows].to(self.device))
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        self.schedule.step()
         value = float(loss.item())
         if not np.isfinite(value):
             raise TrainingError(
                 f"the loss became {value} at epoch {progress.epoch + 1}, step {progress.step + 1}; "
                 "lower the learning rate or the loss's scale"
             )
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
         return value
 
     def _end_epoch(self) -> None:

@@ -1,7 +1,6 @@
 """Read `train/<class>/*` and `test/<class>/*` from a folder, decode once, cache by content."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from models.atomic import replacing
 from models.errors import ModelsError
 from models.manifest import Preprocess
 from models.preprocess import preprocess
@@ -99,10 +99,8 @@ def _cached(path: Path, files: _Files, spec: Preprocess) -> np.ndarray:
         return cached
     pixels = np.stack(list(_decode(files, spec, path.stem.rsplit("-", 1)[1])))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.save(file, pixels)
-    temporary.replace(path)
     return pixels
 
 

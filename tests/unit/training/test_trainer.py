@@ -90,8 +90,11 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_try() -> None:
     trainer = tiny_trainer("softmax")
     with torch.no_grad():
         next(trainer.embedder.loss.parameters()).fill_(float("nan"))
+    before = [value.clone() for value in trainer.embedder.backbone.state_dict().values()]
     with pytest.raises(TrainingError, match="epoch 1, step 1; lower the learning rate"):
         finish(trainer)
+    after = trainer.embedder.backbone.state_dict().values()
+    assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
 
 
 def test_arcfaces_margin_is_full_after_a_fifth() -> None:

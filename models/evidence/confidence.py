@@ -1,0 +1,70 @@
+"""Whether a model's confidence can be believed: calibration, and what refusing the unsure buys."""
+
+from pydantic import Field
+
+from models.evidence.estimate import Estimate
+from models.evidence.selective import RiskCoverage
+from models.manifest import Frozen
+
+
+class Calibration(Frozen):
+    """The temperature, and the calibration split's mean NLL in nats before and after it."""
+
+    temperature: float
+    nll_before: float
+    nll_after: float
+    n: int
+
+
+class ReliabilityBin(Frozen):
+    """The test images whose confidence lies in (low, high]; the first bin holds 0 too."""
+
+    low: float
+    high: float
+    count: int = Field(ge=0, description="test images in the bin")
+    mean_confidence: float | None = Field(description="in 0..1; null where the bin is empty")
+    accuracy: Estimate | None = Field(
+        description="share with the right class, in 0..1, with Wilson's 95 % interval; null where "
+        "the bin is empty"
+    )
+
+
+class ConfidenceQuality(Frozen):
+    """How well probabilities match what came true on the test set.
+
+    Confidence is the probability of the predicted class, the highest of the image.
+    """
+
+    nll: float = Field(
+        description="mean negative log-likelihood of the true class, in nats; probabilities are "
+        "clipped at 2^-126, the least normal float32"
+    )
+    brier: float = Field(
+        description="squared error between probabilities and the one-hot truth, summed over "
+        "classes, mean over images, in 0..2"
+    )
+    ece: Estimate = Field(
+        description="expected calibration error, in 0..1: |accuracy - mean confidence| of 15 "
+        "equal-width bins of confidence, weighted by their images; 95 % interval of a bootstrap "
+        "over test images, 1,000 resamples, seed 0"
+    )
+    adaptive_ece: Estimate = Field(
+        description="the same over 15 bins of equally many images (images of equal confidence "
+        "stay together, in the lower bin); interval as for ece"
+    )
+    reliability: tuple[ReliabilityBin, ...] = Field(description="the 15 bins of ece")
+
+
+class Confidence(Frozen):
+    """Confidence on the test set, before and after the temperature was fitted."""
+
+    n: int = Field(ge=1, description="test images")
+    calibration: Calibration = Field(
+        description="fitted on the calibration split alone, by the least NLL"
+    )
+    before: ConfidenceQuality = Field(
+        description="at temperature 1: softmax(T log p) of the served probabilities p, which "
+        "undoes the temperature T; the predicted classes are the same"
+    )
+    after: ConfidenceQuality = Field(description="of the probabilities as served")
+    selective: RiskCoverage = Field(description="by the confidence as served")

@@ -1,0 +1,106 @@
+"""How well a model finds images of the same class, and tells pairs of images apart."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from models.evidence.estimate import Estimate
+from models.manifest import Frozen, Metric
+
+
+class NeighbourAccuracy(Frozen):
+    """Test images classified by their k nearest gallery images, through a flat index.
+
+    The majority decides; a tie goes to the tied class whose image is nearest.
+    """
+
+    k: int = Field(ge=1, description="never more than `gallery_images`")
+    accuracy: Estimate = Field(description="interval: percentile bootstrap over test images")
+
+
+class RetrievalSection(Frozen):
+    """Every test image is a query against all the others; those of its class are relevant.
+
+    R is the number of relevant images of a query. Nearer is a larger inner product where the
+    metric is cosine, else a smaller Euclidean distance; equal scores are in random order.
+    Intervals: percentile bootstrap over the queries, 1,000 resamples, with the images that are
+    searched held fixed. None where there is no query.
+    """
+
+    metric: Metric
+    images: int = Field(
+        description="test images searched: all up to 10,000, else a seeded stratified sample of "
+        "10,000, in which R is counted"
+    )
+    queries: int = Field(description="images with at least one other image of their class")
+    queries_left_out: int = Field(description="images alone in their class, which have no answer")
+    recall_at_1: Estimate | None = Field(
+        description="share of queries with a relevant image among the 1 nearest"
+    )
+    recall_at_5: Estimate | None = Field(description="the same among the 5 nearest")
+    recall_at_10: Estimate | None = Field(description="the same among the 10 nearest")
+    r_precision: Estimate | None = Field(
+        description="mean share of relevant images among the R nearest"
+    )
+    map_at_r: Estimate | None = Field(
+        description="mean over queries of (1 / R) * sum over ranks i = 1..R that hold a relevant "
+        "image of the precision among the i nearest (Musgrave et al. 2020, arXiv 2003.08505)"
+    )
+    gallery_images: int = Field(description="training images that ship with the model")
+    neighbour_accuracy: tuple[NeighbourAccuracy, ...] = Field(
+        description="for k of 1, 5 and 20, over all test images; empty without a gallery"
+    )
+    resamples: int = Field(description="of the bootstrap")
+    seed: int
+
+
+class RocPoint(Frozen):
+    """The most genuine pairs that can be accepted without exceeding a false accept rate."""
+
+    far: float = Field(ge=0, le=1, description="the allowed share of impostor pairs accepted")
+    tar: float = Field(ge=0, le=1, description="share of genuine pairs accepted")
+
+
+class AcceptRate(Frozen):
+    """The true accept rate (TAR) at a false accept rate (FAR) that is not exceeded."""
+
+    far: float = Field(description="the allowed share of impostor pairs accepted")
+    tar: Estimate
+    threshold: float = Field(description="a pair is accepted where its score >= threshold")
+
+
+class VerificationSection(Frozen):
+    """Are two test images of one class? Every pair of different test images is scored.
+
+    Genuine pairs are of one class, impostor pairs of two. Intervals: bootstrap over images (a
+    pair weighs the product of its images' counts), on a seeded sample of at most `interval_pairs`
+    pairs of each kind; the percentiles' distances from the sample's own value are put around the
+    value over all pairs.
+    """
+
+    metric: Metric
+    score: Literal["cosine", "negative_distance"] = Field(
+        description="inner product where the metric is cosine, else minus the Euclidean distance"
+    )
+    images: int = Field(
+        description="test images paired: all up to 10,000, else a seeded stratified sample"
+    )
+    genuine_pairs: int
+    impostor_pairs: int
+    eer: Estimate | None = Field(
+        description="equal error rate: where FAR equals 1 - TAR, linearly between the ROC's "
+        "points; none without a pair of either kind"
+    )
+    eer_threshold: float | None = Field(
+        description="the score at which FAR and 1 - TAR are nearest"
+    )
+    tar_at_far: tuple[AcceptRate, ...] = Field(
+        description="at FAR 1e-2 and 1e-3; one that fewer than 1 / FAR impostor pairs cannot "
+        "resolve is left out"
+    )
+    roc: tuple[RocPoint, ...] = Field(
+        description="at 10 values of FAR a decade from 1e-4 (or what the pairs resolve) to 1"
+    )
+    interval_pairs: int
+    resamples: int = Field(description="of the bootstrap")
+    seed: int

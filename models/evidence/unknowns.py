@@ -1,0 +1,85 @@
+"""How well a model notices images of classes that it was never shown, and the rule it serves."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from models.evidence.estimate import Estimate
+from models.manifest import Frozen
+
+Scorer = Literal["max_probability", "class_mean_distance", "knn_distance"]
+
+
+class UnknownRule(Frozen):
+    """When `/classify` calls an image unknown: its score is above the threshold.
+
+    Scores, of which higher is more unknown (`models.unknown.scores`):
+    `max_probability` is 1 - the highest probability; `class_mean_distance` the distance to the
+    nearest class mean of the gallery; `knn_distance` the distance to the k-th nearest image of the
+    gallery (Sun et al. 2022, arXiv 2204.06507). A distance is 1 - cosine where the manifest's
+    metric is cosine, else Euclidean.
+    """
+
+    scorer: Scorer
+    threshold: float = Field(description="unknown where score > threshold")
+    k: int | None = Field(default=None, ge=1, description="of `knn_distance`; else none")
+    accepts: float = Field(
+        gt=0,
+        le=1,
+        description="the threshold is the least score that accepts at least this share of the "
+        "calibration images, all of known classes",
+    )
+
+
+class ScorerResult(Frozen):
+    """One scorer on known and left-out classes' images; the left-out ones are positive."""
+
+    scorer: Scorer
+    auroc: Estimate = Field(
+        description="chance that an unknown image scores above a known one, ties counting half; "
+        "interval: DeLong et al. 1988, normal, cut to 0..1"
+    )
+    fpr95: float = Field(
+        ge=0,
+        le=1,
+        description="share of unknown images accepted (score <= t), where t is the least score "
+        "that accepts at least 95 % of the known images of the same split",
+    )
+    selection_auroc: float | None = Field(
+        description="AUROC of calibration images against the left-out classes' training images; "
+        "the scorer is chosen by it, so that test images choose nothing; none without such images"
+    )
+
+
+class LeaveOutRound(Frozen):
+    """A model trained without some classes, and how it scored test images of them."""
+
+    left_out: tuple[str, ...] = Field(min_length=1, description="class names")
+    known: int = Field(ge=1, description="test images of the classes that it was trained on")
+    unknown: int = Field(ge=1, description="test images of the left-out classes")
+    scorers: tuple[ScorerResult, ...]
+
+
+class ScorerMean(Frozen):
+    """One scorer's unweighted mean over the rounds."""
+
+    scorer: Scorer
+    auroc: float
+    fpr95: float
+    selection_auroc: float | None = Field(description="none where a round has none")
+
+
+class UnknownsSection(Frozen):
+    """Leave-classes-out rounds, and the rule of the served model, which knows every class."""
+
+    rounds: tuple[LeaveOutRound, ...] = Field(description="may be empty")
+    means: tuple[ScorerMean, ...] = Field(description="over the rounds; empty without rounds")
+    rule: UnknownRule
+    chosen_by: Literal["selection_auroc", "default"] = Field(
+        description="the scorer of the three with the highest mean selection AUROC, or, without "
+        "such rounds, max_probability"
+    )
+    test_accepted: float | None = Field(
+        description="share of this model's test images, all of known classes, that the rule "
+        "accepts; none without test images"
+    )

@@ -6,14 +6,22 @@ from pathlib import Path
 
 from models.errors import ModelsError
 from training import commands
+from training.comparison.protocol import Protocol
 from training.errors import Interrupted, TrainingError
 from training.losses import LOSSES
+from training.tune import Budget
 
 _STEPS = {
     "fit": ("train the backbone with one loss, or with all of them", commands.fit_runs),
     "evaluate": ("calibrate a trained run, then read the test set once", commands.evaluate_runs),
     "export": ("write the ONNX file and prove that it answers alike", commands.export_runs),
     "publish": ("add the run to the registry as the next version", commands.publish_runs),
+    "tune": ("choose a loss's parameters on the tuning split; goes on", commands.tune_losses),
+    "compare": (
+        "all losses alike: tune, train with several seeds, test the differences; goes on, and "
+        "shares the work with other processes of the same command",
+        commands.compare_losses,
+    ),
     "run": ("fit, evaluate, export and publish", commands.run_all),
 }
 
@@ -25,6 +33,14 @@ def parser() -> argparse.ArgumentParser:
     for name, (summary, action) in _STEPS.items():
         step = steps.add_parser(name, help=summary, description=summary)
         step.set_defaults(action=action)
+        _add_common_options(step, name)
+        if name in _OPTIONS:
+            _OPTIONS[name](step)
+    return top
+
+
+def _add_common_options(step: argparse.ArgumentParser, name: str) -> None:
+    if name != "compare":
         step.add_argument(
             "--loss",
             required=name != "run",
@@ -32,32 +48,59 @@ def parser() -> argparse.ArgumentParser:
             choices=(*LOSSES, "all"),
             help="which loss, or all (default for run)",
         )
-        step.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
+    runs = Path("runs/comparison" if name == "compare" else "runs")
+    step.add_argument("--runs", type=Path, default=runs, help="folder of run folders")
+    step.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("var/cache"),
+        help="where downloads and decoded images are kept",
+    )
+    if name in ("publish", "run"):
         step.add_argument(
-            "--cache",
+            "--registry",
             type=Path,
-            default=Path("var/cache"),
-            help="where downloads and decoded images are kept",
+            default=Path("models/registry"),
+            help="where models are published",
         )
-        if name in ("publish", "run"):
-            step.add_argument(
-                "--registry",
-                type=Path,
-                default=Path("models/registry"),
-                help="where models are published",
-            )
-        if name in ("fit", "run"):
-            _add_recipe_options(step)
-    return top
 
 
-def _add_recipe_options(step: argparse.ArgumentParser) -> None:
+def _add_data_option(step: argparse.ArgumentParser) -> None:
     step.add_argument(
         "--data",
         required=True,
         metavar="cifar10|DIR",
         help="cifar10, or a folder with train/<class>/* and test/<class>/*",
     )
+
+
+def _add_tuning_options(step: argparse.ArgumentParser) -> None:
+    budget = Budget()
+    _add_data_option(step)
+    step.add_argument("--trials", type=int, default=budget.trials, help="for each loss")
+    step.add_argument("--epochs", type=int, default=budget.epochs, help="of each trial")
+    step.add_argument("--seed", type=int, default=0, help="of the split and of every trial")
+
+
+def _add_comparison_options(step: argparse.ArgumentParser) -> None:
+    usual = Protocol()
+    _add_data_option(step)
+    step.add_argument("--trials", type=int, default=usual.budget.trials, help="for each loss")
+    step.add_argument(
+        "--tuning-epochs", type=int, default=usual.budget.epochs, help="of each trial"
+    )
+    step.add_argument("--seeds", type=int, default=usual.seeds, help="final runs of each loss")
+    step.add_argument("--epochs", type=int, default=usual.epochs, help="of each final run")
+    step.add_argument(
+        "--unknown-epochs",
+        type=int,
+        default=usual.unknown_epochs,
+        help="of each final run without some classes",
+    )
+
+
+def _add_recipe_options(step: argparse.ArgumentParser) -> None:
+    _add_data_option(step)
     step.add_argument("--resume", action="store_true", help="go on where a run was stopped")
     step.add_argument("--recipe", type=Path, help="a TOML file instead of the loss's own recipe")
     step.add_argument("--epochs", type=int, help="instead of the recipe's")
@@ -66,6 +109,14 @@ def _add_recipe_options(step: argparse.ArgumentParser) -> None:
     step.add_argument("--embedding-size", type=int, help="instead of the recipe's")
     step.add_argument("--size-px", type=int, help="input height and width, instead of the recipe's")
     step.add_argument("--seed", type=int, help="instead of the recipe's")
+
+
+_OPTIONS = {
+    "fit": _add_recipe_options,
+    "run": _add_recipe_options,
+    "tune": _add_tuning_options,
+    "compare": _add_comparison_options,
+}
 
 
 def main() -> int:

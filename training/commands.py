@@ -5,11 +5,14 @@ from argparse import Namespace
 from rich.console import Console
 
 from models.bundle import MODEL
+from models.manifest import Preprocess
 from models.store import Store
 from training import data
+from training.comparison.protocol import Protocol
+from training.comparison.runs import Comparison
 from training.config import Recipe, load_recipe
-from training.data.dataset import Dataset, Splits, split
-from training.errors import InvalidRun
+from training.data.dataset import Dataset, Splits
+from training.errors import InvalidRun, StillTraining
 from training.evaluate import weights
 from training.evaluate.evaluation import BASELINE, evaluate
 from training.export import export
@@ -18,6 +21,7 @@ from training.losses import LOSSES
 from training.publish import publish
 from training.run import RunFolder, describe
 from training.trainer import Trainer
+from training.tune import Budget, Tuning
 
 
 def fit_runs(options: Namespace) -> None:
@@ -56,6 +60,35 @@ def publish_runs(options: Namespace) -> None:
         say(f"{loss}: published as {bundle.path}")
 
 
+def tune_losses(options: Namespace) -> None:
+    """Spend the same budget on each loss that was asked for, and write its recipe."""
+    budget = Budget(trials=options.trials, epochs=options.epochs)
+    for loss in _losses(options):
+        start = Recipe(loss=loss, seed=options.seed)
+        dataset, splits = _data(options.data, start, options)
+        tuning = Tuning(options.runs / "tuning" / loss, start, budget)
+        tuning.run(options.data, dataset, splits)
+        say(f"{loss}: the best of {budget.trials} trials is in {tuning.recipe_path}")
+
+
+def compare_losses(options: Namespace) -> None:
+    """Tune all losses alike, train each with every seed, and compare what came out."""
+    protocol = Protocol(
+        budget=Budget(trials=options.trials, epochs=options.tuning_epochs),
+        seeds=options.seeds,
+        epochs=options.epochs,
+        unknown_epochs=options.unknown_epochs,
+    )
+    dataset = data.load(options.data, Preprocess(size_px=protocol.size_px), options.cache)
+    comparison = Comparison(options.runs, protocol, options.data, dataset)
+    comparison.begin()
+    if not comparison.train():
+        raise StillTraining(
+            f"another process is still training in {options.runs}; it will finish the comparison, "
+            "or run this command again when it is done"
+        )
+
+
 def run_all(options: Namespace) -> None:
     """Fit, evaluate, export and publish."""
     for step in (fit_runs, evaluate_runs, export_runs, publish_runs):
@@ -90,7 +123,7 @@ def _recipe(options: Namespace, loss: str) -> Recipe:
 
 def _data(source: str, recipe: Recipe, options: Namespace) -> tuple[Dataset, Splits]:
     dataset = data.load(source, recipe.preprocess, options.cache)
-    return dataset, split(dataset, recipe.holdout, recipe.seed)
+    return data.prepare(dataset, recipe)
 
 
 def _splits(folder: RunFolder, options: Namespace) -> Splits:

@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 
+import tomli_w
 from pydantic import Field, ValidationError
 
 from models.manifest import Frozen, Preprocess
@@ -34,12 +35,23 @@ class Recipe(Frozen):
         lt=0.5,
         description="share of training images for tuning; as many again for calibration",
     )
+    leave_out: tuple[str, ...] = Field(
+        default=(), description="classes that training never sees, to score how they are rejected"
+    )
     seed: int = Field(default=0, ge=0)
 
     @property
     def preprocess(self) -> Preprocess:
         """How images become this recipe's input."""
         return Preprocess(size_px=self.size_px)
+
+    def varied(self, **fields: object) -> "Recipe":
+        """The recipe with other values in some fields. Raises InvalidRecipe naming a bad one."""
+        return _validated(f"recipe for {self.loss}", self.model_dump() | fields)
+
+    def to_toml(self) -> str:
+        """What `--recipe` reads back."""
+        return tomli_w.dumps(self.model_dump())
 
 
 def load_recipe(loss: str, path: Path | None = None, **overrides: object) -> Recipe:
@@ -56,10 +68,14 @@ def load_recipe(loss: str, path: Path | None = None, **overrides: object) -> Rec
     if written.get("loss", loss) != loss:
         raise InvalidRecipe(f"{source.name} is a recipe for {written['loss']}, not for {loss}")
     given = {key: value for key, value in overrides.items() if value is not None}
+    return _validated(source.name, {"loss": loss} | written | given)
+
+
+def _validated(source: str, fields: dict[str, object]) -> Recipe:
     try:
-        return Recipe.model_validate({"loss": loss} | written | given)
+        return Recipe.model_validate(fields)
     except ValidationError as error:
-        raise InvalidRecipe(f"{source.name}: {error}") from error
+        raise InvalidRecipe(f"{source}: {error}") from error
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -17,8 +17,16 @@ class InvalidRun(TrainingError):
     """A run folder lacks what the step needs, or belongs to another recipe or data set."""
 
 
+class Diverged(TrainingError):
+    """The loss, or a gradient, stopped being a finite number."""
+
+
 class Interrupted(TrainingError):
     """Training was stopped by a signal, after a resumable checkpoint was written."""
+
+
+class StillTraining(TrainingError):
+    """Another process has not finished its share of the work."""
 
 
 class ExportMismatch(TrainingError):

@@ -18,7 +18,7 @@ from training.data.augment import crop_and_flip
 from training.data.batches import epoch_batches
 from training.data.dataset import LabelledImages, Splits
 from training.embedder import Embedder
-from training.errors import TrainingError
+from training.errors import Diverged
 from training.optimizer import has_bfloat16, make_optimizer
 
 _PROTOTYPE_SAMPLE = 5000
@@ -103,7 +103,7 @@ class Trainer:
         loss = self.embedder.loss(embeddings, self.splits.train.labels[rows].to(self.device))
         value = float(loss.item())
         if not np.isfinite(value):
-            raise TrainingError(
+            raise Diverged(
                 f"the loss became {value} at epoch {progress.epoch + 1}, step {progress.step + 1}; "
                 "lower the learning rate or the loss's scale"
             )

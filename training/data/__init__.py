@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from models.manifest import Preprocess
-from training.data.dataset import Dataset
+from training.config import Recipe
+from training.data.dataset import Dataset, Splits, split
 
 CIFAR10 = "cifar10"
 
@@ -20,3 +21,10 @@ def load(source: str, spec: Preprocess, cache: Path) -> Dataset:
     from training.data.folder import load_folder
 
     return load_folder(Path(source), spec, cache)
+
+
+def prepare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Splits]:
+    """The classes that the recipe trains on, and who may see which of their images."""
+    if recipe.leave_out:
+        dataset, _ = dataset.leave_out(recipe.leave_out)
+    return dataset, split(dataset, recipe.holdout, recipe.seed)

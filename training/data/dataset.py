@@ -1,6 +1,6 @@
 """Labelled images in memory: decoded once, uint8, ready to be augmented in batches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Int64, UInt8
@@ -37,6 +37,31 @@ class Dataset:
     train: LabelledImages
     test: LabelledImages
 
+    def leave_out(self, names: tuple[str, ...]) -> "tuple[Dataset, LeftOut]":
+        """The data set without those classes, its labels renumbered, and what was left out.
+
+        Raises InvalidDataset for a class that is not there, or fewer than two that remain.
+        """
+        if missing := sorted(set(names) - set(self.class_names)):
+            raise InvalidDataset(f"no class {', '.join(missing)} to leave out of {self.name}")
+        kept = tuple(name for name in self.class_names if name not in names)
+        if len(kept) < 2:
+            raise InvalidDataset(f"leaving out {', '.join(names)} leaves fewer than two classes")
+        number = {name: label for label, name in enumerate(kept)}
+        renumbered = torch.tensor([number.get(name, -1) for name in self.class_names])
+        parts = [_parted(part, renumbered) for part in (self.train, self.test)]
+        (train, left_train), (test, left_test) = parts
+        known = replace(self, class_names=kept, train=train, test=test)
+        return known, LeftOut(left_train, left_test)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Images of the classes that a model never saw; their labels are -1."""
+
+    train: LabelledImages
+    test: LabelledImages
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -46,6 +71,15 @@ class Splits:
     tuning: LabelledImages
     calibration: LabelledImages
     test: LabelledImages
+
+
+def _parted(
+    part: LabelledImages, renumbered: Int64[Tensor, " c"]
+) -> tuple[LabelledImages, LabelledImages]:
+    labels = renumbered[part.labels]
+    relabelled = replace(part, labels=labels)
+    known, unknown = ((labels >= 0).nonzero().flatten(), (labels < 0).nonzero().flatten())
+    return relabelled.take(known), relabelled.take(unknown)
 
 
 def split(dataset: Dataset, holdout: float, seed: int) -> Splits:

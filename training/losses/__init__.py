@@ -20,6 +20,12 @@ LOSSES: Mapping[str, type[Loss]] = {
 }
 
 
+def default_parameters(name: str) -> dict[str, float]:
+    """The parameters that the named loss takes, at their defaults."""
+    parameters = list(inspect.signature(LOSSES[name]).parameters.values())[2:]
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
 def make_loss(
     name: str, classes: int, dimension: int, parameters: Mapping[str, float] | None = None
 ) -> Loss:
@@ -27,7 +33,7 @@ def make_loss(
     if name not in LOSSES:
         raise InvalidRecipe(f"no loss {name!r}; there is: {', '.join(LOSSES)}")
     given = dict(parameters or {})
-    known = list(inspect.signature(LOSSES[name]).parameters)[2:]
+    known = default_parameters(name)
     if unknown := sorted(set(given) - set(known)):
         accepted = ", ".join(known) or "no parameters"
         raise InvalidRecipe(f"{name} does not know {', '.join(unknown)}; it takes {accepted}")

@@ -1,10 +1,14 @@
 """ArcFace: an additive margin on the angle of the true class."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.losses.base import Range
 from training.losses.bounds import largest_separation_rad
 from training.losses.cosine import CosineLoss
 
@@ -20,14 +24,22 @@ class ArcFaceLoss(CosineLoss):
     cosine would turn back up, cos - m * sin(m) goes on falling.
     """
 
+    search: ClassVar[Mapping[str, Range]] = {
+        "scale": Range(8.0, 32.0, log=True),
+        "margin": Range(0.2, 0.5),
+    }
     full_margin: Tensor
 
     def __init__(
         self, classes: int, dimension: int, *, scale: float = 16.0, margin: float = 0.3
     ) -> None:
-        largest = largest_separation_rad(classes, dimension)
-        super().__init__(classes, dimension, scale=scale, margin=margin, largest_margin=largest)
+        super().__init__(classes, dimension, scale=scale, margin=margin)
         self.register_buffer("full_margin", torch.tensor(margin))
+
+    @classmethod
+    def largest_margin(cls, classes: int, dimension: int) -> float:
+        """The widest angle between neighbouring classes, in radians."""
+        return largest_separation_rad(classes, dimension)
 
     def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
         """Cross-entropy over the scaled cosines, the true class's with the margin, in nats."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
@@ -11,6 +11,14 @@ from torch import Tensor, nn
 from models.manifest import Metric
 
 Sampling = Literal["shuffled", "balanced"]
+
+
+class Range(NamedTuple):
+    """Where to search for a parameter; `log` where its magnitude matters."""
+
+    low: float
+    high: float
+    log: bool = False
 
 
 class Loss(nn.Module, ABC):
@@ -26,6 +34,16 @@ class Loss(nn.Module, ABC):
     """`balanced` asks for P x K batches: P classes, K images of each."""
     fits_prototypes: ClassVar[bool] = False
     """Whether `logits` compares with class means that must be fitted after training."""
+
+    search: ClassVar[Mapping[str, Range]] = {}
+    """Where tuning looks for the loss's own parameters."""
+
+    @classmethod
+    def fitted_to(
+        cls, parameters: Mapping[str, float], classes: int, dimension: int
+    ) -> dict[str, float]:
+        """`parameters`, with those reduced that this many classes and dimensions cannot hold."""
+        return dict(parameters)
 
     def __init__(self, classes: int, dimension: int) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """Center loss: cross-entropy plus the pull of every embedding towards its class center."""
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.manifest import Metric
-from training.losses.base import Loss
+from training.losses.base import Loss, Range
 from training.losses.bounds import check_range
 
 
@@ -24,6 +25,7 @@ class CenterLoss(Loss):
     """
 
     metric: ClassVar[Metric] = "l2"
+    search: ClassVar[Mapping[str, Range]] = {"weight": Range(1e-4, 1e-1, log=True)}
     centers: Tensor
     placed: Tensor
 

@@ -1,5 +1,8 @@
 """The head that CosFace and ArcFace share: scaled cosines to one weight vector per class."""
 
+import inspect
+from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -15,23 +18,34 @@ from training.losses.bounds import check_margin, check_scale
 class CosineLoss(Loss):
     """Scores s * cos(x, W_j). The weight is a parameter; scale and margin are buffers.
 
-    `largest_margin` is the margin that this many classes in this many dimensions can hold, in
-    the subclass's unit. Raises InvalidRecipe for a scale or margin that cannot work.
+    Raises InvalidRecipe for a scale or margin that cannot work.
     """
 
     metric: ClassVar[Metric] = "cosine"
     scale: Tensor
     margin: Tensor
 
-    def __init__(
-        self, classes: int, dimension: int, *, scale: float, margin: float, largest_margin: float
-    ) -> None:
+    def __init__(self, classes: int, dimension: int, *, scale: float, margin: float) -> None:
         super().__init__(classes, dimension)
         check_scale(scale, classes)
-        check_margin(margin, largest_margin, classes, dimension)
+        check_margin(margin, self.largest_margin(classes, dimension), classes, dimension)
         self.weight = nn.Parameter(nn.init.xavier_normal_(torch.empty(classes, dimension)))
         self.register_buffer("scale", torch.tensor(scale))
         self.register_buffer("margin", torch.tensor(margin))
+
+    @classmethod
+    @abstractmethod
+    def largest_margin(cls, classes: int, dimension: int) -> float:
+        """The margin that this many classes in this many dimensions can hold, in its own unit."""
+
+    @classmethod
+    def fitted_to(
+        cls, parameters: Mapping[str, float], classes: int, dimension: int
+    ) -> dict[str, float]:
+        """`parameters` with the margin, its default included, no larger than what fits."""
+        default = inspect.signature(cls).parameters["margin"].default
+        wanted = parameters.get("margin", default)
+        return {**parameters, "margin": min(wanted, cls.largest_margin(classes, dimension))}
 
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """The scaled cosines, without margin."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.manifest import Metric
-from training.losses.base import Loss, Sampling
+from training.losses.base import Loss, Range, Sampling
 from training.losses.bounds import check_range
 
 _LARGEST_DISTANCE = 2.0  # between two unit-length embeddings
@@ -38,6 +38,7 @@ class TripletLoss(Loss):
     metric: ClassVar[Metric] = "cosine"
     sampling: ClassVar[Sampling] = "balanced"
     fits_prototypes: ClassVar[bool] = True
+    search: ClassVar[Mapping[str, Range]] = {"margin": Range(0.05, 0.3)}
     margin: Tensor
     prototypes: Tensor
 

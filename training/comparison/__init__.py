@@ -1,0 +1,1 @@
+"""All losses under one protocol: tuned alike, trained with several seeds, compared with tests."""

@@ -1,0 +1,124 @@
+"""The trainings that a comparison is made of, shared between as many processes as one starts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from training import data
+from training.comparison.protocol import Protocol
+from training.config import Recipe, load_recipe
+from training.data.dataset import Dataset
+from training.errors import InvalidRun
+from training.fit import fit
+from training.losses import LOSSES
+from training.run import RunFolder, describe
+from training.trainer import Trainer
+from training.tune import Tuning
+
+_PROTOCOL = "protocol.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training or study, alone in its folder."""
+
+    kind: Literal["study", "final", "unknowns"]
+    path: Path
+    loss: str
+    seed: int = 0
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass
+class Comparison:
+    """The folder of a comparison: `tuning/<loss>`, `seeds/<seed>/<loss>`, `unknowns/<seed>/<loss>`.
+
+    Several processes may work in it; each takes what no other has taken.
+    """
+
+    path: Path
+    protocol: Protocol
+    source: str
+    dataset: Dataset
+    _done: set[Path] = field(default_factory=set)
+
+    def begin(self) -> None:
+        """Write the protocol down. Raises InvalidRun where the folder follows another one."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        written = RunFolder(self.path)
+        if not (self.path / _PROTOCOL).is_file():
+            written.write_text(_PROTOCOL, self.protocol.model_dump_json(indent=2) + "\n")
+        earlier = Protocol.model_validate_json((self.path / _PROTOCOL).read_bytes())
+        if earlier != self.protocol:
+            raise InvalidRun(f"{self.path} follows another protocol; name another --runs")
+
+    def train(self) -> bool:
+        """Do every job that no other process is at; whether all of them are done in the end."""
+        jobs = [*self.studies(), *self.finals(), *self.rounds()]
+        progressed = True
+        while progressed:
+            progressed = False
+            for job in jobs:
+                if job.path not in self._done and self._try(job):
+                    progressed = True
+        return all(job.path in self._done for job in jobs)
+
+    def studies(self) -> Iterator[Job]:
+        """The tuning of each loss."""
+        for loss in LOSSES:
+            yield Job("study", self.path / "tuning" / loss, loss)
+
+    def finals(self) -> Iterator[Job]:
+        """The final runs, seed by seed."""
+        for seed in range(self.protocol.seeds):
+            for loss in LOSSES:
+                yield Job("final", self.path / "seeds" / str(seed) / loss, loss, seed)
+
+    def rounds(self) -> Iterator[Job]:
+        """The final runs again, each without some classes; none where the classes are too few."""
+        for seed in range(self.protocol.seeds):
+            left_out = self.protocol.left_out(self.dataset.class_names, seed)
+            for loss in LOSSES if left_out else ():
+                path = self.path / "unknowns" / str(seed) / loss
+                yield Job("unknowns", path, loss, seed, left_out)
+
+    def recipe(self, job: Job) -> Recipe | None:
+        """What the job trains; None while the loss's study is not finished."""
+        tuned = self._tuning(job.loss).recipe_path
+        if not tuned.is_file():
+            return None
+        recipe = load_recipe(job.loss, tuned).varied(seed=job.seed, leave_out=job.left_out)
+        return recipe.varied(epochs=self.protocol.unknown_epochs) if job.left_out else recipe
+
+    def _try(self, job: Job) -> bool:
+        """Do the job if it can be done now; whether it is."""
+        job.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(job.path / ".lock", timeout=0):
+                done = self._do(job)
+        except Timeout:
+            return False
+        if done:
+            self._done.add(job.path)
+        return done
+
+    def _do(self, job: Job) -> bool:
+        if job.kind == "study":
+            dataset, splits = data.prepare(self.dataset, self.protocol.start(job.loss))
+            self._tuning(job.loss).run(self.source, dataset, splits)
+            return True
+        recipe = self.recipe(job)
+        if recipe is None:
+            return False
+        dataset, splits = data.prepare(self.dataset, recipe)
+        trainer = Trainer(recipe, splits, len(dataset.class_names))
+        record = describe(recipe, self.source, dataset, splits)
+        fit(trainer, RunFolder(job.path), record, resume=True)
+        return True
+
+    def _tuning(self, loss: str) -> Tuning:
+        start = self.protocol.start(loss)
+        return Tuning(self.path / "tuning" / loss, start, self.protocol.budget)

@@ -14,7 +14,7 @@ class PairValues(Frozen):
     edges: tuple[float, ...] = Field(
         description="51 edges of 50 bins of equal width; a bin holds its lower edge, the last bin "
         "both. Distances: 0 to 2 where the metric is cosine, else 0 to twice the largest distance "
-        "from the mean embedding. Angles: 0 to pi."
+        "from the mean embedding (1 where all are equal). Angles: 0 to pi."
     )
     counts: tuple[int, ...] = Field(description="pairs in each of the 50 bins; they sum to `pairs`")
 

@@ -73,9 +73,9 @@ class VerificationSection(Frozen):
     """Are two test images of one class? Every pair of different test images is scored.
 
     Genuine pairs are of one class, impostor pairs of two. Intervals: bootstrap over images (a
-    pair weighs the product of its images' counts), on a seeded sample of at most `interval_pairs`
-    pairs of each kind; the percentiles' distances from the sample's own value are put around the
-    value over all pairs.
+    pair counts as often as its images' counts multiplied), on a seeded sample of `interval_pairs`
+    pairs of each kind, drawn with replacement; the 2.5th and 97.5th percentiles' distances from
+    the sample's own value are put around the value over all pairs, and cut to 0..1.
     """
 
     metric: Metric

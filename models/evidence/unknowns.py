@@ -37,7 +37,7 @@ class ScorerResult(Frozen):
     scorer: Scorer
     auroc: Estimate = Field(
         description="chance that an unknown image scores above a known one, ties counting half; "
-        "interval: DeLong et al. 1988, normal, cut to 0..1"
+        "interval: DeLong et al. 1988, normal, cut to 0..1; 0..1 for fewer than 2 of a kind"
     )
     fpr95: float = Field(
         ge=0,
@@ -52,12 +52,17 @@ class ScorerResult(Frozen):
 
 
 class LeaveOutRound(Frozen):
-    """A model trained without some classes, and how it scored test images of them."""
+    """A model trained without some classes, and how it scored test images of them.
+
+    Its distances are to the training images of the classes that it knows: the gallery.
+    """
 
     left_out: tuple[str, ...] = Field(min_length=1, description="class names")
-    known: int = Field(ge=1, description="test images of the classes that it was trained on")
-    unknown: int = Field(ge=1, description="test images of the left-out classes")
-    scorers: tuple[ScorerResult, ...]
+    known: int = Field(ge=0, description="test images of the classes that it was trained on")
+    unknown: int = Field(ge=0, description="test images of the left-out classes")
+    scorers: tuple[ScorerResult, ...] = Field(
+        description="empty without images of either kind; distances only with a gallery"
+    )
 
 
 class ScorerMean(Frozen):

@@ -1,0 +1,174 @@
+"""Leave-classes-out: how well left-out classes are noticed, and the rule that is served."""
+
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from jaxtyping import Float32
+from scipy.stats import norm, rankdata
+
+from models.evidence.estimate import Estimate
+from models.evidence.unknowns import (
+    LeaveOutRound,
+    Scorer,
+    ScorerMean,
+    ScorerResult,
+    UnknownRule,
+    UnknownsSection,
+)
+from models.manifest import Metric
+from models.unknown import is_unknown, reference, scores
+from training.evaluate.answers import Answers
+
+ACCEPTS = 0.95
+K = 10
+_SCORERS: tuple[Scorer, ...] = get_args(Scorer)
+_DEFAULT: Scorer = "max_probability"
+
+Values = Float32[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The answers of a model that was trained without some classes.
+
+    `gallery`, `calibration` and `known` hold training, calibration and test images of the classes
+    that it was trained on; `unknown` test images of the others. `unknown_train` holds training
+    images of the others, which choose the scorer; None where the scorer is not chosen.
+    Labels of unknown images are not read.
+    """
+
+    names: tuple[str, ...]
+    gallery: Answers
+    calibration: Answers
+    known: Answers
+    unknown: Answers
+    unknown_train: Answers | None = None
+
+
+def score_round(left_out: LeftOut, metric: Metric) -> LeaveOutRound:
+    """What each scorer makes of the left-out classes; see `LeaveOutRound`."""
+    empty = len(left_out.known) == 0 or len(left_out.unknown) == 0
+    scorers = () if empty else _possible(left_out.gallery)
+    return LeaveOutRound(
+        left_out=left_out.names,
+        known=len(left_out.known),
+        unknown=len(left_out.unknown),
+        scorers=tuple(_result(scorer, left_out, metric) for scorer in scorers),
+    )
+
+
+def unknowns(
+    rounds: tuple[LeaveOutRound, ...],
+    metric: Metric,
+    gallery: Answers,
+    calibration: Answers,
+    test: Answers,
+) -> UnknownsSection:
+    """The rounds' means, and the rule of the served model, whose answers these are.
+
+    The rule's scorer has the highest mean AUROC of calibration images against the left-out
+    classes' training images, so no test image chooses it; the first of equals, and
+    `max_probability` without such rounds. Needs a calibration image.
+    """
+    means = _means(rounds)
+    usable = {row.scorer: row.selection_auroc for row in means if row.scorer in _possible(gallery)}
+    chosen = {scorer: value for scorer, value in usable.items() if value is not None}
+    scorer = max(chosen, key=lambda name: chosen[name]) if chosen else _DEFAULT
+    rule = fit_rule(scorer, metric, calibration, gallery)
+    unknown = is_unknown(rule, _scored(rule.scorer, test, gallery, metric))
+    return UnknownsSection(
+        rounds=rounds,
+        means=means,
+        rule=rule,
+        chosen_by="selection_auroc" if chosen else "default",
+        test_accepted=float((~unknown).mean()) if len(test) else None,
+    )
+
+
+def fit_rule(scorer: Scorer, metric: Metric, calibration: Answers, gallery: Answers) -> UnknownRule:
+    """The rule that accepts 95 % of the calibration images; it needs one at least.
+
+    `gallery` holds the images that ship with the model.
+    """
+    known = _scored(scorer, calibration, gallery, metric)
+    return UnknownRule(
+        scorer=scorer,
+        threshold=accepting(known),
+        k=min(K, len(gallery)) if scorer == "knn_distance" else None,
+        accepts=ACCEPTS,
+    )
+
+
+def accepting(known: Values) -> float:
+    """The least of the scores below or at which 95 % of them lie."""
+    return float(np.quantile(known.astype(np.float64), ACCEPTS, method="inverted_cdf"))
+
+
+def fpr95(known: Values, unknown: Values) -> float:
+    """Share of unknown images that are accepted where at least 95 % of the known ones are."""
+    return float((unknown <= accepting(known)).mean())
+
+
+def auroc(known: Values, unknown: Values) -> Estimate:
+    """P(unknown > known) + P(unknown = known) / 2, with DeLong's 95 % interval.
+
+    Source: DeLong, DeLong and Clarke-Pearson 1988, by ranks as Sun and Xu 2014. Needs a score of
+    either kind; the interval is 0..1 for fewer than 2.
+    """
+    ranks = rankdata(np.concatenate([unknown, known]))
+    above = (ranks[: len(unknown)] - rankdata(unknown)) / len(known)
+    below = 1 - (ranks[len(unknown) :] - rankdata(known)) / len(unknown)
+    value = float(above.mean())
+    if min(len(known), len(unknown)) < 2:
+        return Estimate(value=value, low=0.0, high=1.0)
+    variance = above.var(ddof=1) / len(unknown) + below.var(ddof=1) / len(known)
+    reach = float(norm.ppf(0.975) * np.sqrt(variance))
+    return Estimate(value=value, low=max(value - reach, 0.0), high=min(value + reach, 1.0))
+
+
+def _result(scorer: Scorer, left_out: LeftOut, metric: Metric) -> ScorerResult:
+    known, unknown = (
+        _scored(scorer, answers, left_out.gallery, metric)
+        for answers in (left_out.known, left_out.unknown)
+    )
+    return ScorerResult(
+        scorer=scorer,
+        auroc=auroc(known, unknown),
+        fpr95=fpr95(known, unknown),
+        selection_auroc=_selection(scorer, left_out, metric),
+    )
+
+
+def _selection(scorer: Scorer, left_out: LeftOut, metric: Metric) -> float | None:
+    if not left_out.unknown_train or not left_out.calibration:
+        return None
+    known, unknown = (
+        _scored(scorer, answers, left_out.gallery, metric)
+        for answers in (left_out.calibration, left_out.unknown_train)
+    )
+    return auroc(known, unknown).value
+
+
+def _scored(scorer: Scorer, answers: Answers, gallery: Answers, metric: Metric) -> Values:
+    compared = reference(scorer, K, metric, gallery.embeddings, gallery.labels)
+    return scores(scorer, answers.embeddings, answers.probabilities, compared)
+
+
+def _possible(gallery: Answers) -> tuple[Scorer, ...]:
+    return _SCORERS if len(gallery) else (_DEFAULT,)
+
+
+def _means(rounds: tuple[LeaveOutRound, ...]) -> tuple[ScorerMean, ...]:
+    rows = [[row for each in rounds for row in each.scorers if row.scorer == s] for s in _SCORERS]
+    return tuple(_mean(row) for row in rows if row)
+
+
+def _mean(results: list[ScorerResult]) -> ScorerMean:
+    chosen = [row.selection_auroc for row in results if row.selection_auroc is not None]
+    return ScorerMean(
+        scorer=results[0].scorer,
+        auroc=float(np.mean([row.auroc.value for row in results])),
+        fpr95=float(np.mean([row.fpr95 for row in results])),
+        selection_auroc=float(np.mean(chosen)) if len(chosen) == len(results) else None,
+    )

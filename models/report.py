@@ -5,6 +5,14 @@ from typing import Literal
 
 from pydantic import Field
 
+from models.evidence.classification import Classification
+from models.evidence.confidence import Confidence
+from models.evidence.cost import Cost
+from models.evidence.feature_space import FeatureSpace
+from models.evidence.finding import Finding
+from models.evidence.geometry import GeometrySection
+from models.evidence.retrieval import RetrievalSection, VerificationSection
+from models.evidence.unknowns import UnknownsSection
 from models.manifest import Frozen, Name, Sha256
 
 
@@ -34,57 +42,6 @@ class Provenance(Frozen):
     evaluated: datetime
 
 
-class ClassMetrics(Frozen):
-    """One class against the rest on the test set. Rates are in 0..1; undefined ones are 0."""
-
-    label: str
-    support: int
-    precision: float
-    recall: float
-    f1: float
-    true_positives: int
-    false_positives: int
-    false_negatives: int
-    true_negatives: int
-
-
-class Confusion(Frozen):
-    """Counts: `counts[i][j]` test images of class i were predicted as class j."""
-
-    labels: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
-
-
-class ClassDifference(Frozen):
-    """One class's errors beside the baseline's; negative differences are fewer errors."""
-
-    label: str
-    false_positives: int
-    baseline_false_positives: int
-    false_positives_difference: int
-    false_negatives: int
-    baseline_false_negatives: int
-    false_negatives_difference: int
-
-
-class Comparison(Frozen):
-    """This model against a baseline, on the same test images."""
-
-    baseline: str
-    baseline_accuracy: float
-    accuracy_difference: float
-    classes: tuple[ClassDifference, ...]
-
-
-class Calibration(Frozen):
-    """The temperature, and the calibration split's mean NLL in nats before and after it."""
-
-    temperature: float
-    nll_before: float
-    nll_after: float
-    n: int
-
-
 class Epoch(Frozen):
     """One epoch of the learning curve."""
 
@@ -106,17 +63,18 @@ class Figure(Frozen):
 class Report(Frozen):
     """The evaluation of one model on its test set."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     name: Name
     loss: str
-    test_images: int
-    accuracy: float
-    classes: tuple[ClassMetrics, ...]
-    confusion: Confusion
-    against_softmax: Comparison | None = Field(
-        default=None, description="absent where no softmax model of the same test set was at hand"
-    )
-    calibration: Calibration
+    classification: Classification
+    confidence: Confidence
+    unknowns: UnknownsSection
+    geometry: GeometrySection
+    retrieval: RetrievalSection
+    verification: VerificationSection
+    feature_space: FeatureSpace
+    cost: Cost
     learning_curve: tuple[Epoch, ...]
+    findings: tuple[Finding, ...] = Field(description="what the loss doctor said of the training")
     figures: tuple[Figure, ...]
     provenance: Provenance

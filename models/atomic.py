@@ -28,3 +28,9 @@ def fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def fsync_tree(folder: Path) -> None:
+    """The same for a folder and everything below it."""
+    for path in (*folder.rglob("*"), folder):
+        fsync(path)

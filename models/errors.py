@@ -42,3 +42,11 @@ class BundleDamaged(ModelsError):
         self.name = name
         self.version = version
         self.reason = reason
+
+
+class ComparisonDamaged(ModelsError):
+    """The published comparison of the losses is not what its schema says."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the comparison is damaged: {reason}")
+        self.reason = reason

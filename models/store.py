@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from models.atomic import fsync
+from models.atomic import fsync, fsync_tree
 from models.bundle import (
     GOLDEN,
     MANIFEST,
@@ -20,10 +20,14 @@ from models.bundle import (
     Bundle,
     sha256_of,
 )
+from models.compared import comparison_figures, read_comparison, write_comparison
+from models.comparison import ComparisonReport
 from models.errors import BundleDamaged, BundleNotFound
 from models.manifest import FileRecord, Manifest, is_name
 
 _REQUIRED = (MODEL, REPORT, GOLDEN)
+COMPARISON = "comparison"
+_RESERVED = (THUMBNAILS, COMPARISON)  # folders beside the models, which no model can be called
 _VERSION = re.compile(r"[1-9][0-9]*")
 
 
@@ -38,12 +42,12 @@ class Store:
         if not self.root.is_dir():
             return ()
         folders = sorted(path.name for path in self.root.iterdir() if path.is_dir())
-        return tuple(name for name in folders if name != THUMBNAILS and self.versions(name))
+        return tuple(name for name in folders if self.versions(name))
 
     def versions(self, name: str) -> tuple[int, ...]:
         """Published versions of one model, oldest first; empty where there is none."""
         folder = self.root / name
-        if not is_name(name) or not folder.is_dir():
+        if not _can_name_a_model(name) or not folder.is_dir():
             return ()
         found = (path.name for path in folder.iterdir() if path.is_dir())
         return tuple(sorted(int(version) for version in found if _VERSION.fullmatch(version)))
@@ -74,7 +78,7 @@ class Store:
         one rename makes it visible. Raises ValueError where the name cannot be had or the bundle is
         not whole, and OSError where somebody else published this version meanwhile.
         """
-        if not is_name(name) or name == THUMBNAILS:
+        if not _can_name_a_model(name):
             raise ValueError(f"{name!r} cannot name a model")
         home = self.root / name
         home.mkdir(parents=True, exist_ok=True)
@@ -83,7 +87,7 @@ class Store:
         try:
             manifest = _completed(fill(staging, version), name, version, staging)
             (staging / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
-            _fsync_tree(staging)
+            fsync_tree(staging)
             staging.chmod(0o755)
             staging.rename(home / str(version))  # fails where that folder exists
             fsync(home)
@@ -113,6 +117,26 @@ class Store:
             temporary.unlink(missing_ok=True)
             raise
         return digest
+
+    def comparison(self) -> ComparisonReport | None:
+        """What comparing the losses found; None where nobody did. Raises ComparisonDamaged."""
+        return read_comparison(self.root / COMPARISON)
+
+    def comparison_figures(self) -> dict[str, Path]:
+        """The comparison's SVG files, by name, sorted."""
+        return comparison_figures(self.root / COMPARISON)
+
+    def put_comparison(self, report: ComparisonReport, figures: Path) -> None:
+        """Publish a comparison with every SVG of the folder `figures`, all of it or nothing.
+
+        It takes the place of an older one. Raises ValueError where the report is not what the
+        schema says or a figure cannot have its name.
+        """
+        write_comparison(self.root / COMPARISON, report, figures)
+
+
+def _can_name_a_model(name: str) -> bool:
+    return is_name(name) and name not in _RESERVED
 
 
 def _read_manifest(path: Path, name: str, version: int) -> Manifest:
@@ -156,8 +180,3 @@ def _records(folder: Path) -> dict[str, FileRecord]:
         )
         for path in files
     }
-
-
-def _fsync_tree(folder: Path) -> None:
-    for path in (*folder.rglob("*"), folder):
-        fsync(path)

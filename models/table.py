@@ -9,20 +9,21 @@ _HEAD = "| Model | Test accuracy | Macro F1 | Errors against softmax | Temperatu
 def results_table(store: Store) -> str:
     """One row per model, best accuracy first; every figure is read from report.json."""
     reports = [store.load(name).report for name in store.names()]
-    ranked = sorted(reports, key=lambda report: -report.accuracy)
+    ranked = sorted(reports, key=lambda report: -report.classification.accuracy.value)
     return "\n".join([_HEAD, "|---|---|---|---|---|---|", *map(_row, ranked)])
 
 
 def _row(report: Report) -> str:
-    macro_f1 = sum(row.f1 for row in report.classes) / len(report.classes)
+    found = report.classification
     return (
-        f"| {report.name} | {report.accuracy:.2%} | {macro_f1:.4f} | {_errors(report)} | "
-        f"{report.calibration.temperature:.3f} | "
+        f"| {report.name} | {found.accuracy.value:.2%} | {found.macro_f1:.4f} | "
+        f"{_errors(report)} | {report.confidence.calibration.temperature:.3f} | "
         f"{len(report.learning_curve)} epochs, {report.provenance.training_seconds / 60:.0f} min |"
     )
 
 
 def _errors(report: Report) -> str:
-    if report.against_softmax is None or report.loss == report.against_softmax.baseline:
+    against = report.classification.against_softmax
+    if against is None or report.loss == against.baseline:
         return "baseline"
-    return f"{sum(row.false_negatives_difference for row in report.against_softmax.classes):+d}"
+    return f"{sum(row.false_negatives_difference for row in against.classes):+d}"

@@ -1,0 +1,75 @@
+"""The comparison on disk: one folder beside the models, replaced as a whole."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from models.atomic import fsync, fsync_tree
+from models.comparison import ComparisonReport
+from models.errors import ComparisonDamaged
+from models.manifest import is_name
+
+_REPORT = "comparison.json"
+_FIGURES = "figures"
+
+
+def read_comparison(folder: Path) -> ComparisonReport | None:
+    """The comparison in that folder; None where there is none. Raises ComparisonDamaged."""
+    try:
+        return ComparisonReport.model_validate_json((folder / _REPORT).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise ComparisonDamaged(f"{_REPORT}: {error}") from error
+
+
+def comparison_figures(folder: Path) -> dict[str, Path]:
+    """The SVG files that came with the comparison, by name, sorted."""
+    found = sorted((folder / _FIGURES).glob("*.svg"))
+    return {path.stem: path for path in found if is_name(path.stem) and path.is_file()}
+
+
+def write_comparison(folder: Path, report: ComparisonReport, figures: Path) -> None:
+    """Make `folder` hold this report and every SVG of the folder `figures`, and nothing else.
+
+    Two renames put it in the old one's place: a reader finds the old one, for an instant none, or
+    the new one, never some of each. Raises ValueError where the report is not what the schema says
+    or a figure cannot have its name; whatever is raised, the old one stays.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".publishing-", dir=folder.parent))
+    try:
+        _fill(staging, report, figures)
+        fsync_tree(staging)
+        staging.chmod(0o755)
+        _put_in_place(staging, folder)
+        fsync(folder.parent)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _fill(staging: Path, report: ComparisonReport, figures: Path) -> None:
+    content = report.model_dump_json(indent=2)
+    ComparisonReport.model_validate_json(content)  # model_copy would have validated nothing
+    (staging / _REPORT).write_text(content + "\n")
+    (staging / _FIGURES).mkdir()
+    for path in figures.glob("*.svg"):
+        if not is_name(path.stem):
+            raise ValueError(f"{path.stem!r} cannot name a figure")
+        shutil.copyfile(path, staging / _FIGURES / path.name)
+
+
+def _put_in_place(staging: Path, folder: Path) -> None:
+    if not folder.exists():
+        staging.rename(folder)
+        return
+    old = staging.with_name(f"{staging.name}-replaced")
+    folder.rename(old)
+    try:
+        staging.rename(folder)
+    except BaseException:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old)

@@ -103,6 +103,7 @@ class _Screen:
             console=self._console,
         )
         self._task: TaskID | None = None
+        self._told = len(trainer.progress.findings)
 
     def __enter__(self) -> "_Screen":
         self._bar.start()
@@ -122,10 +123,13 @@ class _Screen:
         self._bar.stop()
 
     def show(self, step: Step) -> None:
-        """Advance the bar by one step."""
+        """Advance the bar by one step, and say what the doctor found in it."""
         if self._task is not None:
             rate = f"{step.images_per_second:,.0f}"
             self._bar.update(self._task, advance=1, loss=f"{step.loss:.4f}", rate=rate)
+        for finding in self._trainer.progress.findings[self._told :]:
+            self._say(f"{finding.severity} ({finding.detector}): {finding.sentence}", "yellow")
+        self._told = len(self._trainer.progress.findings)
 
     def epoch_done(self) -> None:
         """Print the epoch's line and show its tuning accuracy on the bar."""
@@ -133,11 +137,18 @@ class _Screen:
         if self._task is not None:
             self._bar.update(self._task, accuracy=_accuracy(epoch))
         health = "".join(f"  {name} {value:.3f}" for name, value in epoch.diagnostics.items())
-        self._console.print(
-            f"{self._trainer.recipe.loss}  epoch {epoch.epoch}/{self._trainer.recipe.epochs}  "
+        self._say(
+            f"epoch {epoch.epoch}/{self._trainer.recipe.epochs}  "
             f"loss {epoch.loss:.4f}  tuning accuracy {_accuracy(epoch)}  "
-            f"{epoch.seconds:.1f} s{health}",
+            f"{epoch.seconds:.1f} s{health}"
+        )
+
+    def _say(self, line: str, style: str = "") -> None:
+        self._console.print(
+            f"{self._trainer.recipe.loss}  {line}",
+            style=style,
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )
 

@@ -3,12 +3,12 @@
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
 
@@ -17,22 +17,13 @@ from training.config import Recipe
 from training.data.augment import crop_and_flip
 from training.data.batches import epoch_batches
 from training.data.dataset import LabelledImages, Splits
+from training.doctor.doctor import Doctor
 from training.embedder import Embedder
 from training.errors import Diverged
 from training.optimizer import has_bfloat16, make_optimizer
+from training.progress import Progress
 
 _PROTOTYPE_SAMPLE = 5000
-
-
-@dataclass
-class Progress:
-    """Where a run stands: `step` batches of epoch `epoch` (counted from 0) are done."""
-
-    epoch: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    seconds: float = 0.0
-    history: list[Epoch] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -67,6 +58,7 @@ class Trainer:
             pct_start=recipe.warmup,
             cycle_momentum=False,
         )
+        self.doctor = Doctor(recipe, self.embedder, splits)
 
     @property
     def finished(self) -> bool:
@@ -75,6 +67,8 @@ class Trainer:
 
     def steps(self) -> Iterator[Step]:
         """Train, one yielded step at a time; the caller may stop between any two."""
+        if not self.finished:
+            self.doctor.before_training(self.progress)
         while not self.finished:
             yield from self._epoch()
 
@@ -109,6 +103,7 @@ class Trainer:
             )
         self.optimizer.zero_grad()
         loss.backward()
+        self.doctor.after_backward(progress)
         self.optimizer.step()
         self.schedule.step()
         return value
@@ -116,7 +111,8 @@ class Trainer:
     def _end_epoch(self) -> None:
         progress = self.progress
         started = time.perf_counter()
-        accuracy = self.tuning_accuracy()
+        logits = self.tuning_logits()
+        accuracy = (logits.argmax(dim=1) == self.splits.tuning.labels).double().mean().item()
         diagnostics = self._diagnostics()
         progress.seconds += time.perf_counter() - started
         progress.history.append(
@@ -128,11 +124,12 @@ class Trainer:
                 diagnostics=diagnostics,
             )
         )
+        self.doctor.after_epoch(progress, logits)
         progress.epoch, progress.step, progress.loss_sum = progress.epoch + 1, 0, 0.0
 
     @torch.no_grad()
-    def tuning_accuracy(self) -> float:
-        """Accuracy on the tuning split, by the loss's own way to classify."""
+    def tuning_logits(self) -> Float[Tensor, "n c"]:
+        """Class scores of the tuning split, by the loss's own way to classify."""
         loss = self.embedder.loss
         self.embedder.eval()
         with self.autocast():
@@ -141,8 +138,7 @@ class Trainer:
                 embeddings = self.embedder.embed(sample.images.to(self.device))
                 loss.fit_prototypes(embeddings, sample.labels.to(self.device))
             embeddings = self.embedder.embed(self.splits.tuning.images.to(self.device))
-        predicted = loss.logits(embeddings).argmax(dim=1).cpu()
-        return (predicted == self.splits.tuning.labels).double().mean().item()
+        return loss.logits(embeddings).cpu()
 
     @torch.no_grad()
     def _diagnostics(self) -> dict[str, float]:
@@ -158,18 +154,11 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on: tensors and plain values, for `torch.save`."""
-        progress = self.progress
         return {
             "embedder": self.embedder.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "progress": {
-                "epoch": progress.epoch,
-                "step": progress.step,
-                "loss_sum": progress.loss_sum,
-                "seconds": progress.seconds,
-                "history": [epoch.model_dump() for epoch in progress.history],
-            },
+            "progress": self.progress.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -177,9 +166,7 @@ class Trainer:
         self.embedder.load_state_dict(state["embedder"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        saved = dict(state["progress"])
-        saved["history"] = [Epoch.model_validate(epoch) for epoch in saved["history"]]
-        self.progress = Progress(**saved)
+        self.progress = Progress.restored(state["progress"])
 
     def _batches(self, epoch: int) -> list[Int64[Tensor, " b"]]:
         sampling = self.embedder.loss.sampling

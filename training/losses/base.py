@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from models.manifest import Metric
+from training.doctor.detector import Detector, Standing
 
 Sampling = Literal["shuffled", "balanced"]
 
@@ -37,6 +38,14 @@ class Loss(nn.Module, ABC):
 
     search: ClassVar[Mapping[str, Range]] = {}
     """Where tuning looks for the loss's own parameters."""
+
+    @classmethod
+    def largest_margin(cls, classes: int, dimension: int) -> float | None:
+        """The margin that so many classes and dimensions can hold, in the loss's own unit.
+
+        None where nothing bounds it.
+        """
+        return None
 
     @classmethod
     def fitted_to(
@@ -68,6 +77,10 @@ class Loss(nn.Module, ABC):
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """Class scores, from embeddings as the backbone gives them; exported to ONNX."""
 
+    def class_weights(self) -> Tensor | None:
+        """The head's own weight vector for each class, [c, d]; None where it has none."""
+        return None
+
     def fit_prototypes(self, embeddings: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> None:
         """Fit what `logits` compares with, where `fits_prototypes`; otherwise nothing to do."""
 
@@ -79,6 +92,14 @@ class Loss(nn.Module, ABC):
     ) -> Mapping[str, float]:
         """Named numbers for the training log that show whether this loss is healthy."""
         return {}
+
+    def detectors(self) -> tuple[Detector[Standing], ...]:
+        """What watches a run for the ways in which only this loss goes wrong."""
+        return ()
+
+    def logit_scale(self) -> float | None:
+        """The parameter that multiplies bounded scores; None where training alone sets it."""
+        return None
 
 
 def _lift(embeddings: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 import math
 
+from scipy.special import betaincinv
+
 from training.errors import InvalidRecipe
 
 REACHABLE_PROBABILITY = 0.99
@@ -20,14 +22,16 @@ def smallest_scale(classes: int, probability: float) -> float:
 def largest_separation_rad(classes: int, dimension: int) -> float:
     """An upper bound on the smallest angle between `classes` directions in `dimension` dimensions.
 
-    Exact on the circle, for a simplex (C <= d + 1) and up to C = 2d; beyond that Rankin's
-    90 degrees, which more classes cannot exceed (Rankin 1955).
+    Exact on the circle, for a simplex (C <= d + 1) and up to C = 2d. Beyond that more classes
+    cannot exceed 90 degrees (Rankin 1955), nor can C caps of half the angle cover more than the
+    sphere: a cap of angle a is I(sin(a)^2; (d - 1)/2, 1/2) / 2 of it (Li 2011).
     """
-    if dimension == 2:
-        return 2 * math.pi / classes
     if classes <= dimension + 1:
         return math.acos(-1 / (classes - 1))
-    return math.pi / 2
+    if dimension == 1:
+        return 0.0
+    half = math.asin(math.sqrt(betaincinv((dimension - 1) / 2, 0.5, 2 / classes)))
+    return 2 * half if dimension == 2 else min(math.pi / 2, 2 * half)
 
 
 def check_scale(scale: float, classes: int) -> None:

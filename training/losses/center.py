@@ -10,8 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.manifest import Metric
+from training.doctor.centers import CenterCollapse
+from training.doctor.detector import Detector, Standing
 from training.losses.base import Loss, Range
 from training.losses.bounds import check_range
+
+_SMALLEST_GRADIENT = 1e-12
 
 
 class CenterLoss(Loss):
@@ -56,6 +60,35 @@ class CenterLoss(Loss):
         """Wx + b: classification is the softmax part's."""
         logits: Tensor = self.linear(embeddings)
         return logits
+
+    def class_weights(self) -> Tensor:
+        """W, [c, d]."""
+        return self.linear.weight
+
+    @torch.no_grad()
+    def diagnostics(
+        self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]
+    ) -> Mapping[str, float]:
+        """The head's probability of each center's own class, and the pull beside the entropy's.
+
+        `center_probability` is a geometric mean over the classes seen, 1 / C where the head can
+        tell no center from another. `pull_ratio` compares the mean lengths of the two terms'
+        gradients by an embedding.
+        """
+        own = F.log_softmax(self.compute_logits(self.centers), dim=1).diagonal()
+        seen = self.placed.sum().clamp(min=1)
+        rows = embeddings.to(self.centers.dtype)
+        errors = self.compute_logits(rows).softmax(dim=1) - F.one_hot(labels, self.classes)
+        entropy = (errors @ self.linear.weight).norm(dim=1).mean().item()
+        pull = self.weight * (rows - self.centers[labels]).norm(dim=1).mean().item()
+        return {
+            "center_probability": (own * self.placed).sum().div(seen).exp().item(),
+            "pull_ratio": pull / max(entropy, _SMALLEST_GRADIENT),
+        }
+
+    def detectors(self) -> tuple[Detector[Standing], ...]:
+        """Of centers that the pull has drawn together."""
+        return (CenterCollapse(self.weight, self.search["weight"].high),)
 
     def _place(self, embeddings: Tensor, labels: Tensor) -> None:
         """Put the centers of classes never seen before at this batch's class means."""

@@ -11,8 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.manifest import Metric
+from training.doctor.detector import Detector, Standing
+from training.doctor.margin import TightMargin
+from training.doctor.scale import POOR_PROBABILITY, ScaleBelowBound
 from training.losses.base import Loss
-from training.losses.bounds import check_margin, check_scale
+from training.losses.bounds import check_margin, check_scale, smallest_scale
 
 
 class CosineLoss(Loss):
@@ -32,6 +35,7 @@ class CosineLoss(Loss):
         self.weight = nn.Parameter(nn.init.xavier_normal_(torch.empty(classes, dimension)))
         self.register_buffer("scale", torch.tensor(scale))
         self.register_buffer("margin", torch.tensor(margin))
+        self._full_margin = margin  # the buffer's may be ramped
 
     @classmethod
     @abstractmethod
@@ -47,9 +51,26 @@ class CosineLoss(Loss):
         wanted = parameters.get("margin", default)
         return {**parameters, "margin": min(wanted, cls.largest_margin(classes, dimension))}
 
+    def detectors(self) -> tuple[Detector[Standing], ...]:
+        """Of a scale or a margin that is allowed, and poor."""
+        least = smallest_scale(self.classes, POOR_PROBABILITY)
+        largest = self.largest_margin(self.classes, self.dimension)
+        return (
+            ScaleBelowBound(self.scale.item(), least),
+            TightMargin(self._full_margin, largest, self.dimension),
+        )
+
+    def logit_scale(self) -> float | None:
+        """The scale: cosines are bounded."""
+        return self.scale.item()
+
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """The scaled cosines, without margin."""
         return self.scale * self.cosines(embeddings)
+
+    def class_weights(self) -> Tensor:
+        """The directions W_j, of any length, [c, d]."""
+        return self.weight
 
     def cosines(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """cos(x, W_j), within 1 + rounding of [-1, 1]."""

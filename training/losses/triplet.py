@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.manifest import Metric
+from training.doctor.collapse import TripletCollapse
+from training.doctor.detector import Detector, Standing
 from training.losses.base import Loss, Range, Sampling
 from training.losses.bounds import check_range
 
@@ -82,6 +84,10 @@ class TripletLoss(Loss):
             "mean_negative_distance": pairs.negative.mean().item(),
             "spread": (unit - unit.mean(dim=0)).norm(dim=1).mean().item(),
         }
+
+    def detectors(self) -> tuple[Detector[Standing], ...]:
+        """Of a collapse to one point."""
+        return (TripletCollapse(self.margin.item()),)
 
 
 def mine(unit: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Pairs:

@@ -1,0 +1,1 @@
+"""Detectors that watch a training run, and end in a sentence that a person can act on."""

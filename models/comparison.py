@@ -96,6 +96,18 @@ class Swap(Frozen):
     by_seed: tuple[float, ...]
 
 
+class ConfusedClasses(Frozen):
+    """Two classes, and how much of all confusion lies between them."""
+
+    first: str
+    second: str
+    share: float = Field(
+        description="errors between the two, in either direction, over all errors; all losses and "
+        "seeds together"
+    )
+    by_loss: dict[str, float] = Field(description="the same for each loss, over its seeds")
+
+
 class Verdict(Frozen):
     """The answer for one goal, in plain words."""
 
@@ -122,9 +134,8 @@ class ComparisonReport(Frozen):
     results: tuple[Result, ...]
     differences: tuple[Difference, ...] = Field(description="every pair of losses, every metric")
     head_swap: tuple[Swap, ...]
-    confused: tuple[tuple[str, str, float], ...] = Field(
-        description="the pairs of classes that are confused most: two classes, and their errors "
-        "in either direction as a share of all errors, over all losses and seeds"
+    confused: tuple[ConfusedClasses, ...] = Field(
+        description="the 10 pairs of classes that are confused most"
     )
     verdicts: tuple[Verdict, ...]
     command: str

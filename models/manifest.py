@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 
 Metric = Literal["cosine", "l2"]
+Scorer = Literal["max_probability", "class_mean_distance", "knn_distance"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=_NAME.pattern)]
 # inside the bundle: no part is empty or starts with a dot
@@ -41,6 +42,27 @@ class FileRecord(Frozen):
     size_bytes: int = Field(ge=0)
 
 
+class UnknownRule(Frozen):
+    """When `/classify` calls an image unknown: its score is above the threshold.
+
+    Scores, of which higher is more unknown (`models.unknown.scores`):
+    `max_probability` is 1 - the highest probability; `class_mean_distance` the distance to the
+    nearest class mean of the gallery; `knn_distance` the distance to the k-th nearest image of the
+    gallery (Sun et al. 2022, arXiv 2204.06507). A distance is 1 - cosine where the manifest's
+    metric is cosine, else Euclidean.
+    """
+
+    scorer: Scorer
+    threshold: float = Field(description="unknown where score > threshold")
+    k: int | None = Field(default=None, ge=1, description="of `knn_distance`; else none")
+    accepts: float = Field(
+        gt=0,
+        le=1,
+        description="the threshold is the least score that accepts at least this share of the "
+        "calibration images, all of known classes",
+    )
+
+
 class Manifest(Frozen):
     """A published model.
 
@@ -59,6 +81,9 @@ class Manifest(Frozen):
     preprocess: Preprocess
     temperature: float = Field(
         gt=0, description="divides the head's scores before softmax; already inside the graph"
+    )
+    unknown: UnknownRule | None = Field(
+        default=None, description="when an image is called unknown; null where it never is"
     )
     backbone: str
     parameters: int = Field(ge=1, description="trainable parameters of backbone and head")

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evidence.unknowns import Scorer, UnknownRule
-from models.manifest import Metric
+from models.manifest import Metric, Scorer, UnknownRule
 
 _BLOCK_ITEMS = 2**22  # distances held at once
 

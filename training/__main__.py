@@ -5,24 +5,32 @@ import sys
 from pathlib import Path
 
 from models.errors import ModelsError
-from training import commands
+from training.commands import runs, studies
 from training.comparison.protocol import Protocol
 from training.errors import Interrupted, TrainingError
 from training.losses import LOSSES
 from training.tune import Budget
 
 _STEPS = {
-    "fit": ("train the backbone with one loss, or with all of them", commands.fit_runs),
-    "evaluate": ("calibrate a trained run, then read the test set once", commands.evaluate_runs),
-    "export": ("write the ONNX file and prove that it answers alike", commands.export_runs),
-    "publish": ("add the run to the registry as the next version", commands.publish_runs),
-    "tune": ("choose a loss's parameters on the tuning split; goes on", commands.tune_losses),
+    "fit": ("train the backbone with one loss, or with all of them", runs.fit_runs),
+    "unknowns": (
+        "train a run again without some classes, to score how they are rejected; goes on",
+        runs.fit_unknown_rounds,
+    ),
+    "plane": ("train a run again with a true 2-D embedding; goes on", runs.fit_planes),
+    "export": (
+        "calibrate a trained run, write the ONNX file and prove that it answers alike",
+        runs.export_runs,
+    ),
+    "evaluate": ("read the test set and write the report", runs.evaluate_runs),
+    "publish": ("add the run to the registry as the next version", runs.publish_runs),
+    "run": ("fit, export, evaluate and publish", runs.run_all),
+    "tune": ("choose a loss's parameters on the tuning split; goes on", studies.tune_losses),
     "compare": (
         "all losses alike: tune, train with several seeds, test the differences; goes on, and "
         "shares the work with other processes of the same command",
-        commands.compare_losses,
+        studies.compare_losses,
     ),
-    "run": ("fit, evaluate, export and publish", commands.run_all),
 }
 
 
@@ -56,7 +64,7 @@ def _add_common_options(step: argparse.ArgumentParser, name: str) -> None:
         default=Path("var/cache"),
         help="where downloads and decoded images are kept",
     )
-    if name in ("publish", "run"):
+    if name in ("publish", "run", "compare"):
         step.add_argument(
             "--registry",
             type=Path,
@@ -72,6 +80,22 @@ def _add_data_option(step: argparse.ArgumentParser) -> None:
         metavar="cifar10|DIR",
         help="cifar10, or a folder with train/<class>/* and test/<class>/*",
     )
+
+
+def _add_unknowns_options(step: argparse.ArgumentParser) -> None:
+    step.add_argument("--rounds", type=int, default=1, help="each leaves out other classes")
+    step.add_argument(
+        "--leave-out",
+        type=lambda names: tuple(names.split(",")),
+        default=(),
+        metavar="CLASS,...",
+        help="which classes, in one round; default: in each round an equal share of them",
+    )
+    step.add_argument("--epochs", type=int, help="instead of the run's own")
+
+
+def _add_plane_options(step: argparse.ArgumentParser) -> None:
+    step.add_argument("--epochs", type=int, help="instead of the run's own")
 
 
 def _add_tuning_options(step: argparse.ArgumentParser) -> None:
@@ -114,6 +138,8 @@ def _add_recipe_options(step: argparse.ArgumentParser) -> None:
 _OPTIONS = {
     "fit": _add_recipe_options,
     "run": _add_recipe_options,
+    "unknowns": _add_unknowns_options,
+    "plane": _add_plane_options,
     "tune": _add_tuning_options,
     "compare": _add_comparison_options,
 }

@@ -4,10 +4,11 @@ import shutil
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import UInt8
 from onnxruntime import InferenceSession
 from PIL import Image
 from torch import Tensor
@@ -15,16 +16,17 @@ from torch import Tensor
 from models import bundle as files
 from models.bundle import Bundle
 from models.manifest import Manifest
+from models.report import Report
 from models.store import Store
 from training.data.dataset import LabelledImages, Splits
 from training.errors import InvalidRun
 from training.evaluate import weights
 from training.evaluate.evaluation import FIGURES, REPORT
 from training.export import golden, open_session, run
+from training.gallery import gallery_rows
 from training.run import RunFolder, RunRecord
 from training.served import ServedModel
 
-GALLERY_PER_CLASS = 500
 _THUMBNAIL_PX = 64
 _BATCH = 256
 
@@ -38,6 +40,7 @@ def publish(folder: RunFolder, splits: Splits, registry: Store) -> Bundle:
         if not (folder.path / name).is_file():
             raise InvalidRun(f"{folder.path / name} is missing: python -m training {step}")
     record = folder.record()
+    report = Report.model_validate_json((folder.path / REPORT).read_bytes())
     model = weights.served(folder, splits)
     gallery = splits.train.take(gallery_rows(splits.train.labels, len(record.class_names)))
     thumbnails = registry.put_thumbnails([_jpeg(image) for image in gallery.images])
@@ -49,7 +52,13 @@ def publish(folder: RunFolder, splits: Splits, registry: Store) -> Bundle:
         session = open_session(staging / files.MODEL)
         np.savez(staging / files.GOLDEN, allow_pickle=False, **golden(session, splits.tuning))
         _write_gallery(staging / files.GALLERY, gallery, session)
-        return _manifest(record, model, version, len(gallery), thumbnails)
+        return Manifest(
+            version=version,
+            gallery_size=len(gallery),
+            thumbnails=thumbnails,
+            unknown=report.unknowns.rule,
+            **_about(record, model),
+        )
 
     return registry.publish(record.recipe.loss, fill)
 
@@ -66,37 +75,21 @@ def _write_gallery(path: Path, gallery: LabelledImages, session: InferenceSessio
     )
 
 
-def _manifest(
-    record: RunRecord, model: ServedModel, version: int, gallery_size: int, thumbnails: str
-) -> Manifest:
+def _about(record: RunRecord, model: ServedModel) -> dict[str, Any]:
     recipe = record.recipe
-    return Manifest(
-        name=recipe.loss,
-        version=version,
-        loss=recipe.loss,
-        metric=model.loss.metric,
-        dimension=recipe.embedding_size,
-        labels=record.class_names,
-        preprocess=recipe.preprocess,
-        temperature=model.temperature.item(),
-        backbone=recipe.backbone,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        created=datetime.now(UTC),
-        gallery_size=gallery_size,
-        thumbnails=thumbnails,
-        files={},
-    )
-
-
-def gallery_rows(labels: Int64[Tensor, " n"], classes: int) -> Int64[Tensor, " m"]:
-    """The same up to `GALLERY_PER_CLASS` rows of each class, whatever the loss."""
-    generator = torch.Generator().manual_seed(0)
-    chosen = []
-    for label in range(classes):
-        rows = (labels == label).nonzero().flatten()
-        order = torch.randperm(len(rows), generator=generator)
-        chosen.append(rows[order[:GALLERY_PER_CLASS]].sort().values)
-    return torch.cat(chosen)
+    return {
+        "name": recipe.loss,
+        "loss": recipe.loss,
+        "metric": model.loss.metric,
+        "dimension": recipe.embedding_size,
+        "labels": record.class_names,
+        "preprocess": recipe.preprocess,
+        "temperature": model.temperature.item(),
+        "backbone": recipe.backbone,
+        "parameters": model.parameter_count,
+        "created": datetime.now(UTC),
+        "files": {},
+    }
 
 
 def _jpeg(image: UInt8[Tensor, "h w 3"]) -> bytes:

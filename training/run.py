@@ -40,6 +40,20 @@ class RunFolder:
         self._record_path = path / "run.json"
 
     @property
+    def plane(self) -> "RunFolder":
+        """The same run with a true 2-D embedding, if it was trained."""
+        return RunFolder(self.path / "plane")
+
+    def unknown_round(self, number: int) -> "RunFolder":
+        """The same run without some classes, if it was trained."""
+        return RunFolder(self.path / "unknowns" / str(number))
+
+    def unknown_rounds(self) -> "tuple[RunFolder, ...]":
+        """The runs without some classes that were trained, in order."""
+        numbers = sorted(int(path.name) for path in (self.path / "unknowns").glob("[0-9]*"))
+        return tuple(self.unknown_round(number) for number in numbers)
+
+    @property
     def started(self) -> bool:
         """Whether the folder already holds a run."""
         return self._record_path.is_file()

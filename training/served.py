@@ -1,7 +1,8 @@
 """The network as it is served: everything after decoding, in one module that exports to ONNX."""
 
+import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,6 +23,17 @@ class ServedModel(nn.Module):
         self.backbone = embedder.backbone
         self.loss = embedder.loss
         self.register_buffer("temperature", torch.tensor(temperature))
+
+    @property
+    def parameter_count(self) -> int:
+        """Trainable numbers in backbone and head."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def class_weights(self) -> Float32[np.ndarray, "c d"] | None:
+        """The head's own weight vector for each class; None where it has none."""
+        found = self.loss.class_weights()
+        return None if found is None else found.detach().numpy()
 
     def forward(
         self, images: UInt8[Tensor, "b h w 3"]

@@ -10,6 +10,8 @@ from optuna.trial import Trial, TrialState
 from pydantic import Field
 
 from models.atomic import replacing
+from models.comparison import Trial as Trialled
+from models.comparison import Tuned
 from models.manifest import Frozen
 from training.config import Recipe
 from training.data.dataset import Dataset, Splits
@@ -72,11 +74,27 @@ class Tuning:
                 study.tell(trial, trainer.progress.history[-1].tuning_accuracy)
         return self._choose(study)
 
+    def tried(self) -> Tuned:
+        """Every trial and the chosen values."""
+        study = optuna.load_study(study_name=self.start.loss, storage=self._storage)
+        return Tuned(
+            loss=self.start.loss,
+            trials=tuple(
+                Trialled(values=trial.params, tuning_accuracy=trial.value)
+                for trial in study.get_trials(deepcopy=False, states=_SPENT)
+            ),
+            chosen=study.best_params,
+        )
+
+    @property
+    def _storage(self) -> str:
+        return f"sqlite:///{self.path / 'study.db'}"
+
     def _study(self, dataset: Dataset) -> Study:
         self.path.mkdir(parents=True, exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(
-            storage=f"sqlite:///{self.path / 'study.db'}",
+            storage=self._storage,
             study_name=self.start.loss,
             direction="maximize",
             load_if_exists=True,

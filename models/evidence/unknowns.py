@@ -5,30 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from models.evidence.estimate import Estimate
-from models.manifest import Frozen
-
-Scorer = Literal["max_probability", "class_mean_distance", "knn_distance"]
-
-
-class UnknownRule(Frozen):
-    """When `/classify` calls an image unknown: its score is above the threshold.
-
-    Scores, of which higher is more unknown (`models.unknown.scores`):
-    `max_probability` is 1 - the highest probability; `class_mean_distance` the distance to the
-    nearest class mean of the gallery; `knn_distance` the distance to the k-th nearest image of the
-    gallery (Sun et al. 2022, arXiv 2204.06507). A distance is 1 - cosine where the manifest's
-    metric is cosine, else Euclidean.
-    """
-
-    scorer: Scorer
-    threshold: float = Field(description="unknown where score > threshold")
-    k: int | None = Field(default=None, ge=1, description="of `knn_distance`; else none")
-    accepts: float = Field(
-        gt=0,
-        le=1,
-        description="the threshold is the least score that accepts at least this share of the "
-        "calibration images, all of known classes",
-    )
+from models.manifest import Frozen, Scorer, UnknownRule
 
 
 class ScorerResult(Frozen):

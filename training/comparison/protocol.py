@@ -34,12 +34,3 @@ class Protocol(Frozen):
             epochs=self.epochs,
             seed=START_SEED,
         )
-
-    def left_out(self, class_names: tuple[str, ...], seed: int) -> tuple[str, ...]:
-        """The classes that seed's run on unknowns does not see; over the seeds, each class once.
-
-        Empty where fewer than two classes would remain.
-        """
-        rounds = min(self.seeds, len(class_names))
-        left_out = class_names[seed % rounds :: rounds]
-        return left_out if len(class_names) - len(left_out) >= 2 else ()

@@ -8,6 +8,7 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from training import data
+from training.comparison.measured import measure_round, measure_run
 from training.comparison.protocol import Protocol
 from training.config import Recipe, load_recipe
 from training.data.dataset import Dataset
@@ -17,6 +18,7 @@ from training.losses import LOSSES
 from training.run import RunFolder, describe
 from training.trainer import Trainer
 from training.tune import Tuning
+from training.variants import FEWEST_KNOWN, left_out
 
 _PROTOCOL = "protocol.json"
 
@@ -79,15 +81,21 @@ class Comparison:
 
     def rounds(self) -> Iterator[Job]:
         """The final runs again, each without some classes; none where the classes are too few."""
-        for seed in range(self.protocol.seeds):
-            left_out = self.protocol.left_out(self.dataset.class_names, seed)
-            for loss in LOSSES if left_out else ():
+        names = self.dataset.class_names
+        for seed in range(self.protocol.seeds if len(names) > FEWEST_KNOWN else 0):
+            for loss in LOSSES:
                 path = self.path / "unknowns" / str(seed) / loss
-                yield Job("unknowns", path, loss, seed, left_out)
+                yield Job("unknowns", path, loss, seed, left_out(names, seed))
+
+    def training_seconds(self) -> float:
+        """Of all trials and final runs together, as if one after the other."""
+        folders = (RunFolder(path.parent) for path in self.path.rglob("checkpoint.pt"))
+        progress = (folder.load(folder.checkpoint_path)["progress"] for folder in folders)
+        return sum(float(one["seconds"]) for one in progress)
 
     def recipe(self, job: Job) -> Recipe | None:
         """What the job trains; None while the loss's study is not finished."""
-        tuned = self._tuning(job.loss).recipe_path
+        tuned = self.tuning(job.loss).recipe_path
         if not tuned.is_file():
             return None
         recipe = load_recipe(job.loss, tuned).varied(seed=job.seed, leave_out=job.left_out)
@@ -108,7 +116,7 @@ class Comparison:
     def _do(self, job: Job) -> bool:
         if job.kind == "study":
             dataset, splits = data.prepare(self.dataset, self.protocol.start(job.loss))
-            self._tuning(job.loss).run(self.source, dataset, splits)
+            self.tuning(job.loss).run(self.source, dataset, splits)
             return True
         recipe = self.recipe(job)
         if recipe is None:
@@ -116,9 +124,15 @@ class Comparison:
         dataset, splits = data.prepare(self.dataset, recipe)
         trainer = Trainer(recipe, splits, len(dataset.class_names))
         record = describe(recipe, self.source, dataset, splits)
-        fit(trainer, RunFolder(job.path), record, resume=True)
+        folder = RunFolder(job.path)
+        fit(trainer, folder, record, resume=True)
+        if job.kind == "final":
+            measure_run(folder, splits)
+        else:
+            measure_round(folder, self.dataset)
         return True
 
-    def _tuning(self, loss: str) -> Tuning:
+    def tuning(self, loss: str) -> Tuning:
+        """The loss's study."""
         start = self.protocol.start(loss)
         return Tuning(self.path / "tuning" / loss, start, self.protocol.budget)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
@@ -24,6 +25,11 @@ class LabelledImages:
         """The images at those rows, in that order."""
         ids = tuple(self.ids[row] for row in rows.tolist())
         return LabelledImages(self.images[rows], self.labels[rows], ids)
+
+    def named(self, ids: tuple[str, ...]) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
+        """The images of those ids."""
+        rows = {name: row for row, name in enumerate(self.ids)}
+        return {name: self.images[rows[name]].numpy() for name in ids}
 
 
 @dataclass(frozen=True)

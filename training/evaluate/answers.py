@@ -27,3 +27,12 @@ class Answers:
         """The class with the highest probability."""
         best: Int64[np.ndarray, " n"] = self.probabilities.argmax(axis=1)
         return best
+
+    def take(self, rows: Int64[np.ndarray, " m"]) -> "Answers":
+        """The answers at those rows, in that order."""
+        return Answers(
+            self.embeddings[rows],
+            self.probabilities[rows],
+            self.labels[rows],
+            tuple(self.ids[row] for row in rows.tolist()),
+        )

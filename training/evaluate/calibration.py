@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.report import Calibration
+from models.evidence.confidence import Calibration
 
 _LOG_RANGE = math.log(1e3)
 

@@ -1,126 +1,153 @@
-"""From a trained run to its report: calibrate on one split, then read the test set once."""
+"""From an exported run to its report: ask the graph that will be served, and say what it knows."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Int64
 
-from models.report import Calibration, Comparison, DatasetRecord, Epoch, Figure, Provenance, Report
-from training.data.dataset import LabelledImages, Splits
-from training.embedder import Embedder
+from models.bundle import MODEL
+from models.evidence.confidence import Calibration
+from models.evidence.feature_space import FeatureSpace
+from models.evidence.finding import Finding
+from models.manifest import Metric
+from models.report import Epoch, Provenance, Report
+from training import data
+from training.calibrate import CALIBRATION
+from training.data.dataset import Dataset, Splits
+from training.errors import InvalidRun
 from training.evaluate import weights
-from training.evaluate.calibration import fit_temperature
-from training.evaluate.classification import class_metrics, compare, confusion
-from training.evaluate.figures import draw_confusion, draw_feature_space
+from training.evaluate.against import BASELINE
+from training.evaluate.answering import graph_answers
+from training.evaluate.answers import Answers
+from training.evaluate.classification import classification_section
+from training.evaluate.confidence import confidence_section
+from training.evaluate.cost import cost
+from training.evaluate.figures.bundle import Material, draw_report
+from training.evaluate.figures.confused import example_ids
+from training.evaluate.geometry import geometry
+from training.evaluate.retrieval import retrieval
+from training.evaluate.rounds import leave_out_round
+from training.evaluate.spaces import Spaces
+from training.evaluate.unknowns import unknowns
+from training.evaluate.verification import verification
+from training.export import open_session
+from training.gallery import gallery_rows
 from training.run import RunFolder, RunRecord
 from training.served import ServedModel
 
-BASELINE = "softmax"
 REPORT = "report.json"
 FIGURES = "figures"
 _PREDICTIONS = "test_predictions.pt"
-_SHOWN_PER_CLASS = 200
-_BATCH = 1000
 
 
-def evaluate(folder: RunFolder, splits: Splits, baseline: RunFolder | None) -> Report:
-    """Fit prototypes and temperature, predict the test set, write report, figures and weights.
+@dataclass(frozen=True)
+class Evaluated:
+    """A run's exported graph, asked about every split."""
+
+    record: RunRecord
+    model: ServedModel
+    splits: Splits
+    train: Answers
+    gallery: Answers
+    calibration: Answers
+    test: Answers
+
+    @classmethod
+    def of(cls, folder: RunFolder, splits: Splits) -> Self:
+        """Ask the run's exported graph. Raises InvalidRun where it was not exported."""
+        path = folder.path / MODEL
+        if not path.is_file():
+            raise InvalidRun(f"{path} is missing: python -m training export")
+        record, session = folder.record(), open_session(path)
+        train = graph_answers(session, splits.train)
+        rows = gallery_rows(splits.train.labels, len(record.class_names))
+        return cls(
+            record=record,
+            model=weights.served(folder, splits),
+            splits=splits,
+            train=train,
+            gallery=train.take(rows.numpy()),
+            calibration=graph_answers(session, splits.calibration),
+            test=graph_answers(session, splits.test),
+        )
+
+    @property
+    def metric(self) -> Metric:
+        """The distance that the embedding space was trained for."""
+        return self.model.loss.metric
+
+
+def evaluate(folder: RunFolder, dataset: Dataset, baseline: RunFolder | None) -> Report:
+    """Read the test set, write the report and its figures.
 
     `baseline` is the softmax run to count errors against; None, or not yet evaluated on the same
-    data, leaves that part of the report out. Raises InvalidRun where training is unfinished.
+    data, leaves that part of the report out. So do runs beside it that were not trained: those
+    without some classes and the one in a plane. Raises InvalidRun where the run was not exported.
     """
-    embedder = weights.trained(folder, splits)
     (folder.path / REPORT).unlink(missing_ok=True)  # from here on an earlier one would be stale
-    calibration = calibrate(embedder, splits)
-    model = ServedModel(embedder, calibration.temperature).eval()
-    weights.save_served(model, folder)
-    embeddings, probabilities = answer(model, splits.test)
-    predicted = probabilities.argmax(axis=1)
-    folder.save(folder.path / _PREDICTIONS, {"predicted": torch.from_numpy(predicted)})
-    report = _report(folder, splits, predicted, calibration, baseline)
-    _draw(folder, splits, embeddings, report)
+    splits = data.prepare(dataset, folder.record().recipe)[1]
+    run = Evaluated.of(folder, splits)
+    predicted = torch.from_numpy(run.test.predicted)
+    folder.save(folder.path / _PREDICTIONS, {"predicted": predicted})
+    spaces = Spaces.of(folder, dataset, splits, run.test)
+    report = _report(run, folder, dataset, baseline, spaces.section)
+    shown = example_ids(report.classification)
+    material = Material(splits.test.named(shown), spaces.before, spaces.after, spaces.points)
+    figures = draw_report(report, material, folder.path / FIGURES)
+    report = report.model_copy(update={"figures": figures})
     folder.write_text(REPORT, report.model_dump_json(indent=2) + "\n")
     return report
 
 
-@torch.no_grad()
-def calibrate(embedder: Embedder, splits: Splits) -> Calibration:
-    """Fit prototypes on the training split where the loss has them; then the temperature."""
-    loss = embedder.loss
-    if loss.fits_prototypes:
-        loss.fit_prototypes(embedder.embed(splits.train.images), splits.train.labels)
-    logits = loss.logits(embedder.embed(splits.calibration.images))
-    return fit_temperature(logits, splits.calibration.labels)
-
-
-@torch.no_grad()
-def answer(
-    model: ServedModel, part: LabelledImages
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The model's embeddings [n, d] and probabilities [n, c] of a part of the data."""
-    answers = [model(images) for images in torch.split(part.images, _BATCH)]
-    embeddings, probabilities = (torch.cat(column).numpy() for column in zip(*answers, strict=True))
-    return embeddings, probabilities
-
-
 def _report(
+    run: Evaluated,
     folder: RunFolder,
-    splits: Splits,
-    predicted: NDArray[np.int64],
-    calibration: Calibration,
+    dataset: Dataset,
     baseline: RunFolder | None,
+    feature_space: FeatureSpace,
 ) -> Report:
-    record = folder.record()
-    true, names = splits.test.labels.numpy(), record.class_names
-    history, seconds = _learning_curve(folder)
+    record, metric, names = run.record, run.metric, run.record.class_names
+    rounds = tuple(leave_out_round(each, dataset) for each in folder.unknown_rounds())
+    progress = folder.load(folder.checkpoint_path)["progress"]
     return Report(
         name=record.recipe.loss,
         loss=record.recipe.loss,
-        test_images=len(true),
-        accuracy=float((true == predicted).mean()),
-        classes=tuple(class_metrics(true, predicted, names)),
-        confusion=confusion(true, predicted, names),
-        against_softmax=_against(baseline, record, true, predicted),
-        calibration=calibration,
-        learning_curve=history,
-        figures=_FIGURES,
-        provenance=_provenance(record, seconds),
+        classification=classification_section(run.test, names, _predictions(baseline, record)),
+        confidence=confidence_section(run.test, run.calibration, _calibration(folder)),
+        unknowns=unknowns(rounds, metric, run.gallery, run.calibration, run.test),
+        geometry=geometry(run.train, run.test, names, metric, run.model.class_weights),
+        retrieval=retrieval(run.test, run.gallery, metric),
+        verification=verification(run.test, metric),
+        feature_space=feature_space,
+        cost=cost(folder.path / MODEL, run.model.parameter_count, run.splits.tuning.images.numpy()),
+        learning_curve=tuple(Epoch.model_validate(epoch) for epoch in progress["history"]),
+        findings=tuple(Finding.model_validate(one) for one in progress.get("findings", ())),
+        figures=(),
+        provenance=_provenance(record, float(progress["seconds"])),
     )
 
 
-def _against(
-    baseline: RunFolder | None,
-    record: RunRecord,
-    true: NDArray[np.int64],
-    predicted: NDArray[np.int64],
-) -> Comparison | None:
-    theirs = predicted if record.recipe.loss == BASELINE else _predictions(baseline, record.dataset)
-    if theirs is None:
-        return None
-    own, other = (class_metrics(true, rows, record.class_names) for rows in (predicted, theirs))
-    return compare(own, other, BASELINE, len(true))
+def _calibration(folder: RunFolder) -> Calibration:
+    return Calibration.model_validate_json((folder.path / CALIBRATION).read_bytes())
 
 
-def _predictions(folder: RunFolder | None, dataset: DatasetRecord) -> NDArray[np.int64] | None:
-    if folder is None or not (folder.path / _PREDICTIONS).is_file():
+def _predictions(baseline: RunFolder | None, record: RunRecord) -> Int64[np.ndarray, " n"] | None:
+    if baseline is None or record.recipe.loss == BASELINE:
         return None
-    if folder.record().dataset != dataset:
+    path = baseline.path / _PREDICTIONS
+    if not path.is_file() or baseline.record().dataset != record.dataset:
         return None
-    predicted: NDArray[np.int64] = folder.load(folder.path / _PREDICTIONS)["predicted"].numpy()
+    predicted: Int64[np.ndarray, " n"] = baseline.load(path)["predicted"].numpy()
     return predicted
-
-
-def _learning_curve(folder: RunFolder) -> tuple[tuple[Epoch, ...], float]:
-    progress = folder.load(folder.checkpoint_path)["progress"]
-    history = tuple(Epoch.model_validate(epoch) for epoch in progress["history"])
-    return history, float(progress["seconds"])
 
 
 def _provenance(record: RunRecord, seconds: float) -> Provenance:
     return Provenance(
         dataset=record.dataset,
-        recipe=record.recipe.model_dump(),
+        recipe=record.recipe.model_dump(mode="json"),
         seed=record.recipe.seed,
         command=record.command,
         commit=record.commit,
@@ -129,39 +156,3 @@ def _provenance(record: RunRecord, seconds: float) -> Provenance:
         training_seconds=seconds,
         evaluated=datetime.now(UTC),
     )
-
-
-_FIGURES = (
-    Figure(
-        name="confusion-matrix",
-        title="Confusion matrix",
-        caption="Test images by true class (rows) and predicted class (columns); shade is the "
-        "share of the row.",
-    ),
-    Figure(
-        name="feature-space",
-        title="Feature space before and after training",
-        caption=f"Embeddings of the first {_SHOWN_PER_CLASS} test images of each class, by the "
-        "initial and by the trained weights, projected to 2-D. Distances between far clusters "
-        "mean little in such a picture.",
-    ),
-)
-
-
-def _draw(
-    folder: RunFolder, splits: Splits, embeddings: NDArray[np.float32], report: Report
-) -> None:
-    title = f"{report.loss}: accuracy {report.accuracy:.2%} on {report.test_images:,} test images"
-    figures = folder.path / FIGURES
-    draw_confusion(report.confusion, title, figures / "confusion-matrix.svg")
-    names = report.confusion.labels
-    shown = _first_of_each_class(splits.test.labels.numpy(), len(names))
-    part = splits.test.take(torch.from_numpy(shown))
-    before, _ = answer(ServedModel(weights.initial(folder, splits)), part)
-    after, labels = embeddings[shown], part.labels.numpy()
-    draw_feature_space(before, after, labels, names, figures / "feature-space.svg")
-
-
-def _first_of_each_class(labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    rows = [np.flatnonzero(labels == label)[:_SHOWN_PER_CLASS] for label in range(classes)]
-    return np.concatenate(rows)

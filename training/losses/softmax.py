@@ -27,3 +27,7 @@ class SoftmaxLoss(Loss):
         """Wx + b."""
         logits: Tensor = self.linear(embeddings)
         return logits
+
+    def class_weights(self) -> Tensor:
+        """W, [c, d]."""
+        return self.linear.weight

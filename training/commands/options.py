@@ -1,0 +1,61 @@
+"""What the parsed options stand for."""
+
+from argparse import Namespace
+
+from rich.console import Console
+
+from models.manifest import Preprocess
+from training import data
+from training.config import Recipe, load_recipe
+from training.data.dataset import Dataset, Splits
+from training.errors import InvalidRun
+from training.losses import LOSSES
+from training.run import RunFolder
+
+
+def losses(options: Namespace) -> tuple[str, ...]:
+    """The losses that were asked for."""
+    return tuple(LOSSES) if options.loss == "all" else (options.loss,)
+
+
+def folder(options: Namespace, loss: str) -> RunFolder:
+    """The loss's run folder."""
+    return RunFolder(options.runs / loss)
+
+
+def recipe(options: Namespace, loss: str) -> Recipe:
+    """The loss's recipe with what the command line says instead."""
+    return load_recipe(
+        loss,
+        options.recipe,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        embedding_size=options.embedding_size,
+        size_px=options.size_px,
+        seed=options.seed,
+    )
+
+
+def dataset(options: Namespace, spec: Preprocess) -> Dataset:
+    """The data set that `--data` names, at the recipe's size."""
+    return data.load(options.data, spec, options.cache)
+
+
+def dataset_of(run: RunFolder, options: Namespace) -> Dataset:
+    """The data set that the run was trained on. Raises InvalidRun where it has changed."""
+    record = run.record()
+    found = data.load(record.source, record.recipe.preprocess, options.cache)
+    if found.sha256 != record.dataset.sha256:
+        raise InvalidRun(f"{record.source} has changed since {run.path} was trained on it")
+    return found
+
+
+def splits_of(run: RunFolder, options: Namespace) -> Splits:
+    """The splits that the run was trained with. Raises InvalidRun where the data changed."""
+    return data.prepare(dataset_of(run, options), run.record().recipe)[1]
+
+
+def say(message: str) -> None:
+    """One line of result on the terminal."""
+    Console(soft_wrap=True).print(message, highlight=False)

@@ -1,0 +1,98 @@
+"""One run of each loss, from fit to publish, and the runs beside it that its report draws on."""
+
+from argparse import Namespace
+
+from models.bundle import MODEL
+from models.store import Store
+from training import data
+from training.calibrate import CALIBRATION, calibrate
+from training.commands.options import dataset, dataset_of, folder, losses, recipe, say, splits_of
+from training.config import Recipe
+from training.data.dataset import Dataset
+from training.evaluate import weights
+from training.evaluate.against import BASELINE
+from training.evaluate.evaluation import evaluate
+from training.export import export
+from training.fit import fit
+from training.publish import publish
+from training.run import RunFolder, describe
+from training.trainer import Trainer
+from training.variants import left_out, plane
+
+
+def fit_runs(options: Namespace) -> None:
+    """Train each loss that was asked for."""
+    for loss in losses(options):
+        chosen = recipe(options, loss)
+        whole = dataset(options, chosen.preprocess)
+        train(chosen, options.data, whole, folder(options, loss), resume=options.resume)
+
+
+def fit_unknown_rounds(options: Namespace) -> None:
+    """Train each run again without some classes, to score how they are rejected."""
+    for loss in losses(options):
+        run = folder(options, loss)
+        record, whole = run.record(), dataset_of(run, options)
+        for number, names in enumerate(_left_out(options, whole)):
+            varied = record.recipe.varied(
+                leave_out=names, epochs=options.epochs or record.recipe.epochs
+            )
+            train(varied, record.source, whole, run.unknown_round(number), resume=True)
+
+
+def _left_out(options: Namespace, whole: Dataset) -> list[tuple[str, ...]]:
+    if options.leave_out:
+        return [options.leave_out]
+    return [left_out(whole.class_names, number) for number in range(options.rounds)]
+
+
+def fit_planes(options: Namespace) -> None:
+    """Train each run again with a true 2-D embedding."""
+    for loss in losses(options):
+        run = folder(options, loss)
+        record, whole = run.record(), dataset_of(run, options)
+        flat = plane(record.recipe, len(whole.class_names))
+        varied = flat.varied(epochs=options.epochs or record.recipe.epochs)
+        train(varied, record.source, whole, run.plane, resume=True)
+
+
+def train(chosen: Recipe, source: str, whole: Dataset, run: RunFolder, *, resume: bool) -> None:
+    """Fit one recipe in one folder."""
+    known, splits = data.prepare(whole, chosen)
+    trainer = Trainer(chosen, splits, len(known.class_names))
+    fit(trainer, run, describe(chosen, source, known, splits), resume)
+
+
+def export_runs(options: Namespace) -> None:
+    """Calibrate each trained run, and write its ONNX file."""
+    for loss in losses(options):
+        run = folder(options, loss)
+        splits = splits_of(run, options)
+        model, calibration = calibrate(weights.trained(run, splits), splits)
+        weights.save_served(model, run)
+        run.write_text(CALIBRATION, calibration.model_dump_json(indent=2) + "\n")
+        export(model, splits.tuning.images, run.path / MODEL)
+        say(f"{loss}: exported to {run.path / MODEL}, and it answers as PyTorch does")
+
+
+def evaluate_runs(options: Namespace) -> None:
+    """Write each run's report; errors are counted against the softmax run beside it."""
+    baseline = folder(options, BASELINE)
+    for loss in losses(options):
+        run = folder(options, loss)
+        found = evaluate(run, dataset_of(run, options), baseline).classification
+        say(f"{loss}: test accuracy {found.accuracy.value:.2%} (n = {found.n:,})")
+
+
+def publish_runs(options: Namespace) -> None:
+    """Add each evaluated run to the registry."""
+    for loss in losses(options):
+        run = folder(options, loss)
+        bundle = publish(run, splits_of(run, options), Store(options.registry))
+        say(f"{loss}: published as {bundle.path}")
+
+
+def run_all(options: Namespace) -> None:
+    """Fit, export, evaluate and publish."""
+    for step in (fit_runs, export_runs, evaluate_runs, publish_runs):
+        step(options)

@@ -1,0 +1,51 @@
+"""Many runs with one question: the best parameters of a loss, the best loss."""
+
+from argparse import Namespace
+
+from models.manifest import Preprocess
+from models.store import Store
+from training import data
+from training.commands.options import dataset, losses, say
+from training.comparison.protocol import Protocol
+from training.comparison.runs import Comparison
+from training.comparison.summary import summarize
+from training.config import Recipe
+from training.errors import StillTraining
+from training.evaluate.evaluation import FIGURES
+from training.evaluate.figures.bundle import draw_comparison
+from training.tune import Budget, Tuning
+
+
+def tune_losses(options: Namespace) -> None:
+    """Spend the same budget on each loss that was asked for, and write its recipe."""
+    budget = Budget(trials=options.trials, epochs=options.epochs)
+    for loss in losses(options):
+        start = Recipe(loss=loss, seed=options.seed)
+        known, splits = data.prepare(dataset(options, start.preprocess), start)
+        tuning = Tuning(options.runs / "tuning" / loss, start, budget)
+        tuning.run(options.data, known, splits)
+        say(f"{loss}: the best of {budget.trials} trials is in {tuning.recipe_path}")
+
+
+def compare_losses(options: Namespace) -> None:
+    """Tune all losses alike, train each with every seed, and compare what came out."""
+    protocol = Protocol(
+        budget=Budget(trials=options.trials, epochs=options.tuning_epochs),
+        seeds=options.seeds,
+        epochs=options.epochs,
+        unknown_epochs=options.unknown_epochs,
+    )
+    whole = dataset(options, Preprocess(size_px=protocol.size_px))
+    comparison = Comparison(options.runs, protocol, options.data, whole)
+    comparison.begin()
+    if not comparison.train():
+        raise StillTraining(
+            f"another process is still training in {options.runs}; it will finish the comparison, "
+            "or run this command again when it is done"
+        )
+    report = summarize(comparison)
+    figures = options.runs / FIGURES
+    draw_comparison(report, figures)
+    Store(options.registry).put_comparison(report, figures)
+    for verdict in report.verdicts:
+        say(f"{verdict.goal}: {verdict.sentence}")

@@ -1,0 +1,56 @@
+"""Size and speed of an exported graph on this machine."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from jaxtyping import UInt8
+
+from models.evidence.cost import Cost, Latency
+from training.provenance import hardware
+
+_BATCHES = (1, 64)
+_RUNS = 200
+_WARM_UP = 20
+
+
+def cost(path: Path, parameters: int, images: UInt8[np.ndarray, "n h w 3"]) -> Cost:
+    """Time batches of 1 and 64 of `images`, with as many threads as there are cores.
+
+    The times mean something only where nothing else runs on the machine.
+    """
+    threads = os.cpu_count() or 1
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return Cost(
+        model_bytes=path.stat().st_size,
+        parameters=parameters,
+        latencies=tuple(_latency(session, images, batch) for batch in _BATCHES),
+        provider=session.get_providers()[0],
+        threads=threads,
+        hardware=hardware(),
+    )
+
+
+def _latency(
+    session: ort.InferenceSession, images: UInt8[np.ndarray, "n h w 3"], batch: int
+) -> Latency:
+    feed = {"images": images[np.arange(batch) % len(images)]}
+    for _ in range(_WARM_UP):
+        session.run(None, feed)
+    times = [_timed(session, feed) for _ in range(_RUNS)]
+    return Latency(
+        batch=batch,
+        median_ms=float(np.median(times)),
+        p95_ms=float(np.percentile(times, 95)),
+        runs=_RUNS,
+    )
+
+
+def _timed(session: ort.InferenceSession, feed: dict[str, np.ndarray]) -> float:
+    started = time.perf_counter()
+    session.run(None, feed)
+    return (time.perf_counter() - started) * 1e3

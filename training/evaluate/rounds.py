@@ -1,0 +1,32 @@
+"""Answers of the runs that were trained without some classes."""
+
+from models.evidence.unknowns import LeaveOutRound
+from training import data
+from training.calibrate import calibrate
+from training.data.dataset import Dataset
+from training.evaluate import weights
+from training.evaluate.answering import network_answers
+from training.evaluate.unknowns import LeftOut, score_round
+from training.gallery import gallery_rows
+from training.run import RunFolder
+
+
+def leave_out_round(folder: RunFolder, dataset: Dataset) -> LeaveOutRound:
+    """How the run rejects the classes that its recipe leaves out of `dataset`.
+
+    Raises InvalidRun where its training is unfinished.
+    """
+    recipe = folder.record().recipe
+    known, splits = data.prepare(dataset, recipe)
+    _, unknown = dataset.leave_out(recipe.leave_out)
+    model, _ = calibrate(weights.trained(folder, splits), splits)
+    gallery = splits.train.take(gallery_rows(splits.train.labels, len(known.class_names)))
+    left_out = LeftOut(
+        names=recipe.leave_out,
+        gallery=network_answers(model, gallery),
+        calibration=network_answers(model, splits.calibration),
+        known=network_answers(model, splits.test),
+        unknown=network_answers(model, unknown.test),
+        unknown_train=network_answers(model, unknown.train),
+    )
+    return score_round(left_out, model.loss.metric)

@@ -1,0 +1,199 @@
+"""Whether confidence comes true: likelihood, Brier score, calibration errors, reliability."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+from scipy.special import softmax
+from statsmodels.stats.proportion import proportion_confint
+
+from models.evidence.confidence import (
+    Calibration,
+    Confidence,
+    ConfidenceQuality,
+    ReliabilityBin,
+)
+from models.evidence.estimate import Estimate
+from training.evaluate.answers import Answers
+from training.evaluate.selective import risk_coverage
+from training.evaluate.significance import SEED
+
+BINS = 15
+CLIP = float(np.finfo(np.float32).tiny)  # 2^-126
+_RESAMPLES = 1_000
+_CELLS = 1 << 22  # probabilities held as float64 at a time
+
+# from confidence in rising order to the upper end of each of 15 bins, (low, high]
+Binning = Callable[[Float64[np.ndarray, " n"]], Float64[np.ndarray, " bins"]]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What the probabilities of n images said, and what came true, by rising confidence."""
+
+    confidence: Float64[np.ndarray, " n"]
+    right: Float64[np.ndarray, " n"]
+    nll: Float64[np.ndarray, " n"]
+    brier: Float64[np.ndarray, " n"]
+
+
+def confidence_section(test: Answers, calibration: Answers, fitted: Calibration) -> Confidence:
+    """The test set's confidence before and after `fitted`, which `calibration` was used for."""
+    return Confidence(
+        n=len(test),
+        calibration=fitted,
+        before=_quality(outcomes(test, fitted.temperature)),
+        after=_quality(outcomes(test)),
+        selective=risk_coverage(test, calibration),
+    )
+
+
+def outcomes(answers: Answers, temperature: float = 1.0) -> Outcomes:
+    """Each image's share in the scores, from softmax(temperature log p) in float64.
+
+    With the temperature that p was calibrated with, that is what p was before; with 1 it is p.
+    """
+    step = max(1, _CELLS // answers.probabilities.shape[1])
+    parts = [
+        _scores(answers.probabilities[rows], answers.labels[rows], temperature)
+        for rows in (slice(start, start + step) for start in range(0, len(answers), step))
+    ]
+    confidence, nll, brier = np.concatenate(parts, axis=1)
+    right = (answers.predicted == answers.labels).astype(np.float64)
+    order = np.argsort(confidence, kind="stable")
+    return Outcomes(confidence[order], right[order], nll[order], brier[order])
+
+
+def _scores(
+    served: Float32[np.ndarray, "m c"], labels: Int64[np.ndarray, " m"], temperature: float
+) -> Float64[np.ndarray, "3 m"]:
+    p = served.astype(np.float64)
+    if temperature != 1.0:
+        p = softmax(temperature * np.log(np.maximum(p, CLIP)), axis=1)
+    true = np.take_along_axis(p, labels[:, None], axis=1)[:, 0]
+    brier = (p**2).sum(axis=1) - 2 * true + 1
+    # a float32 softmax may say a little more than 1
+    return np.stack([np.minimum(p.max(axis=1), 1), -np.log(np.maximum(true, CLIP)), brier])
+
+
+def equal_width(confidence: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " bins"]:
+    """1/15, 2/15 .. 1."""
+    del confidence
+    return np.linspace(0, 1, BINS + 1)[1:]
+
+
+def equal_mass(confidence: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " bins"]:
+    """The highest confidence of each of 15 parts of n images whose sizes differ by at most 1."""
+    uppers: Float64[np.ndarray, " bins"] = confidence[_parts(len(confidence)) - 1]
+    return uppers
+
+
+def _parts(n: int) -> Int64[np.ndarray, " bins"]:
+    """The images in the first part, the first two .. all 15."""
+    return np.cumsum(n // BINS + (np.arange(BINS) < n % BINS))
+
+
+def gaps(
+    confidence: Float64[np.ndarray, " n"], right: Float64[np.ndarray, " n"], binning: Binning
+) -> Float64[np.ndarray, " bins"]:
+    """Each bin's images / n x (accuracy - mean confidence), with confidence in rising order.
+
+    The calibration error is the sum of their absolute values.
+    """
+    ends = _ends(confidence, binning)
+    difference = np.concatenate([[0.0], np.cumsum(right - confidence)])
+    each: Float64[np.ndarray, " bins"] = np.diff(difference[ends]) / len(confidence)
+    return each
+
+
+def _ends(
+    confidence: Float64[np.ndarray, " n"], binning: Binning
+) -> Int64[np.ndarray, " bins_and_1"]:
+    """Bin b holds images ends[b] .. ends[b + 1] - 1."""
+    uppers = np.searchsorted(confidence, binning(confidence), side="right")
+    return np.concatenate([[0], uppers])
+
+
+def _quality(told: Outcomes) -> ConfidenceQuality:
+    ece, adaptive = calibration_errors(told)
+    return ConfidenceQuality(
+        nll=float(told.nll.mean()),
+        brier=float(told.brier.mean()),
+        ece=ece,
+        adaptive_ece=adaptive,
+        reliability=reliability(told),
+    )
+
+
+def calibration_errors(told: Outcomes) -> tuple[Estimate, Estimate]:
+    """ECE and adaptive ECE, each with the interval of a bootstrap over images."""
+    drawn = resampled_gaps(told, np.random.default_rng(SEED))
+    found = [gaps(told.confidence, told.right, binning) for binning in (equal_width, equal_mass)]
+    ece, adaptive = (_estimate(found[row], drawn[:, row]) for row in range(2))
+    return ece, adaptive
+
+
+def resampled_gaps(told: Outcomes, random: np.random.Generator) -> Float64[np.ndarray, "r 2 bins"]:
+    """`gaps` by equal width and by equal mass of 1,000 draws of n images with replacement.
+
+    Resample r draws the images `random.integers(n, size=n)`, in rising order of confidence.
+    """
+    n, right_less_said = len(told.confidence), told.right - told.confidence
+    widths = _ends(told.confidence, equal_width)
+    parts = _parts(n)
+    after_ties = np.searchsorted(told.confidence, told.confidence, side="right")
+    drawn = np.empty((_RESAMPLES, 2, BINS))
+    for resample in drawn:
+        times = np.bincount(random.integers(n, size=n), minlength=n)
+        sums = np.concatenate([[0.0], np.cumsum(times * right_less_said)])
+        last_of_part = np.searchsorted(np.cumsum(times), parts)
+        resample[0] = np.diff(sums[widths])
+        resample[1] = np.diff(sums[after_ties[last_of_part]], prepend=0.0)
+    return drawn / n
+
+
+def _estimate(
+    found: Float64[np.ndarray, " bins"], drawn: Float64[np.ndarray, "r bins"]
+) -> Estimate:
+    """Noise only adds to a sum of absolute gaps, so the resamples' own percentiles lie too high.
+
+    Below, take off what all gaps together may have moved; above, reflect (the basic bootstrap).
+    In simulations with 200 and 2,000 images, calibrated or not, that covered the true error in
+    91 to 100 % of 150 draws each; percentiles never did where the model was calibrated.
+    """
+    value = float(np.abs(found).sum())
+    moved = float(np.quantile(np.abs(drawn - found).sum(axis=1), 0.975))
+    least = float(np.quantile(np.abs(drawn).sum(axis=1), 0.025))
+    return Estimate(
+        value=value, low=max(0.0, value - moved), high=min(1.0, max(value, 2 * value - least))
+    )
+
+
+def reliability(told: Outcomes) -> tuple[ReliabilityBin, ...]:
+    """Accuracy beside confidence in the 15 equal-width bins."""
+    ends = _ends(told.confidence, equal_width)
+    uppers = equal_width(told.confidence)
+    return tuple(
+        _bin(told, slice(*ends[row : row + 2]), (row / BINS, float(uppers[row])))
+        for row in range(BINS)
+    )
+
+
+def _bin(told: Outcomes, rows: slice, bounds: tuple[float, float]) -> ReliabilityBin:
+    confidence, right = told.confidence[rows], told.right[rows]
+    low, high = bounds
+    if not len(right):
+        return ReliabilityBin(low=low, high=high, count=0, mean_confidence=None, accuracy=None)
+    return ReliabilityBin(
+        low=low,
+        high=high,
+        count=len(right),
+        mean_confidence=float(confidence.mean()),
+        accuracy=_wilson(int(right.sum()), len(right)),
+    )
+
+
+def _wilson(right: int, n: int) -> Estimate:
+    low, high = proportion_confint(right, n, alpha=0.05, method="wilson")
+    return Estimate(value=right / n, low=max(0.0, float(low)), high=min(1.0, float(high)))

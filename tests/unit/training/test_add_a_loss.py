@@ -14,6 +14,7 @@ PAGE = (ROOT / "docs" / "add-a-loss.md").read_text()
 COPIED = (
     "pyproject.toml",
     "models/*.py",
+    "models/evidence",
     "training",
     "tests/*.py",
     "tests/contract/__init__.py",

@@ -7,7 +7,7 @@ import torch
 
 from models.report import DatasetRecord
 from tests.unit.training.runs import tiny_recipe, tiny_trainer
-from training.errors import Interrupted, InvalidRun
+from training.errors import Diverged, Interrupted, InvalidRun
 from training.fit import StopRequest, fit, stop_on_signal
 from training.run import RunFolder, RunRecord
 
@@ -71,6 +71,34 @@ def test_a_signal_stops_between_two_steps_and_resuming_ends_the_same(
 
     ours, theirs = (run.load(run.checkpoint_path)["embedder"] for run in (broken, whole))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_finding_is_said_once_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = {"parameters": {"scale": 6.0}}
+    folder, ours = RunFolder(tmp_path), record("cosface", **fields)
+    fit(tiny_trainer("cosface", **fields), folder, ours, resume=False)
+    (finding,) = folder.load(folder.checkpoint_path)["progress"]["findings"]
+    said = "cosface  warning (scale-below-bound): " + finding["sentence"]
+    assert said in capsys.readouterr().out.splitlines()[0]
+
+    resumed = tiny_trainer("cosface", **fields)
+    fit(resumed, folder, ours, resume=True)
+    assert [one.model_dump() for one in resumed.progress.findings] == [finding]
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_a_stop_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
+    folder, trainer = RunFolder(tmp_path), tiny_trainer("softmax")
+    parameter = trainer.embedder.loss.get_parameter("linear.weight")
+    calls = iter(range(100))
+    parameter.register_hook(lambda gradient: gradient / (next(calls) < 6))  # 0 in epoch 2
+    with pytest.raises(Diverged, match=r"epoch 2, step 3: .*loss\.linear\.weight"):
+        fit(trainer, folder, record(), resume=False)
+    state = folder.load(folder.checkpoint_path)
+    assert (state["progress"]["epoch"], state["progress"]["findings"]) == (1, [])
+    assert all(value.isfinite().all() for value in state["embedder"].values())
 
 
 def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def test_a_scale_that_cannot_reach_99_percent_is_refused(name: str) -> None:
         ("arcface", 10, 64, math.acos(-1 / 9)),
         ("cosface", 100, 64, 1.0),
         ("arcface", 100, 64, math.pi / 2),
+        ("arcface", 100, 3, math.radians(22.957)),  # 100 caps, each a hundredth of the sphere
     ],
 )
 def test_a_margin_that_does_not_fit_is_refused(
@@ -88,7 +89,18 @@ def test_the_axes_and_their_opposites_attain_the_bound(dimension: int) -> None:
     assert smallest_angle_rad(torch.cat([axes, -axes])) == pytest.approx(bound, abs=1e-6)
 
 
-@pytest.mark.parametrize(("classes", "dimension"), [(3, 2), (4, 3), (5, 3), (7, 3), (10, 64)])
+def test_the_icosahedron_comes_near_the_bound() -> None:
+    golden = (1 + math.sqrt(5)) / 2
+    corners = [(0.0, one, two * golden) for one in (1, -1) for two in (1, -1)]
+    turned = [row[-turn:] + row[:-turn] for row in corners for turn in range(3)]
+    angle = smallest_angle_rad(torch.tensor(turned, dtype=torch.float64))
+    assert angle == pytest.approx(math.radians(63.435), abs=1e-4)
+    assert angle < largest_separation_rad(12, 3) == pytest.approx(2 * math.acos(5 / 6))
+
+
+@pytest.mark.parametrize(
+    ("classes", "dimension"), [(3, 2), (4, 3), (5, 3), (7, 3), (12, 3), (10, 64)]
+)
 def test_no_arrangement_exceeds_the_bound(classes: int, dimension: int) -> None:
     generator = torch.Generator().manual_seed(0)
     bound = largest_separation_rad(classes, dimension)

@@ -1,5 +1,7 @@
 """Center loss: exact distances, and centers that are placed, moved and kept as they should."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -111,3 +113,20 @@ def test_centers_are_buffers_without_gradient() -> None:
     for _ in range(2):  # a graph through the centers would fail the second time
         loss(embeddings.clone().requires_grad_(), labels).backward()
     assert not loss.centers.requires_grad
+
+
+def test_diagnostics_compare_the_terms_gradients_and_read_the_centers() -> None:
+    embeddings, labels = random_batch(24, 4, 5)
+    labels = labels % 3  # class 3 was never seen: its center counts for nothing
+    loss = CenterLoss(4, 5, weight=0.7).double()
+    loss(embeddings, labels)
+    loss.eval()
+    leaf = embeddings.clone().requires_grad_()
+    entropy = torch.nn.functional.cross_entropy(loss.logits(leaf), labels, reduction="sum")
+    (whole,) = torch.autograd.grad(len(labels) * loss(leaf, labels), leaf)
+    (part,) = torch.autograd.grad(entropy, leaf)
+    found = loss.diagnostics(embeddings, labels)
+    expected = (whole - part).norm(dim=1).mean() / part.norm(dim=1).mean()
+    assert found["pull_ratio"] == pytest.approx(expected.item())
+    own = [loss.logits(loss.centers)[label].softmax(0)[label].item() for label in range(3)]
+    assert found["center_probability"] == pytest.approx(math.prod(own) ** (1 / 3))

@@ -1,7 +1,6 @@
 """What one run of a comparison came to, kept in its folder."""
 
 from pathlib import Path
-from typing import Self
 
 from pydantic import Field
 
@@ -30,7 +29,7 @@ class Measured(Frozen):
     unknowns: LeaveOutRound | None = None
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path) -> "Measured":
         """What the run in this folder came to."""
         return cls.model_validate_json((path / _MEASURED).read_bytes())
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
 
 import numpy as np
 import torch
@@ -56,7 +55,7 @@ class Evaluated:
     test: Answers
 
     @classmethod
-    def of(cls, folder: RunFolder, splits: Splits) -> Self:
+    def of(cls, folder: RunFolder, splits: Splits) -> "Evaluated":
         """Ask the run's exported graph. Raises InvalidRun where it was not exported."""
         path = folder.path / MODEL
         if not path.is_file():

@@ -1,7 +1,6 @@
 """The embedding space in pictures: before and after training, and in a true plane."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import torch
@@ -37,7 +36,7 @@ class Spaces:
         )
 
     @classmethod
-    def of(cls, folder: RunFolder, dataset: Dataset, splits: Splits, test: Answers) -> Self:
+    def of(cls, folder: RunFolder, dataset: Dataset, splits: Splits, test: Answers) -> "Spaces":
         """Project a run's embeddings; `test` is what its trained weights say.
 
         Raises InvalidRun where the run in a plane was begun and not finished.

@@ -2,7 +2,7 @@
 
 import torch
 
-from training.publish import GALLERY_PER_CLASS, gallery_rows
+from training.gallery import GALLERY_PER_CLASS, gallery_rows
 
 
 def test_the_gallery_takes_500_of_each_class_once() -> None:

@@ -1,0 +1,148 @@
+"""The comparison's trainings: alike for every loss, shared, resumable, and summed up honestly."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from filelock import FileLock
+
+from models.comparison import ComparisonReport
+from training.comparison.measured import Measured
+from training.comparison.measures import MEASURES
+from training.comparison.protocol import Protocol
+from training.comparison.runs import Comparison
+from training.comparison.summary import summarize
+from training.data.dataset import Dataset, LabelledImages
+from training.errors import InvalidRun
+from training.losses import LOSSES
+from training.run import RunFolder
+from training.tune import Budget
+
+PROTOCOL = Protocol(
+    embedding_size=8,
+    size_px=8,
+    batch_size=16,
+    budget=Budget(trials=1, epochs=1),
+    seeds=2,
+    epochs=1,
+    unknown_epochs=1,
+)
+
+
+def noise(count: int, seed: int) -> LabelledImages:
+    """Four shades of grey, a class each."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 4
+    pixels = torch.randint(0, 100, (count, 8, 8, 3), generator=generator)
+    images = (pixels + 50 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
+    return LabelledImages(images, labels, tuple(f"{seed}/{row}" for row in range(count)))
+
+
+DATASET = Dataset("tiny", "noise", "0" * 64, tuple("abcd"), noise(160, 1), noise(40, 2))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comparison]:
+    comparison = Comparison(tmp_path_factory.mktemp("comparison"), PROTOCOL, "tiny", DATASET)
+    comparison.begin()
+    assert comparison.train()
+    yield comparison
+
+
+@pytest.fixture(scope="module")
+def report(finished: Comparison) -> ComparisonReport:
+    return summarize(finished)
+
+
+def test_nothing_but_the_loss_and_what_was_tuned_differs(finished: Comparison) -> None:
+    free = {"loss", "parameters", "learning_rate", "weight_decay"}
+    for seed in range(2):
+        fixed = [
+            RunFolder(job.path).record().recipe.model_dump(exclude=free)
+            for job in finished.finals()
+            if job.seed == seed
+        ]
+        assert len(fixed) == len(LOSSES)
+        assert all(one == fixed[0] for one in fixed)
+
+
+def test_runs_of_a_seed_see_the_same_images_and_other_seeds_others(finished: Comparison) -> None:
+    records = {(job.loss, job.seed): RunFolder(job.path).record() for job in finished.finals()}
+    assert {record.dataset.sha256 for record in records.values()} == {DATASET.sha256}
+    assert {record.recipe.seed for (_, seed), record in records.items() if seed == 1} == {1}
+
+
+def test_unknown_rounds_leave_out_other_classes_for_each_seed(finished: Comparison) -> None:
+    for job in finished.rounds():
+        record = RunFolder(job.path).record()
+        assert record.recipe.leave_out == job.left_out
+        assert record.class_names == tuple(name for name in "abcd" if name not in job.left_out)
+        scored = Measured.read(job.path).unknowns
+        assert scored is not None
+        assert (scored.known, scored.unknown) == (30, 10)
+    assert len({job.left_out for job in finished.rounds()}) == 2
+
+
+def test_a_finished_comparison_trains_nothing_more(
+    finished: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = Comparison(finished.path, PROTOCOL, "tiny", DATASET)
+    again.begin()
+    before = {path: path.stat().st_mtime_ns for path in finished.path.rglob("checkpoint.pt")}
+    assert again.train()
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_what_another_process_is_at_is_left_to_it(finished: Comparison) -> None:
+    taken = next(iter(finished.finals()))
+    again = Comparison(finished.path, PROTOCOL, "tiny", DATASET)
+    with FileLock(taken.path / ".lock"):
+        assert not again.train()
+    assert again.train()
+
+
+def test_another_protocol_needs_another_folder(finished: Comparison) -> None:
+    longer = PROTOCOL.model_copy(update={"epochs": 2})
+    with pytest.raises(InvalidRun, match="another protocol"):
+        Comparison(finished.path, longer, "tiny", DATASET).begin()
+
+
+def test_means_and_differences_are_those_of_the_runs(
+    finished: Comparison, report: ComparisonReport
+) -> None:
+    values = {
+        (job.loss, job.seed): Measured.read(job.path).values["accuracy"]
+        for job in finished.finals()
+    }
+    for row in report.results:
+        if row.measure == "accuracy":
+            assert row.by_seed == tuple(values[row.loss, seed] for seed in range(2))
+            assert row.mean.value == pytest.approx(np.mean(row.by_seed))
+    pairs = [(row.first, row.second) for row in report.differences if row.measure == "accuracy"]
+    assert len(pairs) == len(set(pairs)) == len(LOSSES) * (len(LOSSES) - 1) / 2
+
+
+def test_every_loss_has_every_measure_and_every_goal_a_verdict(report: ComparisonReport) -> None:
+    assert {(row.loss, row.measure) for row in report.results} == {
+        (loss, measure.name) for loss in LOSSES for measure in report.measures
+    }
+    goals = {measure.goal for measure in MEASURES if measure.goal}
+    assert {verdict.goal for verdict in report.verdicts} == goals
+    assert len(report.head_swap) == 4 * len(LOSSES)
+
+
+def test_tuning_is_told_and_is_equal(report: ComparisonReport) -> None:
+    assert [tuned.loss for tuned in report.tuning] == list(LOSSES)
+    assert {len(tuned.trials) for tuned in report.tuning} == {PROTOCOL.budget.trials}
+
+
+def test_confusions_are_shares_of_all_errors(report: ComparisonReport) -> None:
+    assert sum(pair.share for pair in report.confused) <= 1 + 1e-9
+    assert [pair.share for pair in report.confused] == sorted(
+        (pair.share for pair in report.confused), reverse=True
+    )
+
+
+def test_the_report_survives_its_own_json(report: ComparisonReport) -> None:
+    assert ComparisonReport.model_validate_json(report.model_dump_json()) == report

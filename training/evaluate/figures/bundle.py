@@ -1,0 +1,96 @@
+"""All figures of a report, and all of a comparison, into one folder."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from models.comparison import ComparisonReport
+from models.report import Figure, Report
+from training.evaluate.figures.comparison import (
+    describe_differences,
+    describe_measures,
+    draw_differences,
+    draw_measures,
+)
+from training.evaluate.figures.confused import Images, describe_most_confused, draw_most_confused
+from training.evaluate.figures.confusion import describe_confusion, draw_confusion
+from training.evaluate.figures.distances import describe_distances, draw_distances
+from training.evaluate.figures.feature_space import describe_feature_space, draw_feature_space
+from training.evaluate.figures.head_swap import describe_head_swap, draw_head_swap
+from training.evaluate.figures.learning import describe_learning_curve, draw_learning_curve
+from training.evaluate.figures.plane import PlanePoints, describe_plane, draw_plane
+from training.evaluate.figures.reliability import describe_reliability, draw_reliability
+from training.evaluate.figures.roc import describe_roc, draw_roc
+from training.evaluate.figures.selective import describe_risk_coverage, draw_risk_coverage
+from training.evaluate.figures.unknowns import describe_unknowns, draw_unknowns
+from training.evaluate.projection import Picture
+
+
+class _Draw(Protocol):
+    def __call__(self, *, path: Path) -> None: ...
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the figures show beside the report's own numbers.
+
+    `examples` are test images by id: those of `confused.example_ids` are shown.
+    """
+
+    examples: Images
+    before: Picture
+    after: Picture
+    plane: PlanePoints | None = None
+
+
+def draw_report(report: Report, material: Material, folder: Path) -> tuple[Figure, ...]:
+    """Write `<name>.svg` for every figure that the report has numbers for; name those written.
+
+    The report's own `figures` are not read.
+    """
+    return _written(_of_report(report, material), folder)
+
+
+def draw_comparison(report: ComparisonReport, folder: Path) -> tuple[Figure, ...]:
+    """Write the comparison's figures into the folder, and name those written."""
+    drawings = (
+        (describe_measures(report), partial(draw_measures, report)),
+        (describe_differences(report), partial(draw_differences, report)),
+        (describe_head_swap(report), partial(draw_head_swap, report)),
+    )
+    return _written(iter(drawings), folder)
+
+
+def _written(drawings: Iterator[tuple[Figure, _Draw]], folder: Path) -> tuple[Figure, ...]:
+    figures = []
+    for figure, draw in drawings:
+        path = folder / f"{figure.name}.svg"
+        path.unlink(missing_ok=True)
+        draw(path=path)
+        if path.is_file():  # a figure without data writes none
+            figures.append(figure)
+    return tuple(figures)
+
+
+def _of_report(report: Report, material: Material) -> Iterator[tuple[Figure, _Draw]]:
+    told, sure = report.classification, report.confidence
+    names, tuning = tuple(row.label for row in told.classes), report.provenance.dataset.tuning
+    yield describe_confusion(told), partial(draw_confusion, told)
+    yield describe_most_confused(told), partial(draw_most_confused, told, material.examples)
+    yield describe_reliability(sure), partial(draw_reliability, sure)
+    yield describe_risk_coverage(sure), partial(draw_risk_coverage, sure)
+    if report.unknowns.rounds:
+        yield describe_unknowns(report.unknowns), partial(draw_unknowns, report.unknowns)
+    yield describe_distances(report.geometry), partial(draw_distances, report.geometry)
+    yield describe_roc(report.verification), partial(draw_roc, report.verification)
+    yield (
+        describe_feature_space(material.after.measured),
+        partial(draw_feature_space, material.before, material.after, names),
+    )
+    plane = report.feature_space.plane
+    if plane is not None and material.plane is not None:
+        yield describe_plane(material.plane, plane), partial(draw_plane, material.plane, plane)
+    curve = report.learning_curve
+    yield describe_learning_curve(curve, tuning), partial(draw_learning_curve, curve, tuning)

@@ -1,0 +1,57 @@
+"""The embeddings before and after training, with what the picture of them can be believed for."""
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+
+from models.evidence.feature_space import Projection
+from models.report import Figure
+from training.evaluate.figures.scatter import name_classes, scatter
+from training.evaluate.figures.style import SMALL_PT, drawing, percent
+from training.evaluate.projection import Picture
+
+_POINT = 7.0
+
+
+def describe_feature_space(after: Projection) -> Figure:
+    """Its name, title and caption."""
+    k = after.neighbours
+    return Figure(
+        name="feature-space",
+        title="Feature space before and after training",
+        caption=f"Embeddings of the same {after.images:,} test images by the initial and by the "
+        f"trained weights, flattened to 2-D ({after.method}). Such a picture keeps neighbours, not "
+        "distances: the gaps between clusters and their sizes mean little. How far to believe it: "
+        f"trustworthiness is 1 where the {k} nearest in the picture are near in the embedding "
+        f"space too; agreement is the share of the {k} nearest embeddings that are also among the "
+        f"{k} nearest in the picture; the last line is the share of images most of whose {k} "
+        "nearest in the picture are of their own class.",
+    )
+
+
+def draw_feature_space(before: Picture, after: Picture, names: tuple[str, ...], path: Path) -> None:
+    """Two panels, each with its projection's measures."""
+    with drawing(path, f"Feature space, n = {len(after.labels):,} test images", 5.0) as figure:
+        panels = zip(figure.subplots(1, 2), (before, after), ("before", "after"), strict=True)
+        for axes, picture, moment in panels:
+            scatter(axes, picture.points, picture.labels, _POINT)
+            axes.set(xticks=[], yticks=[], title=f"{moment} training, n = {len(picture.labels):,}")
+            axes.spines[:].set_visible(True)
+            _print_measures(axes, picture.measured)
+        name_classes(figure, names)
+
+
+def _print_measures(axes: Axes, measured: Projection) -> None:
+    method = measured.method.partition(",")[0]
+    trust, k = measured.trustworthiness, measured.neighbours
+    lines = (
+        f"{method} 1 and 2 (no unit)",
+        f"trustworthiness {'not defined' if trust is None else f'{trust:.3f}'}",
+        f"{k}-NN agreement {_share(measured.neighbour_agreement)}",
+        f"mostly own class nearby {_share(measured.picture_accuracy)}",
+    )
+    axes.set_xlabel("\n".join(lines), fontsize=SMALL_PT)
+
+
+def _share(value: float | None) -> str:
+    return "not defined" if value is None else percent(value)

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from models.report import DatasetRecord
 from tests.unit.training.runs import tiny_recipe, tiny_trainer
 from training.errors import Diverged, Interrupted, InvalidRun
 from training.fit import StopRequest, fit, stop_on_signal
+from training.losses import LOSSES
+from training.losses.softmax import SoftmaxLoss
 from training.run import RunFolder, RunRecord
 
 
@@ -89,13 +92,26 @@ def test_a_finding_is_said_once_and_kept(
     assert "warning" not in capsys.readouterr().out
 
 
-def test_a_stop_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
-    folder, trainer = RunFolder(tmp_path), tiny_trainer("softmax")
-    parameter = trainer.embedder.loss.get_parameter("linear.weight")
-    calls = iter(range(100))
-    parameter.register_hook(lambda gradient: gradient / (next(calls) < 6))  # 0 in epoch 2
-    with pytest.raises(Diverged, match=r"epoch 2, step 3: .*loss\.linear\.weight"):
-        fit(trainer, folder, record(), resume=False)
+class LateRootOfZero(SoftmaxLoss):
+    """From half of training on, a finite loss without a finite gradient."""
+
+    late = False
+
+    def ramp(self, progress: float) -> None:
+        self.late = progress >= 0.5
+
+    def compute_loss(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        root = (embeddings - embeddings.detach()).square().sum(dim=1).sqrt().mean()
+        return super().compute_loss(embeddings, labels) + (root if self.late else 0)
+
+
+def test_a_stop_leaves_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LOSSES, "late", LateRootOfZero)
+    folder = RunFolder(tmp_path)
+    with pytest.raises(Diverged, match=r"epoch 2, step 3: .*backbone\.1\.layers\.0\.weight"):
+        fit(tiny_trainer("late"), folder, record("late"), resume=False)
     state = folder.load(folder.checkpoint_path)
     assert (state["progress"]["epoch"], state["progress"]["findings"]) == (1, [])
     assert all(value.isfinite().all() for value in state["embedder"].values())

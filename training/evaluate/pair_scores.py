@@ -22,16 +22,16 @@ Rows = Int64[np.ndarray, " n"]
 class Scores:
     """Ascending scores of both kinds, not empty; a pair is accepted where score >= threshold."""
 
-    genuine: Sorted
-    impostor: Sorted
+    genuine: Float32[np.ndarray, " g"]
+    impostor: Float32[np.ndarray, " i"]
 
     def far(self, threshold: float) -> float:
         """Share of impostor pairs accepted."""
-        return 1 - _share_below(self.impostor, threshold)
+        return _accepted(self.impostor, threshold) / len(self.impostor)
 
     def tar(self, threshold: float) -> float:
         """Share of genuine pairs accepted."""
-        return 1 - _share_below(self.genuine, threshold)
+        return _accepted(self.genuine, threshold) / len(self.genuine)
 
     def threshold(self, far: float) -> float | None:
         """The lowest that accepts at most that share of impostors; None below one pair's share."""
@@ -60,7 +60,9 @@ class Scores:
 
     def _excess(self, threshold: float) -> float:
         """False rejects less false accepts: from -1 to 1, rising with the threshold."""
-        return 1 - self.tar(threshold) - self.far(threshold)
+        score = np.float32(threshold)
+        rejected = int(np.searchsorted(self.genuine, score)) / len(self.genuine)
+        return rejected - 1 + int(np.searchsorted(self.impostor, score)) / len(self.impostor)
 
 
 def pair_scores(points: Points, labels: Rows, metric: Metric) -> Scores:
@@ -87,6 +89,7 @@ def pair_scores(points: Points, labels: Rows, metric: Metric) -> Scores:
 class PairSample:
     """Random pairs of both kinds, drawn with replacement, whose images can be resampled.
 
+    `genuine_pairs` and `impostor_pairs` [2, p] are rows of the points, in the order of `scores`.
     Needs a pair of either kind. Points are of unit length where the metric is cosine.
     """
 
@@ -94,15 +97,17 @@ class PairSample:
         self._random = np.random.default_rng(seed)
         self._n = len(labels)
         genuine, impostor = self._pairs(labels)
-        self._genuine_pairs, near = _by_score(points, genuine, metric)
-        self._impostor_pairs, far = _by_score(points, impostor, metric)
+        self.genuine_pairs, near = _by_score(points, genuine, metric)
+        self.impostor_pairs, far = _by_score(points, impostor, metric)
         self.scores = Scores(near, far)
 
     def resampled(self) -> Scores | None:
         """Each pair as often as a resample of the images holds it; None where a kind is gone."""
         count = np.bincount(self._random.integers(self._n, size=self._n), minlength=self._n)
-        near = np.repeat(self.scores.genuine, count[self._genuine_pairs].prod(axis=0))
-        far = np.repeat(self.scores.impostor, count[self._impostor_pairs].prod(axis=0))
+        one, other = self.genuine_pairs
+        near = np.repeat(self.scores.genuine, count[one] * count[other])
+        one, other = self.impostor_pairs
+        far = np.repeat(self.scores.impostor, count[one] * count[other])
         return Scores(near, far) if len(near) and len(far) else None
 
     def _pairs(self, labels: Rows) -> tuple[Int64[np.ndarray, "2 p"], Int64[np.ndarray, "2 p"]]:
@@ -118,8 +123,10 @@ class PairSample:
         impostor = order[np.stack([one, other + (other >= start[one]) * size[one]])]  # own class
         return genuine, impostor
 
-    def _draw(self, weights: Rows) -> Rows:
-        drawn: Rows = self._random.choice(self._n, SAMPLED_PAIRS, p=weights / weights.sum())
+    def _draw(self, weights: Rows) -> Int64[np.ndarray, " p"]:
+        drawn: Int64[np.ndarray, " p"] = self._random.choice(
+            self._n, SAMPLED_PAIRS, p=weights / weights.sum()
+        )
         return drawn
 
 
@@ -140,5 +147,5 @@ def _scores(one: Points, other: Points, metric: Metric) -> Float64[np.ndarray, "
     return -distances
 
 
-def _share_below(ascending: Sorted, threshold: float) -> float:
-    return int(np.searchsorted(ascending, np.float32(threshold))) / len(ascending)
+def _accepted(ascending: Sorted, threshold: float) -> int:
+    return len(ascending) - int(np.searchsorted(ascending, np.float32(threshold)))

@@ -54,6 +54,8 @@ def distance_blocks(
     points: Float64[np.ndarray, "n d"], labels: Int64[np.ndarray, " n"]
 ) -> Iterator[tuple[Float64[np.ndarray, " p"], Bool[np.ndarray, " p"]]]:
     """Euclidean distances, each unordered pair once, and whether the labels agree."""
+    if len(points) == 0:
+        return
     centred = points - points.mean(axis=0)  # the expanded square cancels least about the mean
     squares = np.square(centred).sum(axis=1)
     for rows, upper, same in _blocks(labels):

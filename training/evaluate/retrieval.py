@@ -92,7 +92,7 @@ def _neighbour_accuracy(
 
 
 def _nearest(
-    points: Points, queries: Labels, depth: int, metric: Metric
+    points: Points, queries: Int64[np.ndarray, " q"], depth: int, metric: Metric
 ) -> Int64[np.ndarray, "q depth"]:
     """The `depth` nearest other rows of each query, nearest first."""
     scores = points[queries] @ points.T
@@ -104,7 +104,9 @@ def _nearest(
     return np.take_along_axis(best, order, axis=1)
 
 
-def _values(hits: Bool[np.ndarray, "q k"], relevant: Labels) -> Float64[np.ndarray, "q 5"]:
+def _values(
+    hits: Bool[np.ndarray, "q k"], relevant: Int64[np.ndarray, " q"]
+) -> Float64[np.ndarray, "q 5"]:
     ranks = np.arange(1, hits.shape[1] + 1)
     counted = hits & (ranks <= relevant[:, np.newaxis])
     precision = np.cumsum(counted, axis=1) / ranks

@@ -10,13 +10,11 @@ from scipy.stats import norm, rankdata
 from models.evidence.estimate import Estimate
 from models.evidence.unknowns import (
     LeaveOutRound,
-    Scorer,
     ScorerMean,
     ScorerResult,
-    UnknownRule,
     UnknownsSection,
 )
-from models.manifest import Metric
+from models.manifest import Metric, Scorer, UnknownRule
 from models.unknown import is_unknown, reference, scores
 from training.evaluate.answers import Answers
 
@@ -25,7 +23,8 @@ K = 10
 _SCORERS: tuple[Scorer, ...] = get_args(Scorer)
 _DEFAULT: Scorer = "max_probability"
 
-Values = Float32[np.ndarray, " n"]
+Known = Float32[np.ndarray, " k"]
+Unknown = Float32[np.ndarray, " u"]
 
 
 @dataclass(frozen=True)
@@ -100,17 +99,17 @@ def fit_rule(scorer: Scorer, metric: Metric, calibration: Answers, gallery: Answ
     )
 
 
-def accepting(known: Values) -> float:
+def accepting(known: Known) -> float:
     """The least of the scores below or at which 95 % of them lie."""
     return float(np.quantile(known.astype(np.float64), ACCEPTS, method="inverted_cdf"))
 
 
-def fpr95(known: Values, unknown: Values) -> float:
+def fpr95(known: Known, unknown: Unknown) -> float:
     """Share of unknown images that are accepted where at least 95 % of the known ones are."""
     return float((unknown <= accepting(known)).mean())
 
 
-def auroc(known: Values, unknown: Values) -> Estimate:
+def auroc(known: Known, unknown: Unknown) -> Estimate:
     """P(unknown > known) + P(unknown = known) / 2, with DeLong's 95 % interval.
 
     Source: DeLong, DeLong and Clarke-Pearson 1988, by ranks as Sun and Xu 2014. Needs a score of
@@ -150,7 +149,9 @@ def _selection(scorer: Scorer, left_out: LeftOut, metric: Metric) -> float | Non
     return auroc(known, unknown).value
 
 
-def _scored(scorer: Scorer, answers: Answers, gallery: Answers, metric: Metric) -> Values:
+def _scored(
+    scorer: Scorer, answers: Answers, gallery: Answers, metric: Metric
+) -> Float32[np.ndarray, " n"]:
     compared = reference(scorer, K, metric, gallery.embeddings, gallery.labels)
     return scores(scorer, answers.embeddings, answers.probabilities, compared)
 

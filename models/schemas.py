@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+from models.comparison import ComparisonReport
 from models.manifest import Frozen, Manifest
 from models.report import Report
 
 _MODELS: dict[str, type[Frozen]] = {
     "manifest.schema.json": Manifest,
     "report.schema.json": Report,
+    "comparison.schema.json": ComparisonReport,
 }
 
 

@@ -1,7 +1,9 @@
-"""The published models side by side, as a Markdown table made from their reports."""
+"""The losses side by side, as Markdown tables made from the comparison and from the reports."""
 
+from models.comparison import ComparisonReport, Measure
 from models.report import Report
 from models.store import Store
+from models.words import interval, result_of
 
 _HEAD = "| Model | Test accuracy | Macro F1 | Errors against softmax | Temperature | Training |"
 
@@ -11,6 +13,26 @@ def results_table(store: Store) -> str:
     reports = [store.load(name).report for name in store.names()]
     ranked = sorted(reports, key=lambda report: -report.classification.accuracy.value)
     return "\n".join([_HEAD, "|---|---|---|---|---|---|", *map(_row, ranked)])
+
+
+def comparison_table(report: ComparisonReport) -> str:
+    """One row per loss, in order of simplicity: the goals' measures, then the verdicts."""
+    measures = [one for one in report.measures if one.goal is not None]
+    head = ["Loss", *(f"{one.title} ({_better(one)})" for one in measures)]
+    rows = [[loss, *(_marked(report, one, loss) for one in measures)] for loss in report.losses]
+    lines = [head, ["---"] * len(head), *rows]
+    verdicts = [f"- **To {one.goal}**: {one.sentence}" for one in report.verdicts]
+    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", *verdicts])
+
+
+def _better(measure: Measure) -> str:
+    return "higher is better" if measure.higher_is_better else "lower is better"
+
+
+def _marked(report: ComparisonReport, measure: Measure, loss: str) -> str:
+    told = interval(result_of(report, measure.name, loss).mean, measure)
+    verdict = next(one for one in report.verdicts if one.measure == measure.name)
+    return f"**{told}**" if loss in verdict.best else told
 
 
 def _row(report: Report) -> str:

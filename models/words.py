@@ -1,0 +1,43 @@
+"""Numbers of a comparison in words, the same in the README, in docs/paper.md and on pages."""
+
+from models.comparison import ComparisonReport, Difference, Measure, Result
+from models.evidence.estimate import Estimate
+
+
+def measure_of(report: ComparisonReport, name: str) -> Measure:
+    """The measure of that name."""
+    return next(one for one in report.measures if one.name == name)
+
+
+def result_of(report: ComparisonReport, measure: str, loss: str) -> Result:
+    """A loss on a measure."""
+    return next(row for row in report.results if (row.measure, row.loss) == (measure, loss))
+
+
+def difference_of(report: ComparisonReport, measure: str, first: str, second: str) -> Difference:
+    """`first` less `second`, whichever way round the report has it."""
+    found = next(
+        row
+        for row in report.differences
+        if row.measure == measure and {row.first, row.second} == {first, second}
+    )
+    return found if found.first == first else _turned(found)
+
+
+def interval(estimate: Estimate, measure: Measure, sign: bool = False) -> str:
+    """The value and half of its interval's width, such as `71.42 ± 0.31 %`."""
+    scale, digits, unit = (100, 2, " %") if measure.percent else (1, 3, "")
+    plus = "+" if sign else ""
+    reach = (estimate.high - estimate.low) / 2
+    return f"{scale * estimate.value:{plus}.{digits}f} ± {scale * reach:.{digits}f}{unit}"
+
+
+def p_value(value: float) -> str:
+    """`p = 0.012`, or `p < 0.001`."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _turned(row: Difference) -> Difference:
+    value = row.difference
+    turned = Estimate(value=-value.value, low=-value.high, high=-value.low)
+    return row.model_copy(update={"first": row.second, "second": row.first, "difference": turned})

@@ -23,7 +23,6 @@ from training.evaluate.significance import share
 _LARGEST_MATRIX = 500
 _CONFUSED = 10
 _EXAMPLES = 6
-_Labels = Int64[np.ndarray, " n"]
 
 
 def classification_section(

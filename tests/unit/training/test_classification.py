@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn.metrics import (
     balanced_accuracy_score,
     confusion_matrix,
@@ -137,7 +138,9 @@ def test_a_matrix_of_thousands_of_classes_is_left_out() -> None:
 
 
 ANSWERS = made_up(1_500, 5, seed=7)
-BASELINE = np.where(np.arange(1_500) % 2, ANSWERS.predicted, made_up(1_500, 5, seed=8).predicted)
+BASELINE: NDArray[np.int64] = np.where(
+    np.arange(1_500) % 2, ANSWERS.predicted, made_up(1_500, 5, seed=8).predicted
+)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +162,7 @@ def test_accuracies_are_compared_on_the_same_images(found: Comparison) -> None:
 def test_each_class_has_both_models_errors(found: Comparison) -> None:
     labels = ANSWERS.labels
     for label, row in enumerate(found.classes):
-        mine, theirs = ANSWERS.predicted == label, label == BASELINE
+        mine, theirs = (np.equal(predicted, label) for predicted in (ANSWERS.predicted, BASELINE))
         actual = labels == label
         assert (row.label, row.support) == (NAMES[label], actual.sum())
         assert row.false_positives == (mine & ~actual).sum()
@@ -174,7 +177,7 @@ def test_each_class_has_both_models_errors(found: Comparison) -> None:
 
 def test_recall_is_tested_on_the_images_of_the_class(found: Comparison) -> None:
     for label, row in enumerate(found.classes):
-        mine, theirs = ANSWERS.predicted == label, label == BASELINE
+        mine, theirs = (np.equal(predicted, label) for predicted in (ANSWERS.predicted, BASELINE))
         actual = ANSWERS.labels == label
         wins, losses = (actual & mine & ~theirs).sum(), (actual & theirs & ~mine).sum()
         test = mcnemar(int(wins), int(losses))

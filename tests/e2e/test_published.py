@@ -2,12 +2,18 @@
 
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
+from torchmetrics.functional.classification import multiclass_calibration_error
 
+from models.paper import paper
 from models.report import Report
 from models.store import Store
 from tests.serving import ready
@@ -18,6 +24,7 @@ REGISTRY = ROOT / "models" / "registry"
 ARCHIVE = ROOT.parent / "shared" / "datasets" / "cifar10-jpeg.tar.xz"
 PUBLISHED = Store(REGISTRY).names()
 LEAST_ACCURACY = {"triplet": 0.78}
+LARGEST_ECE = 0.015
 BATCH = 250
 
 
@@ -51,11 +58,30 @@ def test_all_five_losses_are_published() -> None:
 def test_a_report_is_of_all_test_images_and_good_enough(name: str) -> None:
     bundle = Store(REGISTRY).load(name)
     report = bundle.report
-    assert report.test_images == 10_000
-    assert report.accuracy >= LEAST_ACCURACY.get(name, 0.80)
+    assert report.classification.n == 10_000
+    assert report.classification.accuracy.value >= LEAST_ACCURACY.get(name, 0.80)
+    assert report.confidence.after.ece.value <= LARGEST_ECE
     assert report.provenance.dataset.train == 40_000
+    assert report.unknowns.rounds
+    assert report.feature_space.plane is not None
+    assert bundle.manifest.unknown == report.unknowns.rule
     assert bundle.manifest.gallery_size == 5_000
     assert np.bincount(bundle.gallery().labels).tolist() == [500] * 10
+
+
+def test_the_comparison_gives_every_loss_the_same() -> None:
+    compared = Store(REGISTRY).comparison()
+    assert compared is not None
+    assert set(compared.losses) == set(LOSSES)
+    assert {len(tuned.trials) for tuned in compared.tuning} == {compared.protocol.trials}
+    assert {len(row.by_seed) for row in compared.results} == {compared.protocol.seeds}
+    assert compared.protocol.seeds >= 5
+
+
+def test_the_page_on_the_paper_is_made_from_the_comparison() -> None:
+    compared = Store(REGISTRY).comparison()
+    assert compared is not None
+    assert (ROOT / "docs" / "paper.md").read_text() == paper(compared)
 
 
 def test_the_models_share_one_file_of_thumbnails() -> None:
@@ -64,20 +90,86 @@ def test_the_models_share_one_file_of_thumbnails() -> None:
     assert len(list((REGISTRY / "thumbnails").iterdir())) == 1
 
 
-@pytest.mark.shared
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_10000_images_over_http_reproduce_the_confusion_matrix(
-    name: str, client: httpx.Client, test_images: list[tuple[str, bytes]]
-) -> None:
+@dataclass(frozen=True)
+class Fetched:
+    """What the service said of the 10,000 test images."""
+
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    embeddings: NDArray[np.float64]
+    unknown: NDArray[np.bool_]
+
+
+@pytest.fixture(scope="module", params=PUBLISHED)
+def fetched(
+    request: pytest.FixtureRequest, client: httpx.Client, test_images: list[tuple[str, bytes]]
+) -> tuple[Report, Fetched]:
+    name = str(request.param)
     report = Report.model_validate(client.get(f"/report/{name}").json())
-    labels = report.confusion.labels
-    counts = np.zeros((10, 10), dtype=int)
+    classes = [row.label for row in report.classification.classes]
+    probabilities, embeddings, unknown = [], [], []
     for start in range(0, len(test_images), BATCH):
         batch = test_images[start : start + BATCH]
         files = [
             ("image", (f"{row}.jpg", data, "image/jpeg")) for row, (_, data) in enumerate(batch)
         ]
-        answer = client.post("/classify", params={"loss": name, "top_k": 1}, files=files)
-        for (label, _), prediction in zip(batch, answer.json()["predictions"], strict=True):
-            counts[labels.index(label), labels.index(prediction["label"])] += 1
-    assert counts.tolist() == [list(row) for row in report.confusion.counts]
+        told = client.post("/classify", params={"loss": name, "top_k": 10}, files=files).json()
+        for one in told["predictions"]:
+            by_label = {each["label"]: each["probability"] for each in one["top"]}
+            probabilities.append([by_label[label] for label in classes])
+            unknown.append(one["unknown"])
+        as_array = {"accept": "application/x-npy"}
+        answer = client.post("/embed", params={"loss": name}, files=files, headers=as_array)
+        embeddings.append(np.load(BytesIO(answer.content)))
+    return report, Fetched(
+        labels=np.array([classes.index(label) for label, _ in test_images]),
+        probabilities=np.array(probabilities),
+        embeddings=np.concatenate(embeddings).astype(np.float64),
+        unknown=np.array(unknown),
+    )
+
+
+@pytest.mark.shared
+def test_10000_images_over_http_reproduce_the_classification(
+    fetched: tuple[Report, Fetched],
+) -> None:
+    report, told = fetched
+    counts = np.zeros((10, 10), dtype=int)
+    np.add.at(counts, (told.labels, told.probabilities.argmax(axis=1)), 1)
+    found = report.classification
+    assert found.confusion is not None
+    assert counts.tolist() == [list(row) for row in found.confusion.counts]
+    assert found.accuracy.value == pytest.approx(counts.trace() / 10_000)
+    three = np.argsort(-told.probabilities, axis=1)[:, :3]
+    assert found.top3_accuracy is not None
+    share = (three == told.labels[:, None]).any(axis=1).mean()
+    assert found.top3_accuracy.value == pytest.approx(share, abs=2e-4)
+
+
+@pytest.mark.shared
+def test_10000_images_over_http_reproduce_the_confidence(fetched: tuple[Report, Fetched]) -> None:
+    report, told = fetched
+    after = report.confidence.after
+    p = torch.tensor(told.probabilities)
+    labels = torch.tensor(told.labels)
+    ece = multiclass_calibration_error(p, labels, num_classes=10, n_bins=15, norm="l1")
+    assert after.ece.value == pytest.approx(float(ece), abs=2e-4)
+    nll = -np.log(told.probabilities[np.arange(10_000), told.labels].clip(1e-38)).mean()
+    assert after.nll == pytest.approx(nll, abs=1e-4)
+    brier = np.square(told.probabilities - np.eye(10)[told.labels]).sum(axis=1).mean()
+    assert after.brier == pytest.approx(brier, abs=1e-4)
+    assert report.unknowns.test_accepted == pytest.approx(1 - told.unknown.mean(), abs=2e-4)
+
+
+@pytest.mark.shared
+def test_10000_images_over_http_reproduce_the_retrieval(fetched: tuple[Report, Fetched]) -> None:
+    report, told = fetched
+    squares = np.square(told.embeddings).sum(axis=1)
+    nearest = []
+    for part in np.array_split(np.arange(10_000), 10):
+        distances = squares - 2 * told.embeddings[part] @ told.embeddings.T
+        distances[np.arange(len(part)), part] = np.inf
+        nearest.append(distances.argmin(axis=1))
+    recall = (told.labels[np.concatenate(nearest)] == told.labels).mean()
+    assert report.retrieval.recall_at_1 is not None
+    assert report.retrieval.recall_at_1.value == pytest.approx(recall, abs=5e-4)

@@ -91,3 +91,37 @@ def test_take_keeps_the_order_asked_for() -> None:
     assert taken.ids == ("2", "0", "2")
     assert taken.labels.tolist() == [2, 0, 2]
     assert taken.images[:, 0, 0, 0].tolist() == [2, 0, 2]
+
+
+def test_left_out_classes_are_gone_and_the_others_renumbered() -> None:
+    whole = dataset(torch.arange(60) % 4)
+    known, left = whole.leave_out(("class 1",))
+    assert known.class_names == ("class 0", "class 2", "class 3")
+    assert known.sha256 == whole.sha256
+    for part, origin, gone in (
+        (known.train, whole.train, left.train),
+        (known.test, whole.test, left.test),
+    ):
+        old = {name: int(label) for name, label in zip(origin.ids, origin.labels, strict=True)}
+        for name, label, image in zip(part.ids, part.labels.tolist(), part.images, strict=True):
+            assert known.class_names[label] == whole.class_names[old[name]]
+            assert torch.equal(image, origin.images[origin.ids.index(name)])
+        assert set(gone.labels.tolist()) <= {-1}
+        assert set(gone.ids) == {name for name, label in old.items() if label == 1}
+        assert len(part) + len(gone) == len(origin)
+
+
+def test_a_class_that_is_not_there_cannot_be_left_out() -> None:
+    with pytest.raises(InvalidDataset, match="no class unicorn"):
+        dataset(torch.arange(60) % 4).leave_out(("unicorn",))
+
+
+def test_two_classes_must_remain() -> None:
+    with pytest.raises(InvalidDataset, match="fewer than two"):
+        dataset(torch.arange(60) % 4).leave_out(("class 0", "class 1", "class 2"))
+
+
+def test_images_are_found_by_their_ids() -> None:
+    whole = dataset(torch.arange(60) % 4)
+    found = whole.train.named(("7", "3"))
+    assert [int(image[0, 0, 0]) for image in found.values()] == [7, 3]

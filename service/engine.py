@@ -11,6 +11,7 @@ from service.errors import UnknownCollection, UnknownThumbnail
 from service.index import VectorIndex
 from service.index.protocol import Vectors
 from service.session import Outputs, Session
+from service.unknown import Doubt
 
 COLLECTION = "gallery"
 
@@ -34,6 +35,7 @@ class LoadedModel:
     gallery: Gallery
     index: VectorIndex
     thumbnails: Thumbnails | None
+    doubt: Doubt | None
 
 
 class Engine:
@@ -55,6 +57,11 @@ class Engine:
         async with self.batcher.admit(len(images)):
             pixels = await self._decoder.decode(images, self.manifest.preprocess)
             return await self.batcher.run(pixels)
+
+    async def unknown(self, outputs: Outputs) -> list[bool] | None:
+        """For each image, whether the manifest's rule calls it unknown; None without a rule."""
+        doubt = self._model.doubt
+        return None if doubt is None else await doubt.unknown(outputs)
 
     async def neighbors(self, queries: Vectors, k: int, collection: str) -> list[list[Neighbor]]:
         """The k nearest items of each query embedding, nearest first.

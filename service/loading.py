@@ -12,6 +12,7 @@ from service.device import Provider
 from service.engine import LoadedModel
 from service.index import FlatIndex, VectorIndex
 from service.session import Session
+from service.unknown import make_doubt
 
 _GOLDEN_ATOL = 1e-4
 
@@ -35,7 +36,9 @@ class Loader:
         session = Session(bundle, self.provider, self.threads)
         _check_golden(session, bundle)
         gallery, index = _load_gallery(bundle)
-        return LoadedModel(bundle, session, gallery, index, self._load_thumbnails(bundle))
+        thumbnails = self._load_thumbnails(bundle)
+        doubt = make_doubt(bundle, gallery)
+        return LoadedModel(bundle, session, gallery, index, thumbnails, doubt)
 
     def _load_thumbnails(self, bundle: Bundle) -> Thumbnails | None:
         digest = bundle.manifest.thumbnails

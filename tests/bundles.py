@@ -14,22 +14,11 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from models.bundle import GALLERY, GOLDEN, MODEL, REPORT, Bundle
-from models.manifest import Manifest, Metric, Preprocess
-from models.report import (
-    Calibration,
-    ClassDifference,
-    ClassMetrics,
-    Comparison,
-    Confusion,
-    DatasetRecord,
-    Epoch,
-    Figure,
-    Provenance,
-    Report,
-)
+from models.manifest import Manifest, Metric, Preprocess, UnknownRule
 from models.store import Store
+from tests.classified import LABELS as LABELS
+from tests.reports import report as report
 
-LABELS = ("aeroplane", "bird", "cat", "deer", "dog", "frog", "horse", "lorry", "ship", "van")
 SVG = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><rect width="1" height="1"/></svg>'
 )
@@ -45,6 +34,7 @@ class Recipe:
     gallery: int = 30
     seed: int = 0
     thumbnails: bool = True
+    unknown: UnknownRule | None = None
 
 
 def publish(root: Path, name: str = "arcface", recipe: Recipe | None = None) -> Bundle:
@@ -78,6 +68,7 @@ def manifest(name: str, version: int, recipe: Recipe) -> Manifest:
         parameters=123,
         created=datetime(2026, 1, 2, tzinfo=UTC),
         gallery_size=recipe.gallery,
+        unknown=recipe.unknown,
         files={},
     )
 
@@ -135,39 +126,6 @@ def picture(seed: int, size: tuple[int, int] = (24, 16), kind: str = "PNG") -> b
     return buffer.getvalue()
 
 
-def report(name: str) -> Report:
-    """A report that the contract accepts, with numbers that agree with each other."""
-    counts = _confusion()
-    total = int(counts.sum())
-    accuracy = float(np.trace(counts)) / total
-    comparison = _comparison(counts, accuracy) if name != "softmax" else None
-    epochs = range(1, 21)
-    return Report(
-        name=name,
-        loss=name,
-        test_images=total,
-        accuracy=accuracy,
-        classes=tuple(_class(counts, i) for i in range(len(LABELS))),
-        confusion=Confusion(labels=LABELS, counts=tuple(map(tuple, counts.tolist()))),
-        against_softmax=comparison,
-        calibration=Calibration(temperature=1.25, nll_before=0.61, nll_after=0.55, n=500),
-        learning_curve=tuple(
-            Epoch(
-                epoch=e,
-                loss=2.3 / e,
-                tuning_accuracy=0.85 - 0.7 / (e + 1),
-                seconds=16,
-                diagnostics={},
-            )
-            for e in epochs
-        ),
-        figures=(
-            Figure(name="confusion-matrix", title="Confusion matrix", caption="Rows: the truth."),
-        ),
-        provenance=_provenance(total),
-    )
-
-
 def _fill_arrays(folder: Path, recipe: Recipe) -> None:
     rng = np.random.default_rng(recipe.seed + 1)
     shape = (recipe.size_px, recipe.size_px, 3)
@@ -182,72 +140,3 @@ def _fill_arrays(folder: Path, recipe: Recipe) -> None:
 
 def _thumbnails(recipe: Recipe) -> list[bytes]:
     return [picture(seed, (8, 8), "JPEG") for seed in range(recipe.gallery)]
-
-
-def _confusion() -> NDArray[np.int64]:
-    rng = np.random.default_rng(3)
-    counts = rng.poisson(2, (len(LABELS), len(LABELS)))
-    counts[2, 4] += 11
-    counts[np.diag_indices(len(LABELS))] = 0
-    counts[np.diag_indices(len(LABELS))] = 100 - counts.sum(axis=1)
-    return counts
-
-
-def _class(counts: NDArray[np.int64], i: int) -> ClassMetrics:
-    tp = int(counts[i, i])
-    fp, fn = int(counts[:, i].sum()) - tp, int(counts[i].sum()) - tp
-    precision, recall = tp / (tp + fp), tp / (tp + fn)
-    return ClassMetrics(
-        label=LABELS[i],
-        support=tp + fn,
-        precision=precision,
-        recall=recall,
-        f1=2 * precision * recall / (precision + recall),
-        true_positives=tp,
-        false_positives=fp,
-        false_negatives=fn,
-        true_negatives=int(counts.sum()) - tp - fp - fn,
-    )
-
-
-def _comparison(counts: NDArray[np.int64], accuracy: float) -> Comparison:
-    ones = [_class(counts, i) for i in range(len(LABELS))]
-    return Comparison(
-        baseline="softmax",
-        baseline_accuracy=accuracy - 0.01,
-        accuracy_difference=0.01,
-        classes=tuple(
-            ClassDifference(
-                label=one.label,
-                false_positives=one.false_positives,
-                baseline_false_positives=one.false_positives + shift,
-                false_positives_difference=-shift,
-                false_negatives=one.false_negatives,
-                baseline_false_negatives=one.false_negatives + 1,
-                false_negatives_difference=-1,
-            )
-            for shift, one in zip((3, 0, -2, 1, 5, -1, 0, 2, 1, 1), ones, strict=True)
-        ),
-    )
-
-
-def _provenance(test_images: int) -> Provenance:
-    return Provenance(
-        dataset=DatasetRecord(
-            name="noise",
-            edition="made by tests/bundles.py",
-            sha256="0" * 64,
-            train=40,
-            tuning=5,
-            calibration=500,
-            test=test_images,
-        ),
-        recipe={"epochs": 20, "batch": 128},
-        seed=0,
-        command="python -m training run --loss arcface",
-        commit=None,
-        versions={"torch": "2.14.1"},
-        hardware="two cores",
-        training_seconds=320,
-        evaluated=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-    )

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from models.store import Store
 from service.batcher import Batcher, Limits
 from service.catalog import Catalog
+from service.comparison import read_compared
 from service.decode import Decoder, processors
 from service.device import choose_provider
 from service.engine import Engine, LoadedModel
@@ -65,7 +66,7 @@ def _build(settings: Settings, metrics: Metrics) -> Services:
     decoder = Decoder(settings.max_pixels)
     serve = partial(_start_engine, settings, metrics, decoder)
     catalog = Catalog(store, settings.default_loss, loader.load, serve)
-    return Services(settings, metrics, decoder, catalog, Pages())
+    return Services(settings, metrics, decoder, catalog, read_compared(store), Pages())
 
 
 def _start_engine(

@@ -44,6 +44,9 @@ TABLE: Mapping[type[Exception], Answer] = {
     service.UnknownFigure: Answer(404, "unknown_figure", "No such figure"),
     service.UnknownThumbnail: Answer(404, "unknown_thumbnail", "No such thumbnail"),
     models.BundleDamaged: Answer(409, "model_damaged", "The model's files are damaged"),
+    models.ComparisonDamaged: Answer(
+        409, "comparison_damaged", "The comparison's files are damaged"
+    ),
     service.ModelNotReady: Answer(503, "not_ready", "The model is still loading"),
     service.Overloaded: Answer(503, "overloaded", "Too much to do at the moment"),
     service.Stopping: Answer(503, "stopping", "The service is shutting down"),

@@ -1,6 +1,5 @@
 """Pages for people: plain HTML with its style inside, no script, nothing fetched from elsewhere."""
 
-from datetime import timedelta
 from typing import Any
 
 from fastapi import Response
@@ -9,12 +8,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from models.manifest import Manifest
 from models.report import Report
 from service.catalog import Entry
-from service.http import reporting
-from service.http.schemas import ReportOverview
+from service.comparison import Compared
+from service.http import comparing, formats, reporting, words
+from service.http.schemas import ReportOverview, ThresholdAnswer
 
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:"
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+    "img-src 'self' data:; form-action 'self'"
 }
+_WIDEST_MATRIX = 40  # classes; a wider confusion matrix is left to the JSON
 
 
 class Pages:
@@ -28,38 +30,40 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(percent=_percent, signed=_signed, duration=_duration)
+        self._templates.filters.update(formats.FILTERS)
 
     def home(self, address: str, default: str, entries: list[Entry]) -> Response:
         """The front page; `address` is where the client reached the service."""
         return self._render("home.html", address=address, default=default, entries=entries)
 
-    def overview(self, overview: ReportOverview) -> Response:
-        """The losses side by side."""
-        labels = list(overview.losses[0].f1) if overview.losses else []
-        intervals = {
-            one.name: reporting.interval(one.accuracy, one.test_images) for one in overview.losses
-        }
+    def overview(self, overview: ReportOverview, compared: Compared) -> Response:
+        """Which loss: the comparison over several seeds, and the published models."""
+        report = overview.comparison
         return self._render(
             "overview.html",
-            losses=sorted(overview.losses, key=lambda one: -one.accuracy),
+            comparing=None if report is None else comparing.arrange(report),
+            improves=comparing.improves,
+            questions=comparing.QUESTIONS,
+            figures=tuple(compared.figures),
+            damage=overview.comparison_damage,
+            losses=sorted(overview.losses, key=lambda one: -one.accuracy.value),
             unavailable=overview.unavailable,
-            labels=labels,
-            differences=reporting.differences(overview.losses),
-            intervals=intervals,
+            differing=reporting.differences(overview.losses),
         )
 
-    def report(self, report: Report, manifest: Manifest) -> Response:
-        """One model's report."""
+    def report(self, report: Report, manifest: Manifest, asked: ThresholdAnswer | None) -> Response:
+        """One model's report; `asked` is the threshold that the reader wanted to know."""
         curve = report.learning_curve
         return self._render(
             "report.html",
             report=report,
             manifest=manifest,
-            summary=reporting.summarize(report, manifest),
-            interval=reporting.interval(report.accuracy, report.test_images),
-            mistakes=reporting.mistakes(report, 5),
-            weakest=reporting.weakest(report),
+            asked=asked,
+            claims=words.claims(report),
+            limits=(words.TRUSTED, words.ROUGHLY),
+            sections=reporting.SECTIONS,
+            figures=reporting.figures_by_section(report.figures),
+            widest_matrix=_WIDEST_MATRIX,
             accuracy_line=reporting.accuracy_line(curve) if curve else None,
             loss_line=reporting.loss_line(curve) if curve else None,
         )
@@ -67,15 +71,3 @@ class Pages:
     def _render(self, template: str, **values: Any) -> Response:
         html = self._templates.get_template(template).render(**values)
         return Response(html, 200, _HEADERS, "text/html; charset=utf-8")
-
-
-def _percent(value: float, digits: int = 1) -> str:
-    return f"{100 * value:.{digits}f}\N{NARROW NO-BREAK SPACE}%"
-
-
-def _signed(value: int) -> str:
-    return f"{value:+d}".replace("-", "\N{MINUS SIGN}") if value else "0"
-
-
-def _duration(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))

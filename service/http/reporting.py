@@ -1,23 +1,41 @@
-"""What the report pages compute from a report: averages, intervals, the worst mistakes."""
+"""What the report pages compute from reports: headlines, differences of protocol, curves."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
+from models.evidence.selective import threshold_for
+from models.evidence.unknowns import ScorerMean, UnknownsSection
 from models.manifest import Manifest
-from models.report import ClassMetrics, Epoch, Report
-from service.http.schemas import LossSummary
+from models.report import Epoch, Figure, Report
+from service.http.schemas import LossSummary, ThresholdAnswer
+from service.http.words import threshold_sentence
 
+SECTIONS: Mapping[str, str] = {
+    "classification": "Classification",
+    "confidence": "Confidence",
+    "unknowns": "Unknowns",
+    "geometry": "Geometry",
+    "retrieval": "Retrieval and verification",
+    "feature-space": "Feature space",
+    "cost": "Cost",
+    "training": "Training",
+    "provenance": "Provenance",
+}
 _OF_THE_LOSS = ("loss", "parameters")
-_Z_95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """Test images of one class that were taken for another."""
-
-    actual: str
-    predicted: str
-    count: int
+_SECTION_OF: Mapping[str, str] = {  # the figures that training draws
+    "confusion-matrix": "classification",
+    "most-confused": "classification",
+    "reliability": "confidence",
+    "risk-coverage": "confidence",
+    "unknowns": "unknowns",
+    "distances": "geometry",
+    "verification": "retrieval",
+    "feature-space": "feature-space",
+    "plane": "feature-space",
+    "learning-curve": "training",
+}
+_ELSEWHERE = "training"
 
 
 @dataclass(frozen=True)
@@ -32,26 +50,56 @@ class Line:
 
 def summarize(report: Report, manifest: Manifest) -> LossSummary:
     """The headline of a report."""
+    mean = rule_mean(report.unknowns)
     return LossSummary(
         name=manifest.name,
         version=manifest.version,
         loss=report.loss,
-        test_images=report.test_images,
-        accuracy=report.accuracy,
-        macro_precision=_mean([one.precision for one in report.classes]),
-        macro_recall=_mean([one.recall for one in report.classes]),
-        macro_f1=_mean([one.f1 for one in report.classes]),
-        nll=report.calibration.nll_after,
-        temperature=report.calibration.temperature,
+        test_images=report.classification.n,
+        accuracy=report.classification.accuracy,
+        macro_f1=report.classification.macro_f1,
+        nll=report.confidence.after.nll,
+        ece=report.confidence.after.ece,
+        aurc=report.confidence.selective.aurc,
+        unknown_auroc=None if mean is None else mean.auroc,
+        recall_at_1=report.retrieval.recall_at_1,
+        eer=report.verification.eer,
+        temperature=report.confidence.calibration.temperature,
         backbone=manifest.backbone,
         dimension=manifest.dimension,
         parameters=manifest.parameters,
+        model_bytes=report.cost.model_bytes,
         training_seconds=report.provenance.training_seconds,
         dataset_sha256=report.provenance.dataset.sha256,
         recipe=report.provenance.recipe,
-        f1={one.label: one.f1 for one in report.classes},
         report=f"/report/{manifest.name}",
     )
+
+
+def rule_mean(unknowns: UnknownsSection) -> ScorerMean | None:
+    """How the served rule's scorer did over the rounds; None where there were none."""
+    found = (mean for mean in unknowns.means if mean.scorer == unknowns.rule.scorer)
+    return next(found, None)
+
+
+def answer_threshold(report: Report, manifest: Manifest, max_error: float) -> ThresholdAnswer:
+    """The threshold that keeps the share of wrong answers at `max_error` (0..1)."""
+    choice = threshold_for(report.confidence.selective, max_error)
+    return ThresholdAnswer(
+        loss=manifest.name,
+        version=manifest.version,
+        max_error=max_error,
+        choice=choice,
+        sentence=threshold_sentence(report.confidence, max_error, choice),
+    )
+
+
+def figures_by_section(figures: Sequence[Figure]) -> Mapping[str, list[Figure]]:
+    """The figures that each section shows; those with other names come with the training."""
+    found: defaultdict[str, list[Figure]] = defaultdict(list)
+    for figure in figures:
+        found[_SECTION_OF.get(figure.name, _ELSEWHERE)].append(figure)
+    return {name: found[name] for name in SECTIONS}
 
 
 def differences(losses: list[LossSummary]) -> list[str]:
@@ -72,31 +120,6 @@ def _protocol(one: LossSummary) -> dict[str, object]:
     }
 
 
-def interval(accuracy: float, n: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of a proportion (Wilson 1927)."""
-    z2 = _Z_95**2
-    centre = (accuracy + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z_95 / (1 + z2 / n) * sqrt(accuracy * (1 - accuracy) / n + z2 / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def mistakes(report: Report, count: int) -> list[Mistake]:
-    """The most frequent mistakes."""
-    labels = report.confusion.labels
-    found = [
-        Mistake(labels[i], labels[j], n)
-        for i, row in enumerate(report.confusion.counts)
-        for j, n in enumerate(row)
-        if i != j and n > 0
-    ]
-    return sorted(found, key=lambda mistake: -mistake.count)[:count]
-
-
-def weakest(report: Report) -> ClassMetrics:
-    """The class with the lowest F1."""
-    return min(report.classes, key=lambda one: one.f1)
-
-
 def accuracy_line(curve: tuple[Epoch, ...]) -> Line:
     """Accuracy on the tuning split by epoch."""
     return _line([epoch.tuning_accuracy for epoch in curve])
@@ -115,7 +138,3 @@ def _line(values: list[float]) -> Line:
         f"{i * step:.2f},{100 - 100 * (value - low) / span:.2f}" for i, value in enumerate(values)
     )
     return Line(points, low, high, values[-1])
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)

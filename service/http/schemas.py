@@ -4,6 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.comparison import ComparisonReport
+from models.evidence.estimate import Estimate
+from models.evidence.selective import Choice
 from models.manifest import Manifest
 
 
@@ -35,6 +38,10 @@ class ClassScore(Schema):
 class Prediction(ClassScore):
     """The likeliest class of one image, and the `top_k` likeliest."""
 
+    unknown: bool | None = Field(
+        description="whether the image looks like none of the model's classes, by the rule "
+        "`unknown` of the manifest; null where the manifest has no rule"
+    )
     top: list[ClassScore]
 
 
@@ -104,33 +111,55 @@ class Liveness(Schema):
 
 
 class LossSummary(Schema):
-    """The headline of one model's report."""
+    """The headline of one model's report; of one training run, which ranks nothing."""
 
     name: str
     version: int
     loss: str
     test_images: int
-    accuracy: float
-    macro_precision: float
-    macro_recall: float
+    accuracy: Estimate = Field(description="share of test images with the right class")
     macro_f1: float
-    nll: float = Field(description="calibration split's mean negative log-likelihood, in nats")
+    nll: float = Field(description="mean negative log-likelihood of the test images, in nats")
+    ece: Estimate = Field(description="expected calibration error as served, in 0..1")
+    aurc: float = Field(description="area under the risk-coverage curve")
+    unknown_auroc: float | None = Field(
+        description="of the rule's scorer, mean over the rounds; null without such rounds"
+    )
+    recall_at_1: Estimate | None = Field(description="null where no image has another to find")
+    eer: Estimate | None = Field(description="equal error rate; null where pairs lack")
     temperature: float
     backbone: str
     dimension: int
     parameters: int
+    model_bytes: int
     training_seconds: float
     dataset_sha256: str = Field(description="models of the same images share it")
     recipe: dict[str, object] = Field(description="what the training was told")
-    f1: dict[str, float] = Field(description="by class")
     report: str = Field(description="address of the whole report")
 
 
 class ReportOverview(Schema):
-    """The losses side by side."""
+    """The losses compared over several seeds, and the published models side by side."""
 
+    comparison: ComparisonReport | None = Field(
+        description="all losses under one protocol; null where none is published, or it is damaged"
+    )
+    comparison_damage: str | None = Field(description="what is damaged about the comparison")
     losses: list[LossSummary]
     unavailable: list[ModelState] = Field(description="models that cannot be reported on now")
+
+
+class ThresholdAnswer(Schema):
+    """The confidence to ask for, so that no more than a share of the answers is wrong."""
+
+    loss: str
+    version: int
+    max_error: float = Field(description="the share of wrong answers that was named, in 0..1")
+    choice: Choice | None = Field(
+        description="chosen on the calibration split; `test` says what became of it on the test "
+        "set, which had no say; null where no threshold is good enough"
+    )
+    sentence: str = Field(description="the same in words")
 
 
 class Fault(Schema):

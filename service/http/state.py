@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.catalog import Catalog
+from service.comparison import Compared
 from service.decode import Decoder
 from service.http.metrics import Metrics
 from service.http.pages import Pages
@@ -20,6 +21,7 @@ class Services:
     metrics: Metrics
     decoder: Decoder
     catalog: Catalog
+    compared: Compared
     pages: Pages
 
 

@@ -102,6 +102,37 @@ def test_classes_come_likeliest_first(client: httpx.Client, tiny_registry: Path)
         )
 
 
+@pytest.mark.parametrize("loss", ["arcface", "softmax"])
+def test_unknown_images_are_told_by_the_manifests_rule(
+    client: httpx.Client, tiny_registry: Path, loss: str
+) -> None:
+    images = [picture(seed) for seed in range(8)]
+    body = ClassifyResponse.model_validate(
+        client.post(f"/classify?loss={loss}", files=as_files(images)).json()
+    )
+    embedding, probabilities = expected(tiny_registry, loss, images)
+    bundle = Store(tiny_registry).load(loss)
+    rule = bundle.manifest.unknown
+    assert rule is not None
+    if rule.scorer == "max_probability":
+        scores = 1 - probabilities.max(axis=1)
+    else:
+        rows = bundle.gallery().embeddings
+        distances = np.linalg.norm(embedding[:, None] - rows[None], axis=2)
+        scores = np.sort(distances, axis=1)[:, (rule.k or 1) - 1]
+    told = [one.unknown for one in body.predictions]
+    assert told == (scores > rule.threshold).tolist()
+    assert set(told) == {True, False}
+    listed = client.get(f"/models/{loss}").json()["manifest"]["unknown"]
+    assert listed == rule.model_dump()
+
+
+def test_a_model_without_a_rule_calls_nothing_unknown_or_known(client: httpx.Client) -> None:
+    body = client.post("/classify?version=1", files=as_files(PICTURES)).json()
+    assert {one["unknown"] for one in body["predictions"]} == {None}
+    assert client.get("/models/arcface?version=1").json()["manifest"]["unknown"] is None
+
+
 @pytest.mark.parametrize(("top_k", "listed"), [(None, 5), (1, 1), (10, 10), (1000, 10)])
 def test_top_k_is_capped_at_the_classes(
     client: httpx.Client, top_k: int | None, listed: int

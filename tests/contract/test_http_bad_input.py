@@ -172,5 +172,28 @@ def test_unknown_names_below_a_model(client: httpx.Client) -> None:
     thumbnail = client.get("/models/arcface/thumbnails/30.jpg").json()
     assert (figure["code"], figure["available"]) == ("unknown_figure", ["confusion-matrix"])
     assert (thumbnail["code"], thumbnail["count"]) == ("unknown_thumbnail", 30)
-    for path in ("/report/nix", "/models/nix", "/models/nix/thumbnails/0.jpg"):
+    compared = client.get("/report/figures/nix.svg").json()
+    assert (compared["code"], compared["available"]) == ("unknown_figure", ["results"])
+    for path in (
+        "/report/nix",
+        "/report/nix/threshold?max_error=0.1",
+        "/report/nix/figures/a.svg",
+        "/report/arcface/threshold?max_error=0.1&version=9",
+        "/models/nix",
+        "/models/nix/thumbnails/0.jpg",
+    ):
         assert client.get(path).json()["code"] == "unknown_model"
+
+
+@pytest.mark.parametrize("given", ["-0.01", "1.01", "nan", "inf", "x", "5%25", ""])
+@pytest.mark.parametrize("path", ["/report/arcface/threshold", "/report/arcface"])
+def test_an_error_that_is_no_share_is_refused(client: httpx.Client, path: str, given: str) -> None:
+    for accept in ("application/json", "text/html"):
+        answer = client.get(f"{path}?max_error={given}", headers={"Accept": accept})
+        problem = Problem.model_validate(answer.json())
+        assert (answer.status_code, problem.code) == (422, "invalid_parameter")
+        assert [fault.parameter for fault in problem.errors or []] == ["max_error"]
+
+
+def test_a_threshold_needs_an_error(client: httpx.Client) -> None:
+    assert client.get("/report/arcface/threshold").json()["code"] == "invalid_parameter"

@@ -83,6 +83,8 @@ MODEL = {"unknown_model", "model_damaged", "not_ready"}
         ("GET /models/{loss}/thumbnails/{row}.jpg", MODEL | {"unknown_thumbnail"}),
         ("GET /report", set()),
         ("GET /report/{loss}", MODEL),
+        ("GET /report/{loss}/threshold", MODEL),
+        ("GET /report/figures/{name}.svg", {"unknown_figure", "comparison_damaged"}),
         ("GET /report/{loss}/figures/{name}.svg", MODEL | {"unknown_figure"}),
         ("GET /metrics", set()),
         ("GET /", set()),

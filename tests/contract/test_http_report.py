@@ -3,10 +3,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from models.evidence.selective import threshold_for
 from models.report import Report
 from models.store import Store
-from service.http.schemas import ModelDetail, ModelList, ReportOverview
-from tests.bundles import SVG
+from service.http.schemas import ModelDetail, ModelList, ReportOverview, ThresholdAnswer
+from tests.bundles import SVG, publish
+from tests.comparisons import comparison
+from tests.serving import ready
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -42,7 +45,63 @@ def test_the_overview_has_every_loss(client: httpx.Client) -> None:
     assert [one.name for one in overview.losses] == ["arcface", "softmax"]
     for one in overview.losses:
         report = Report.model_validate(client.get(one.report).json())
-        assert one.accuracy == report.accuracy
+        assert one.accuracy == report.classification.accuracy
+        assert one.ece == report.confidence.after.ece
+
+
+def test_the_overview_holds_the_comparison(client: httpx.Client, tiny_registry: Path) -> None:
+    overview = ReportOverview.model_validate(client.get("/report").json())
+    assert overview.comparison == Store(tiny_registry).comparison() == comparison()
+    assert overview.comparison_damage is None
+    page = client.get("/report", headers=BROWSER).text
+    for verdict in comparison().verdicts:
+        assert verdict.sentence in page
+    figure = client.get("/report/figures/results.svg")
+    own = client.get("/report/arcface/figures/confusion-matrix.svg")
+    assert (figure.content, figure.headers["content-type"]) == (SVG, "image/svg+xml")
+    policy = "content-security-policy"
+    assert figure.headers[policy] == own.headers[policy]
+    assert '<img src="/report/figures/results.svg"' in page
+
+
+def test_without_a_comparison_the_overview_says_so(tmp_path: Path) -> None:
+    publish(tmp_path, "arcface")
+    with ready(tmp_path) as client:
+        assert client.get("/report").json()["comparison"] is None
+        assert client.get("/report/figures/results.svg").json()["code"] == "unknown_figure"
+        assert "No comparison" in client.get("/report", headers=BROWSER).text
+
+
+def test_a_damaged_comparison_is_named_and_the_rest_works(tmp_path: Path) -> None:
+    publish(tmp_path, "arcface")
+    (tmp_path / "comparison").mkdir()
+    (tmp_path / "comparison" / "comparison.json").write_text('{"losses": [')
+    with ready(tmp_path) as client:
+        overview = client.get("/report").json()
+        assert (overview["comparison"], len(overview["losses"])) == (None, 1)
+        assert "comparison.json" in overview["comparison_damage"]
+        page = client.get("/report", headers=BROWSER)
+        assert (page.status_code, "comparison.json" in page.text) == (200, True)
+        figure = client.get("/report/figures/results.svg")
+        assert (figure.status_code, figure.json()["code"]) == (409, "comparison_damaged")
+        assert client.get("/report/arcface", headers=BROWSER).status_code == 200
+
+
+def test_a_threshold_meets_the_error_that_was_named(
+    client: httpx.Client, tiny_registry: Path
+) -> None:
+    answer = client.get("/report/arcface/threshold?max_error=0.1")
+    found = ThresholdAnswer.model_validate(answer.json())
+    report = Store(tiny_registry).load("arcface").report
+    assert found.choice == threshold_for(report.confidence.selective, 0.1)
+    assert found.choice is not None
+    assert found.choice.calibration.error is not None
+    assert found.choice.calibration.error <= 0.1
+    assert (found.loss, found.version, found.max_error) == ("arcface", 2, 0.1)
+    page = client.get("/report/arcface?max_error=0.1", headers=BROWSER).text
+    assert found.sentence.replace(" %", "\N{NARROW NO-BREAK SPACE}%") in page
+    older = client.get("/report/arcface/threshold?max_error=1&version=1").json()
+    assert (older["version"], older["choice"]["calibration"]["coverage"]) == (1, 0.95)
 
 
 def test_the_front_page_leads_on(client: httpx.Client) -> None:

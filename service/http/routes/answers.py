@@ -2,6 +2,7 @@
 
 import base64
 import io
+from itertools import repeat
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -83,10 +84,16 @@ async def embed(request: Request, parts: Parts, query: Annotated[EmbedQuery, Que
 async def classify(
     request: Request, parts: Parts, query: Annotated[ClassifyQuery, Query()]
 ) -> Response:
-    """Classify each image: calibrated probabilities, likeliest first."""
+    """Classify each image: calibrated probabilities, likeliest first, and is it unknown."""
     engine = await parts.catalog.engine(query.loss, query.version)
-    probabilities = (await _answer(request, parts, engine)).probabilities
-    predictions = _predictions(probabilities, engine.manifest.labels, query.top_k)
+    outputs = await _answer(request, parts, engine)
+    top = _top(outputs.probabilities, engine.manifest.labels, query.top_k)
+    unknown = await engine.unknown(outputs)
+    doubts = repeat(None, len(top)) if unknown is None else unknown
+    predictions = [
+        {**listed[0], "unknown": doubted, "top": listed}
+        for listed, doubted in zip(top, doubts, strict=True)
+    ]
     return _json(engine.manifest, {"predictions": predictions})
 
 
@@ -134,22 +141,18 @@ def _base64(row: Float32[np.ndarray, " d"]) -> str:
     return base64.b64encode(row.astype("<f4", copy=False).tobytes()).decode("ascii")
 
 
-def _predictions(
+def _top(
     probabilities: Float32[np.ndarray, "n c"], labels: tuple[str, ...], top_k: int
-) -> list[dict[str, Any]]:
+) -> list[list[dict[str, Any]]]:
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
     best = np.take_along_axis(probabilities, order, axis=1)
     return [
-        _prediction([labels[column] for column in columns], scores)
-        for columns, scores in zip(order.tolist(), best, strict=True)
+        [
+            {"label": labels[column], "probability": score}
+            for column, score in zip(row, scores, strict=True)
+        ]
+        for row, scores in zip(order.tolist(), best, strict=True)
     ]
-
-
-def _prediction(labels: list[str], scores: Float32[np.ndarray, " k"]) -> dict[str, Any]:
-    top = [
-        {"label": label, "probability": score} for label, score in zip(labels, scores, strict=True)
-    ]
-    return {**top[0], "top": top}
 
 
 def _neighbor(engine: Engine, neighbor: Neighbor) -> dict[str, Any]:

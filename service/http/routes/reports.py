@@ -3,18 +3,20 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 
+from models.errors import ComparisonDamaged
 from models.report import Report
 from service.errors import UnknownFigure
 from service.http.negotiate import HTML, JSON, preferred
-from service.http.reporting import summarize
+from service.http.reporting import answer_threshold, summarize
 from service.http.responses import MODEL_ERRORS, problems
-from service.http.schemas import ModelState, ReportOverview
+from service.http.schemas import ModelState, ReportOverview, ThresholdAnswer
 from service.http.state import Parts
 
 router = APIRouter(prefix="/report", tags=["report"])
 Accept = Annotated[str | None, Header(include_in_schema=False)]
+MaxError = Annotated[float, Query(ge=0, le=1, description="share of wrong answers to stay below")]
 _SVG = "image/svg+xml"
 _SVG_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -22,39 +24,69 @@ _SVG_HEADERS = {
 _PAGE: dict[int | str, dict[str, Any]] = {
     200: {"content": {HTML: {"schema": {"type": "string"}}}, "description": "JSON or a page"}
 }
+_FIGURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {_SVG: {"schema": {"type": "string"}}}}
+}
 
 
 @router.get("", response_model=ReportOverview, responses=_PAGE | problems())
 async def overview(parts: Parts, accept: Accept = None) -> Response:
-    """Compare the losses: the headline of every model's report."""
+    """Compare the losses: over several seeds, and the headline of every model's report."""
     engines = [(entry, entry.engine) for entry in parts.catalog.newest()]
     found = ReportOverview(
+        comparison=parts.compared.report,
+        comparison_damage=parts.compared.damage,
         losses=[summarize(one.bundle.report, one.manifest) for _, one in engines if one],
         unavailable=[ModelState(**entry.facts()) for entry, one in engines if not one],
     )
     if preferred(accept, (JSON, HTML)) == HTML:
-        return _varying(parts.pages.overview(found))
+        return _varying(parts.pages.overview(found, parts.compared))
     return _varying(Response(found.model_dump_json(), media_type=JSON))
+
+
+@router.get(
+    "/figures/{name}.svg",
+    response_class=Response,
+    responses=_FIGURE | problems(ComparisonDamaged, UnknownFigure),
+)
+async def comparison_figure(parts: Parts, name: str) -> Response:
+    """Show one figure of the comparison."""
+    return Response(parts.compared.figure(name), 200, _SVG_HEADERS, _SVG)
 
 
 @router.get("/{loss}", response_model=Report, responses=_PAGE | problems(*MODEL_ERRORS))
 async def show(
-    parts: Parts, loss: str, version: int | None = None, accept: Accept = None
+    parts: Parts,
+    loss: str,
+    version: int | None = None,
+    max_error: MaxError | None = None,
+    accept: Accept = None,
 ) -> Response:
-    """Show one model's evaluation, as JSON or as a page."""
+    """Show one model's evaluation, as JSON or as a page.
+
+    With `max_error` the page also says which threshold meets it.
+    """
     engine = await parts.catalog.engine(loss, version)
-    if preferred(accept, (JSON, HTML)) == HTML:
-        return _varying(parts.pages.report(engine.bundle.report, engine.manifest))
-    return _varying(Response(engine.bundle.report.model_dump_json(), media_type=JSON))
+    report, manifest = engine.bundle.report, engine.manifest
+    if preferred(accept, (JSON, HTML)) != HTML:
+        return _varying(Response(report.model_dump_json(), media_type=JSON))
+    asked = None if max_error is None else answer_threshold(report, manifest, max_error)
+    return _varying(parts.pages.report(report, manifest, asked))
+
+
+@router.get("/{loss}/threshold", responses=problems(*MODEL_ERRORS))
+async def threshold(
+    parts: Parts, loss: str, max_error: MaxError, version: int | None = None
+) -> ThresholdAnswer:
+    """Find the probability to ask for, so that at most `max_error` of the answers are wrong."""
+    engine = await parts.catalog.engine(loss, version)
+    return answer_threshold(engine.bundle.report, engine.manifest, max_error)
 
 
 @router.get(
     "/{loss}/figures/{name}.svg",
     response_class=Response,
-    responses={
-        200: {"content": {_SVG: {"schema": {"type": "string"}}}},
-        **problems(*MODEL_ERRORS, UnknownFigure),
-    },
+    responses=_FIGURE | problems(*MODEL_ERRORS, UnknownFigure),
 )
 async def figure(parts: Parts, loss: str, name: str, version: int | None = None) -> Response:
     """Show one figure of a report."""

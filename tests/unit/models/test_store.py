@@ -1,15 +1,17 @@
 """The registry on disk: what is published whole, what is refused, and why."""
 
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
 from models.bundle import GOLDEN, MANIFEST, MODEL, REPORT
-from models.errors import BundleNotFound
+from models.errors import BundleNotFound, ComparisonDamaged
 from models.manifest import Manifest
 from models.store import Store
-from tests.bundles import manifest, publish, report
+from tests.bundles import SVG, manifest, publish, report
+from tests.comparisons import comparison
 from tests.unit.models.least import TINY, everything_in, fill
 
 
@@ -70,9 +72,15 @@ def test_a_name_never_leaves_the_registry(tmp_path: Path, name: str) -> None:
     assert everything_in(tmp_path) == before
 
 
-def test_no_model_takes_the_thumbnails_place(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="thumbnails"):
-        Store(tmp_path).publish("thumbnails", fill("thumbnails"))
+@pytest.mark.parametrize("name", ["thumbnails", "comparison"])
+def test_no_model_takes_a_reserved_place(tmp_path: Path, name: str) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(ValueError, match=f"'{name}' cannot name a model"):
+        store.publish(name, fill(name))
+    (tmp_path / name / "1").mkdir(parents=True)
+    assert (store.names(), store.versions(name)) == ((), ())
+    with pytest.raises(BundleNotFound):
+        store.load(name)
 
 
 def test_what_is_no_version_is_passed_over(tmp_path: Path) -> None:
@@ -177,3 +185,88 @@ def test_a_published_bundle_can_be_read_by_others(tmp_path: Path) -> None:
     assert bundle.path.stat().st_mode & 0o777 == 0o755
     for path in (tmp_path / "thumbnails").iterdir():
         assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.fixture
+def figures(tmp_path: Path) -> Path:
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    (folder / "results.svg").write_bytes(SVG)
+    (folder / "notes.txt").write_text("not a figure")
+    return folder
+
+
+def test_a_comparison_comes_back_as_it_was(tmp_path: Path, figures: Path) -> None:
+    store = Store(tmp_path / "registry")
+    assert (store.comparison(), store.comparison_figures()) == (None, {})
+    store.put_comparison(comparison(), figures)
+    assert store.comparison() == comparison()
+    assert {name: path.read_bytes() for name, path in store.comparison_figures().items()} == {
+        "results": SVG
+    }
+    assert everything_in(store.root) == {
+        "comparison/comparison.json",
+        "comparison/figures/results.svg",
+    }
+    assert (store.names(), store.versions("comparison")) == ((), ())
+
+
+def test_a_new_comparison_takes_the_old_ones_place_whole(tmp_path: Path, figures: Path) -> None:
+    store = Store(tmp_path / "registry")
+    store.put_comparison(comparison(), figures)
+    (figures / "results.svg").rename(figures / "heads.svg")
+    store.put_comparison(comparison().model_copy(update={"hardware": "another"}), figures)
+    found = store.comparison()
+    assert found is not None
+    assert (found.hardware, list(store.comparison_figures())) == ("another", ["heads"])
+    assert [path.name for path in store.root.iterdir()] == ["comparison"]
+    assert (store.root / "comparison").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("step", ["fsync", "rename"])
+def test_a_failed_comparison_leaves_the_old_one(
+    tmp_path: Path, figures: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    store = Store(tmp_path / "registry")
+    store.put_comparison(comparison(), figures)
+    rename = Path.rename
+
+    def fail(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def fail_into_place(path: Path, target: Path) -> Path:
+        if path.name.startswith(".publishing-") and not path.name.endswith("-replaced"):
+            fail()
+        return rename(path, target)
+
+    if step == "fsync":
+        monkeypatch.setattr(os, "fsync", fail)
+    else:
+        monkeypatch.setattr(Path, "rename", fail_into_place)
+    newer = comparison().model_copy(update={"hardware": "another"})
+    with pytest.raises(OSError, match="No space"):
+        store.put_comparison(newer, figures)
+    assert store.comparison() == comparison()
+    assert list(store.comparison_figures()) == ["results"]
+    assert [path.name for path in store.root.iterdir()] == ["comparison"]
+
+
+def test_what_is_no_comparison_is_not_published(tmp_path: Path, figures: Path) -> None:
+    store = Store(tmp_path / "registry")
+    with pytest.raises(ValueError, match="training_seconds"):
+        store.put_comparison(
+            comparison().model_copy(update={"training_seconds": float("nan")}), figures
+        )
+    (figures / "Bad Name.svg").write_bytes(SVG)
+    with pytest.raises(ValueError, match="cannot name a figure"):
+        store.put_comparison(comparison(), figures)
+    assert everything_in(store.root) == set()
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"losses": []}', "\x00"])
+def test_a_damaged_comparison_is_named(tmp_path: Path, figures: Path, content: str) -> None:
+    store = Store(tmp_path / "registry")
+    store.put_comparison(comparison(), figures)
+    (store.root / "comparison" / "comparison.json").write_text(content)
+    with pytest.raises(ComparisonDamaged, match=r"comparison\.json"):
+        store.comparison()

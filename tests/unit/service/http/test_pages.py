@@ -1,13 +1,37 @@
+import re
 from html.parser import HTMLParser
+from typing import Any
 
+import pytest
+
+from models.comparison import ComparisonReport
 from models.report import Report
+from service.comparison import Compared
+from service.http import reporting
 from service.http.pages import Pages
-from service.http.reporting import summarize
-from service.http.schemas import ReportOverview
-from tests.bundles import Recipe, manifest, report
+from service.http.schemas import LossSummary, ReportOverview
+from tests.bundles import Recipe, manifest
+from tests.comparisons import comparison
+from tests.reports import least, report
+from tests.unit.service.http.leaves import Path, is_shown, leaves, scrambled
 
 MANIFEST = manifest("arcface", 3, Recipe())
-VOID = {"meta", "link", "img", "br", "line", "polyline"}
+VOID = {"meta", "link", "img", "br", "line", "polyline", "input"}
+PARTS = {  # of the report, by the section that shows them
+    "classification": ("classification",),
+    "confidence": ("confidence",),
+    "unknowns": ("unknowns",),
+    "geometry": ("geometry",),
+    "retrieval": ("retrieval", "verification"),
+    "feature-space": ("feature_space",),
+    "cost": ("cost",),
+    "training": ("learning_curve", "findings"),
+    "provenance": ("provenance",),
+}
+DRAWN = {"edges", "counts", "curve", "choices", "roc"}  # shown by figures
+RETOLD = {  # in other words, or as a date or a time
+    "schema_version", "chosen_by", "evaluated", "score", "training_seconds", "severity", "measure",
+}  # fmt: skip
 
 
 class Balanced(HTMLParser):
@@ -33,58 +57,221 @@ class Balanced(HTMLParser):
             assert self.open.pop() == tag
 
 
-def page(shown: Report) -> str:
-    return bytes(Pages().report(shown, MANIFEST).body).decode()
+def page(shown: Report, max_error: float | None = None) -> str:
+    asked = None if max_error is None else reporting.answer_threshold(shown, MANIFEST, max_error)
+    html = bytes(Pages().report(shown, MANIFEST, asked).body).decode()
+    Balanced(html)
+    return html
 
 
-def test_the_page_shows_the_report() -> None:
-    shown = report("arcface")
-    html = page(shown)
-    assert f"{100 * shown.accuracy:.2f}" in html
-    assert "n = 1,000" in html
-    for one in shown.classes:
-        assert f"<td>{one.precision:.3f}</td><td>{one.recall:.3f}</td>" in html
-    for n in shown.confusion.counts[2]:
-        assert f">{n}</td>" in html
-    assert "Errors against softmax" in html
-    assert "<b>0.6100</b> to <b>0.5500</b>" in html
-    assert shown.provenance.command in html
-    assert Balanced(html).fetched == [
-        "data:,",
-        "/report/arcface/figures/confusion-matrix.svg?version=3",
+def section(html: str, anchor: str) -> str:
+    return html.split(f'<section id="{anchor}">')[1].split("</section>")[0]
+
+
+def told(path: Path) -> bool:
+    return not DRAWN & set(path[1:]) and path[-1] not in RETOLD and path != ("measures", "name")
+
+
+def test_every_part_of_a_report_has_its_section() -> None:
+    about = {"schema_version", "name", "loss", "figures"}
+    assert {part for parts in PARTS.values() for part in parts} == set(Report.model_fields) - about
+    assert list(PARTS) == list(reporting.SECTIONS)
+
+
+@pytest.mark.parametrize("anchor", PARTS)
+def test_a_section_shows_everything_that_the_json_says(anchor: str) -> None:
+    """Every number and text, each different; the confusion matrix is told apart below."""
+    shown = scrambled(report("arcface"))
+    text = section(page(shown), anchor)
+    found = [
+        leaf
+        for part in PARTS[anchor]
+        for leaf in leaves(shown.model_dump(mode="json")[part], (part,))
+        if told(leaf[0])
     ]
+    assert len(found) > 5
+    assert [(path, value) for path, value in found if not is_shown(value, text)] == []
+
+
+def test_the_confusion_matrix_is_shown_in_counts_and_rates() -> None:
+    shown = scrambled(report("arcface"))
+    text = section(page(shown), "classification")
+    confusion = shown.classification.confusion
+    assert confusion is not None
+    for counts, rates in zip(confusion.counts, confusion.rates, strict=True):
+        for count, rate in zip(counts, rates, strict=True):
+            assert f">{count:,}<small>{100 * rate:.2f}</small></td>" in text
+
+
+def test_the_summary_answers_in_plain_words() -> None:
+    shown = report("arcface")
+    box = page(shown).split('class="claims"')[1].split("</section>")[0]
+    found = shown.classification.accuracy
+    statement = next(
+        one for one in shown.confidence.selective.statements if one.target_coverage == 0.95
+    )
+    for value in (found.value, found.low, found.high, statement.upper,
+                  shown.confidence.before.ece.value, shown.confidence.after.ece.value,
+                  shown.confidence.after.ece.low, shown.confidence.after.ece.high):  # fmt: skip
+        assert f"{100 * value:.2f}" in box
+    assert "AUROC 0.800" in box
+    assert "Recall@1 77.12" in box
+    assert "No detectable difference" in box
+    assert "p = 0.3951" in box
 
 
 def test_a_report_with_the_least_is_shown_too() -> None:
-    least = report("softmax").model_copy(update={"learning_curve": (), "figures": ()})
-    html = page(least)
-    Balanced(html)
-    assert "Errors against" not in html
-    assert "Learning curve" not in html
+    html = page(least("arcface"), max_error=0.1)
+    assert "None" not in html
+    for anchor in PARTS:
+        assert "<h2>" in section(html, anchor)
+    assert "There are fewer than 4 classes." in section(html, "classification")
+    assert "more than 500 classes" in section(html, "classification")
+    assert "no calibration split" in section(html, "confidence")
+    assert "trained without some of the classes" in section(html, "unknowns")
+    assert section(html, "geometry").count("not defined") >= 4 + 3 + 6 + 11
+    assert "another one of its class" in section(html, "retrieval")
+    assert "No learning curve" in section(html, "training")
+
+
+def test_a_matrix_of_many_classes_is_left_to_the_json() -> None:
+    whole = report("arcface").model_dump()
+    whole["classification"]["confusion"] = {
+        "labels": [f"class {i}" for i in range(60)],
+        "counts": [[1] * 60] * 60,
+        "rates": [[1 / 60] * 60] * 60,
+    }
+    assert "Too wide for a page with 60 classes" in page(Report.model_validate(whole))
+
+
+def test_figures_stand_in_their_sections() -> None:
+    whole = report("arcface").model_dump()
+    names = ("reliability", "confusion-matrix", "feature-space", "something")
+    whole["figures"] = [{"name": name, "title": name, "caption": ""} for name in names]
+    html = page(Report.model_validate(whole))
+    assert "/figures/reliability.svg" in section(html, "confidence")
+    assert "/figures/feature-space.svg" in section(html, "feature-space")
+    assert "/figures/confusion-matrix.svg" in section(html, "classification")
+    assert "/figures/something.svg" in section(html, "training")
+    assert len(Balanced(html).fetched) == 1 + len(names)
+
+
+def test_the_threshold_that_was_asked_for_is_answered() -> None:
+    shown = report("arcface")
+    answered = section(page(shown, max_error=0.1), "confidence")
+    assert 'name="max_error" min="0" max="1" step="any" required value="0.1"' in answered
+    sentence = reporting.answer_threshold(shown, MANIFEST, 0.1).sentence
+    assert sentence.replace(" %", "\N{NARROW NO-BREAK SPACE}%") in answered
+    assert 'class="answer"' not in page(shown)
+
+
+HOSTILE = "<script>alert('x')</script>\"&"
+
+
+def hostile(node: Any) -> Any:
+    """Every label becomes an attack, and every sentence."""
+    if isinstance(node, dict):
+        kept = ("name", "schema_version", "severity", "scorer", "chosen_by", "metric", "score",
+                "sha256", "evaluated", "goal", "reader", "loss", "measure", "baseline")  # fmt: skip
+        return {key: value if key in kept else hostile(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [hostile(value) for value in node]
+    return HOSTILE if isinstance(node, str) else node
 
 
 def test_text_of_a_report_is_text() -> None:
-    shown = report("arcface")
-    label = "<script>alert(1)</script>"
-    classes = (shown.classes[0].model_copy(update={"label": label}), *shown.classes[1:])
-    html = page(shown.model_copy(update={"classes": classes}))
+    html = page(Report.model_validate(hostile(report("arcface").model_dump(mode="json"))))
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") > 50
+
+
+def test_text_of_a_comparison_is_text() -> None:
+    dumped = hostile({**comparison().model_dump(mode="json"), "losses": []})
+    html = overview(ComparisonReport.model_validate(dumped))
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") > 10
+
+
+def overview(
+    compared: ComparisonReport | None, *losses: LossSummary, damage: str | None = None
+) -> str:
+    shown = ReportOverview(
+        comparison=compared, comparison_damage=damage, losses=list(losses), unavailable=[]
+    )
+    names = ("comparison-measures", "comparison-differences", "comparison-head-swap", "another")
+    figures = dict.fromkeys(names, b"<svg/>") if compared else {}
+    html = bytes(Pages().overview(shown, Compared(compared, figures, damage)).body).decode()
     Balanced(html)
-    assert "&lt;script&gt;" in html
+    return html
 
 
-def test_the_overview_ranks_the_losses_and_says_when_they_do_not_compare() -> None:
-    good = summarize(report("arcface"), MANIFEST)
-    better = good.model_copy(update={"name": "cosface", "accuracy": 0.9})
-    html = overview(good, better)
-    Balanced(html)
-    assert html.index(">cosface<") < html.index(">arcface<")
-    assert "only the loss differs" in html
-    other = better.model_copy(update={"dataset_sha256": "1" * 64})
-    assert "More than the loss differs between these models: images." in overview(good, other)
-    nothing = bytes(Pages().overview(ReportOverview(losses=[], unavailable=[])).body).decode()
-    assert "No report can be shown yet" in nothing
+def test_the_overview_shows_everything_that_the_comparison_says() -> None:
+    shown = scrambled(comparison())
+    html = overview(shown)
+    found = [leaf for leaf in leaves(shown.model_dump(mode="json")) if told(leaf[0])]
+    assert len(found) > 500
+    assert [(path, value) for path, value in found if not is_shown(value, html)] == []
 
 
-def overview(*losses: object) -> str:
-    shown = ReportOverview.model_validate({"losses": losses, "unavailable": []})
-    return bytes(Pages().overview(shown).body).decode()
+def test_the_overview_begins_with_the_verdicts() -> None:
+    shown = comparison()
+    html = overview(shown)
+    assert "To classify, reject unknowns, be calibrated: <b>softmax</b>" in html
+    for verdict in shown.verdicts:
+        assert html.index(verdict.sentence) < html.index('id="results"')
+    assert html.count('<span class="mark">tie</span>') == sum(one.tie for one in shown.verdicts)
+    for name, place in (
+        ("comparison-measures", "results"),
+        ("comparison-differences", "differences"),
+        ("comparison-head-swap", "heads"),
+        ("another", "figures"),
+    ):
+        assert f'<img src="/report/figures/{name}.svg"' in section(html, place)
+        assert html.count(f'<img src="/report/figures/{name}.svg"') == 1
+
+
+def test_the_best_and_those_tied_with_it_are_marked_with_words() -> None:
+    results = section(overview(comparison()), "results")
+    row = re.split(r"<tr>", results)[2]
+    assert row.startswith('<th scope="row"><span title="What Test accuracy says')
+    cells = row.split("<td ")[1:]
+    assert [re.findall(r'mark \w*">(\w+)<', cell) for cell in cells] == [
+        ["tied"], ["best"], ["tied"], [], [],
+    ]  # fmt: skip
+    assert "80.43 ± 0.41" in cells[1]
+
+
+def test_differences_to_the_baseline_say_what_could_be_detected() -> None:
+    row = re.split(r"<tr>", section(overview(comparison()), "differences"))[2]
+    triplet = row.split("<td>")[-1]
+    assert "\N{MINUS SIGN}5.00<" in triplet
+    assert "\N{MINUS SIGN}5.41 to \N{MINUS SIGN}4.59" in triplet
+    assert "p = 0.0016; detectable 0.61" in triplet
+    assert "▼ worse" in triplet
+    assert row.count("no detectable difference") == 3
+
+
+def test_without_a_comparison_the_overview_ranks_nothing() -> None:
+    good = reporting.summarize(report("arcface"), MANIFEST)
+    html = overview(None, good)
+    assert "nothing here can rank them" in html
+    assert "one run" in html
+    assert f"{100 * good.accuracy.value:.2f}" in html
+    assert "mark best" not in html
+
+
+def test_a_damaged_comparison_is_named_and_the_rest_is_shown() -> None:
+    html = overview(None, reporting.summarize(report("arcface"), MANIFEST), damage="cut <short>")
+    assert "cut &lt;short&gt;" in html
+    assert "/report/arcface" in html
+
+
+def test_the_published_models_say_when_more_than_the_loss_differs() -> None:
+    good = reporting.summarize(report("arcface"), MANIFEST)
+    other = good.model_copy(update={"name": "cosface"})
+    assert "only the loss differs" in overview(None, good, other)
+    changed = other.model_copy(update={"dataset_sha256": "1" * 64})
+    assert "More than the loss differs between these models: images." in overview(
+        None, good, changed
+    )
+    assert "No report can be shown yet" in overview(None)

@@ -1,44 +1,87 @@
-import math
-
 import pytest
 
-from models.report import Epoch
+from models.evidence.confidence import Confidence
+from models.report import Epoch, Figure
 from service.http import reporting
-from tests.bundles import Recipe, manifest, report
+from tests.bundles import Recipe, manifest
+from tests.reports import least, report
 
 REPORT = report("arcface")
+MANIFEST = manifest("arcface", 3, Recipe())
 
 
-def test_averages_are_over_classes_without_weights() -> None:
-    summary = reporting.summarize(REPORT, manifest("arcface", 3, Recipe()))
-    assert math.isclose(summary.macro_f1, sum(one.f1 for one in REPORT.classes) / 10)
-    assert math.isclose(summary.macro_recall, REPORT.accuracy)  # classes of the same size
+def test_a_summary_is_the_reports_own() -> None:
+    summary = reporting.summarize(REPORT, MANIFEST)
+    assert summary.accuracy == REPORT.classification.accuracy
+    assert summary.ece == REPORT.confidence.after.ece
+    assert summary.eer == REPORT.verification.eer
+    assert (summary.nll, summary.version) == (REPORT.confidence.after.nll, 3)
+    assert summary.unknown_auroc == REPORT.unknowns.means[0].auroc
     assert summary.report == "/report/arcface"
-    assert summary.f1["cat"] == REPORT.classes[2].f1
+    bare = reporting.summarize(least("arcface"), MANIFEST)
+    assert (bare.unknown_auroc, bare.recall_at_1, bare.eer) == (None, None, None)
+
+
+def test_the_unknowns_headline_is_of_the_served_scorer() -> None:
+    rule = REPORT.unknowns.rule.model_copy(update={"scorer": "knn_distance", "k": 1})
+    mean = reporting.rule_mean(REPORT.unknowns.model_copy(update={"rule": rule}))
+    assert mean == REPORT.unknowns.means[2]
+
+
+def test_a_threshold_is_chosen_on_the_calibration_split() -> None:
+    answer = reporting.answer_threshold(REPORT, MANIFEST, 0.1)
+    assert (answer.loss, answer.version, answer.max_error) == ("arcface", 3, 0.1)
+    choice = answer.choice
+    assert choice is not None
+    good = [one.calibration for one in REPORT.confidence.selective.choices]
+    kept = [one.coverage for one in good if one.error is not None and one.error <= 0.1]
+    assert choice.calibration.coverage == max(kept)
+    for number in ("0.51", "350 of 500", "704 of 1,000"):
+        assert number in answer.sentence
+
+
+def with_calibration_error(confidence: Confidence, error: float) -> Confidence:
+    choice = confidence.selective.choices[0]
+    poor = choice.calibration.model_copy(update={"error": error})
+    choices = (choice.model_copy(update={"calibration": poor}),)
+    return confidence.model_copy(
+        update={"selective": confidence.selective.model_copy(update={"choices": choices})}
+    )
+
+
+def test_no_threshold_may_be_good_enough() -> None:
+    poor = REPORT.model_copy(update={"confidence": with_calibration_error(REPORT.confidence, 0.3)})
+    answer = reporting.answer_threshold(poor, MANIFEST, 0.1)
+    assert answer.choice is None
+    assert "the least that one reaches is 30.00" in answer.sentence
+    nothing = reporting.answer_threshold(least("arcface"), MANIFEST, 0.1)
+    assert (nothing.choice, "no calibration split" in nothing.sentence) == (None, True)
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "n", "low", "high"),
-    [  # by hand from Wilson's formula; the first is the textbook's 95 % interval of 81 in 263
-        (81 / 263, 263, 0.2553, 0.3662),
-        (0.8, 10_000, 0.7920, 0.8077),
-        (1.0, 10, 0.7225, 1.0),
-        (0.0, 10, 0.0, 0.2775),
+    ("name", "section"),
+    [
+        ("confusion-matrix", "classification"),
+        ("most-confused", "classification"),
+        ("reliability", "confidence"),
+        ("risk-coverage", "confidence"),
+        ("unknowns", "unknowns"),
+        ("distances", "geometry"),
+        ("verification", "retrieval"),
+        ("feature-space", "feature-space"),
+        ("plane", "feature-space"),
+        ("learning-curve", "training"),
+        ("whatever", "training"),
     ],
 )
-def test_the_interval_is_wilsons(accuracy: float, n: int, low: float, high: float) -> None:
-    assert reporting.interval(accuracy, n) == pytest.approx((low, high), abs=1e-4)
-
-
-def test_mistakes_are_the_largest_counts_off_the_diagonal() -> None:
-    worst = reporting.mistakes(REPORT, 3)
-    off = [n for i, row in enumerate(REPORT.confusion.counts) for j, n in enumerate(row) if i != j]
-    assert (worst[0].actual, worst[0].predicted) == ("cat", "dog")
-    assert [one.count for one in worst] == sorted(off, reverse=True)[:3]
+def test_a_figure_is_shown_where_its_name_says(name: str, section: str) -> None:
+    figure = Figure(name=name, title="", caption="")
+    found = reporting.figures_by_section((figure,))
+    assert {key for key, figures in found.items() if figures} == {section}
 
 
 def test_losses_compare_when_only_the_loss_differs() -> None:
-    one = reporting.summarize(REPORT, manifest("arcface", 1, Recipe()))
+    one = reporting.summarize(REPORT, MANIFEST)
     other = one.model_copy(update={"name": "softmax"})
     assert reporting.differences([]) == reporting.differences([one, other]) == []
     for field, told in (
@@ -51,7 +94,7 @@ def test_losses_compare_when_only_the_loss_differs() -> None:
 
 
 def test_a_recipe_that_differs_is_told_but_for_the_loss_and_its_parameters() -> None:
-    summary = reporting.summarize(REPORT, manifest("arcface", 1, Recipe()))
+    summary = reporting.summarize(REPORT, MANIFEST)
     shared = {"loss": "arcface", "parameters": {"margin": 0.3}, "epochs": 50}
     one = summary.model_copy(update={"recipe": shared | {"weight_decay": 0.3}})
     other = summary.model_copy(

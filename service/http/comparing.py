@@ -1,0 +1,134 @@
+"""What the overview says of a comparison: which loss is best, and which are as good."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from models.comparison import (
+    ComparisonReport,
+    Difference,
+    Goal,
+    Measure,
+    Reader,
+    Result,
+    Swap,
+    Verdict,
+)
+from models.evidence.estimate import Estimate
+
+Mark = Literal["best", "tied", ""]
+
+QUESTIONS: Mapping[Goal, str] = {
+    "classify": "Name the class of an image",
+    "retrieve": "Find similar images",
+    "verify": "Tell whether two images show the same class",
+    "reject unknowns": "Notice images of classes it never saw",
+    "be calibrated": "Say how sure it is, and be right about that",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One loss on one measure: the best mean, not told apart from it, or neither."""
+
+    result: Result
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure: each loss's cell, and each difference to the baseline as loss - baseline."""
+
+    measure: Measure
+    cells: Mapping[str, Cell]
+    differences: Mapping[str, Difference]
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """A comparison, arranged for reading."""
+
+    report: ComparisonReport
+    rows: tuple[Row, ...]
+    swaps: Mapping[str, Mapping[Reader, Swap]]  # by loss
+    titles: Mapping[str, str]  # by measure
+    kinds: Mapping[str, str]  # how a measure's values are written
+
+    @property
+    def readers(self) -> tuple[Reader, ...]:
+        """The readers of embeddings that were tried, in the order of their first mention."""
+        return tuple(dict.fromkeys(swap.reader for swap in self.report.head_swap))
+
+    @property
+    def choices(self) -> Mapping[str, list[Goal]]:
+        """The goals that each preferred loss serves best, or no worse than any other."""
+        found: defaultdict[str, list[Goal]] = defaultdict(list)
+        for verdict in self.report.verdicts:
+            found[verdict.prefer].append(verdict.goal)
+        return found
+
+    def reached(self, verdict: Verdict) -> Estimate | None:
+        """What the preferred loss reached on the verdict's measure."""
+        found = (one for one in self.report.results if one.measure == verdict.measure)
+        return next((one.mean for one in found if one.loss == verdict.prefer), None)
+
+    @property
+    def preferred(self) -> Verdict | None:
+        """The verdict on classification, or the first one where there is none."""
+        verdicts = self.report.verdicts
+        return next((one for one in verdicts if one.goal == "classify"), next(iter(verdicts), None))
+
+
+def arrange(report: ComparisonReport) -> Comparing:
+    """Arrange a comparison for reading."""
+    return Comparing(
+        report,
+        tuple(_row(report, measure) for measure in report.measures),
+        {
+            loss: {swap.reader: swap for swap in report.head_swap if swap.loss == loss}
+            for loss in report.losses
+        },
+        {measure.name: measure.title for measure in report.measures},
+        {one.name: "percent" if one.percent else "number" for one in report.measures},
+    )
+
+
+def improves(found: Difference, measure: Measure) -> bool:
+    """Whether `found.first` is the better one of the two, significant or not."""
+    return (found.difference.value > 0) == measure.higher_is_better
+
+
+def _row(report: ComparisonReport, measure: Measure) -> Row:
+    results = {one.loss: one for one in report.results if one.measure == measure.name}
+    pairs = [one for one in report.differences if one.measure == measure.name]
+    against = (_against(one, report.baseline) for one in pairs)
+    return Row(
+        measure,
+        {loss: Cell(one, _mark(one, results, pairs, measure)) for loss, one in results.items()},
+        {one.first: one for one in against if one is not None},
+    )
+
+
+def _mark(
+    one: Result, results: Mapping[str, Result], pairs: list[Difference], measure: Measure
+) -> Mark:
+    sign = 1 if measure.higher_is_better else -1
+    best = max(results.values(), key=lambda result: sign * result.mean.value)
+    if one.loss == best.loss:
+        return "best"
+    both = {one.loss, best.loss}
+    told_apart = [pair.significant for pair in pairs if {pair.first, pair.second} == both]
+    return "tied" if told_apart == [False] else ""
+
+
+def _against(found: Difference, baseline: str) -> Difference | None:
+    if found.second == baseline:
+        return found
+    if found.first != baseline:
+        return None
+    value, low, high = found.difference.value, found.difference.low, found.difference.high
+    turned = found.difference.model_copy(update={"value": -value, "low": -high, "high": -low})
+    return found.model_copy(
+        update={"first": found.second, "second": baseline, "difference": turned}
+    )

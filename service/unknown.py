@@ -1,0 +1,45 @@
+"""Whether an image looks like none of the classes that a model knows."""
+
+import asyncio
+from dataclasses import dataclass
+
+from models.bundle import Bundle, Gallery
+from models.errors import BundleDamaged
+from models.manifest import UnknownRule
+from models.unknown import Reference, is_unknown, reference, scores
+from service.session import Outputs
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A manifest's rule, with what it compares images to; made once, when the model is loaded."""
+
+    rule: UnknownRule
+    reference: Reference
+
+    async def unknown(self, outputs: Outputs) -> list[bool]:
+        """For each image, whether it is unknown; distances are taken on a thread."""
+        if self.rule.scorer == "max_probability":
+            return self._judge(outputs)
+        return await asyncio.to_thread(self._judge, outputs)
+
+    def _judge(self, outputs: Outputs) -> list[bool]:
+        found = scores(self.rule.scorer, outputs.embedding, outputs.probabilities, self.reference)
+        judged: list[bool] = is_unknown(self.rule, found).tolist()
+        return judged
+
+
+def make_doubt(bundle: Bundle, gallery: Gallery) -> Doubt | None:
+    """What the bundle's rule needs; None where it has no rule.
+
+    Raises BundleDamaged where the rule measures distances to a gallery that is empty.
+    """
+    manifest = bundle.manifest
+    rule = manifest.unknown
+    if rule is None:
+        return None
+    if rule.scorer != "max_probability" and len(gallery.ids) == 0:
+        reason = f"its rule for unknown images, {rule.scorer}, needs a gallery"
+        raise BundleDamaged(manifest.name, manifest.version, reason)
+    compared = reference(rule.scorer, rule.k, manifest.metric, gallery.embeddings, gallery.labels)
+    return Doubt(rule, compared)

@@ -246,7 +246,7 @@ def test_differences_to_the_baseline_say_what_could_be_detected() -> None:
     triplet = row.split("<td>")[-1]
     assert "\N{MINUS SIGN}5.00<" in triplet
     assert "\N{MINUS SIGN}5.41 to \N{MINUS SIGN}4.59" in triplet
-    assert "p = 0.0016; detectable 0.61" in triplet
+    assert "p = 0.0016</small><small>detectable 0.61<" in triplet
     assert "▼ worse" in triplet
     assert row.count("no detectable difference") == 3
 

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from models.evidence.confidence import (
     Calibration,
     Confidence,
+    ConfidenceMap,
     ConfidenceQuality,
     ReliabilityBin,
+    TriedMap,
 )
 from models.evidence.cost import Cost, Latency
 from models.evidence.estimate import Estimate
@@ -81,7 +83,7 @@ def least(name: str) -> Report:
     parts = {
         "classification": classification("softmax", least=True),
         "confidence": whole.confidence.model_copy(
-            update={"before": bare, "after": bare, "selective": selective}
+            update={"before": bare, "tempered": bare, "after": bare, "selective": selective}
         ),
         "unknowns": whole.unknowns.model_copy(
             update={"rounds": (), "means": (), "chosen_by": "default", "test_accepted": None}
@@ -116,8 +118,18 @@ def estimate(value: float, half: float = 0.0123) -> Estimate:
 def confidence() -> Confidence:
     return Confidence(
         n=N,
-        calibration=Calibration(temperature=1.3617, nll_before=0.6638, nll_after=0.6165, n=500),
+        calibration=Calibration(
+            temperature=1.3617,
+            nll_before=0.6638,
+            nll_after=0.6165,
+            n=500,
+            confidence_map=ConfidenceMap(
+                log_odds=(-0.5123, 1.2345, 4.5678), calibrated_log_odds=(-0.7891, 1.0123, 3.4567)
+            ),
+            tried=(TriedMap(knots=0, tuning_ece=0.0234), TriedMap(knots=3, tuning_ece=0.0123)),
+        ),
         before=_quality(0.0631),
+        tempered=_quality(0.0217),
         after=_quality(0.0112),
         selective=RiskCoverage(
             aurc=0.0571,

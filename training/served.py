@@ -6,23 +6,38 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.evidence.confidence import ConfidenceMap
+from training.confidence_map import ConfidenceLayer
 from training.embedder import Embedder
+from training.losses.base import Loss
 
 
 class ServedModel(nn.Module):
     """uint8 images [b, h, w, 3] to the embedding [b, d] and calibrated probabilities [b, c].
 
     The embedding has unit length where the loss's metric is cosine. Probabilities are
-    softmax(logits / temperature).
+    softmax(logits / temperature), whose highest goes through the confidence map if there is one.
     """
 
+    backbone: nn.Module
+    loss: Loss
     temperature: Tensor
 
-    def __init__(self, embedder: Embedder, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        embedder: "Embedder | ServedModel",
+        temperature: float = 1.0,
+        confidence_map: ConfidenceMap | None = None,
+    ) -> None:
         super().__init__()
         self.backbone = embedder.backbone
         self.loss = embedder.loss
         self.register_buffer("temperature", torch.tensor(temperature))
+        self.mend = ConfidenceLayer(confidence_map) if confidence_map else nn.Identity()
+
+    def uncalibrated(self) -> "ServedModel":
+        """The same network at temperature 1, without a confidence map; it shares the weights."""
+        return ServedModel(self).eval()
 
     @property
     def parameter_count(self) -> int:
@@ -42,4 +57,4 @@ class ServedModel(nn.Module):
         features = self.backbone(images)
         logits = self.loss.compute_logits(features)
         embedding = F.normalize(features) if self.loss.metric == "cosine" else features
-        return embedding, torch.softmax(logits / self.temperature, dim=1)
+        return embedding, self.mend(torch.softmax(logits / self.temperature, dim=1))

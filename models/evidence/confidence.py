@@ -7,13 +7,40 @@ from models.evidence.selective import RiskCoverage
 from models.manifest import Frozen
 
 
-class Calibration(Frozen):
-    """The temperature, and the calibration split's mean NLL in nats before and after it."""
+class ConfidenceMap(Frozen):
+    """What becomes of the highest probability of an image, after the temperature.
 
-    temperature: float
-    nll_before: float
-    nll_after: float
-    n: int
+    Its log-odds go through a rising function that is straight between the knots, and on beyond
+    them. The other classes keep their proportions and share what remains; the highest stays the
+    highest.
+    """
+
+    log_odds: tuple[float, ...] = Field(min_length=3, description="ln(p / (1 - p)), rising")
+    calibrated_log_odds: tuple[float, ...] = Field(min_length=3, description="what they become")
+
+
+class TriedMap(Frozen):
+    """A number of knots, and the calibration error with it on the split that chooses."""
+
+    knots: int = Field(ge=0, description="0 is the temperature alone")
+    tuning_ece: float = Field(description="ECE of the tuning split, in 0..1")
+
+
+class Calibration(Frozen):
+    """One temperature; then, where that is not enough, a map of the highest probability.
+
+    Both are fitted on the calibration split alone. How many knots the map has, or none, is what
+    gives the tuning split the least ECE; the test set has no say.
+    """
+
+    temperature: float = Field(description="divides the logits; the least NLL")
+    nll_before: float = Field(description="of the calibration split, mean, in nats")
+    nll_after: float = Field(description="the same after the temperature")
+    n: int = Field(description="images of the calibration split")
+    confidence_map: ConfidenceMap | None = Field(
+        default=None, description="null where the temperature alone was best"
+    )
+    tried: tuple[TriedMap, ...] = Field(default=(), description="what was chosen from")
 
 
 class ReliabilityBin(Frozen):
@@ -62,12 +89,8 @@ class Confidence(Frozen):
     """Confidence on the test set, before and after the temperature was fitted."""
 
     n: int = Field(ge=1, description="test images")
-    calibration: Calibration = Field(
-        description="fitted on the calibration split alone, by the least NLL"
-    )
-    before: ConfidenceQuality = Field(
-        description="at temperature 1: softmax(T log p) of the served probabilities p, which "
-        "undoes the temperature T; the predicted classes are the same"
-    )
+    calibration: Calibration
+    before: ConfidenceQuality = Field(description="at temperature 1: softmax of the logits")
+    tempered: ConfidenceQuality = Field(description="after the temperature, before any map")
     after: ConfidenceQuality = Field(description="of the probabilities as served")
     selective: RiskCoverage = Field(description="by the confidence as served")

@@ -88,7 +88,7 @@ def _trust(confidence: Confidence) -> Claim:
     word, meaning = _trusted(after.high)
     detail = (
         f"Expected calibration error (ECE): {percent(after.value)} as served (95 % interval "
-        f"{interval(after, 'percent')}), {percent(before.value)} before temperature scaling. "
+        f"{interval(after, 'percent')}), {percent(before.value)} before calibration. "
         f"{meaning}"
     )
     answer = f"{word}: {100 * after.value:.1f} points off on average"

@@ -5,7 +5,7 @@ from argparse import Namespace
 from models.bundle import MODEL
 from models.store import Store
 from training import data
-from training.calibrate import CALIBRATION, calibrate
+from training.calibrate import calibrate
 from training.commands.options import dataset, dataset_of, folder, losses, recipe, say, splits_of
 from training.config import Recipe
 from training.data.dataset import Dataset
@@ -69,8 +69,7 @@ def export_runs(options: Namespace) -> None:
         run = folder(options, loss)
         splits = splits_of(run, options)
         model, calibration = calibrate(weights.trained(run, splits), splits)
-        weights.save_served(model, run)
-        run.write_text(CALIBRATION, calibration.model_dump_json(indent=2) + "\n")
+        weights.save_served(model, calibration, run)
         export(model, splits.tuning.images, run.path / MODEL)
         say(f"{loss}: exported to {run.path / MODEL}, and it answers as PyTorch does")
 

@@ -10,7 +10,7 @@ from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric
 from training.evaluate.answers import Answers
 from training.evaluate.collapse import margins_rad, unit_rows
-from training.evaluate.confidence import Binning, Outcomes, equal_mass, equal_width, gaps, outcomes
+from training.evaluate.confidence import calibration_error, equal_mass, equal_width, outcomes
 from training.evaluate.geometry import fisher_ratio
 from training.evaluate.pair_scores import pair_scores
 from training.evaluate.retrieval import query_values
@@ -146,8 +146,8 @@ def run_values(said: Said) -> dict[str, float]:
     return {
         "accuracy": float(told.right.mean()),
         **_distances(said),
-        "ece": _calibration_error(told, equal_width),
-        "adaptive_ece": _calibration_error(told, equal_mass),
+        "ece": calibration_error(told.confidence, told.right, equal_width),
+        "adaptive_ece": calibration_error(told.confidence, told.right, equal_mass),
         "nll": float(told.nll.mean()),
         "aurc": aurc(rank(told.confidence, told.right == 0)),
         **_geometry(said),
@@ -180,10 +180,6 @@ def _distances(said: Said) -> Mapping[str, float]:
         "recall_at_1": float(found[0]),
         "eer": scores.equal_error()[0],
     } | ({} if threshold is None else {"tar_at_far_1e-3": scores.tar(threshold)})
-
-
-def _calibration_error(told: Outcomes, binning: Binning) -> float:
-    return float(np.abs(gaps(told.confidence, told.right, binning)).sum())
 
 
 def _geometry(said: Said) -> dict[str, float]:

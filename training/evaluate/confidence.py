@@ -38,21 +38,27 @@ class Outcomes:
     brier: Float64[np.ndarray, " n"]
 
 
-def confidence_section(test: Answers, calibration: Answers, fitted: Calibration) -> Confidence:
-    """The test set's confidence before and after `fitted`, which `calibration` was used for."""
+def confidence_section(
+    test: Answers, uncalibrated: Answers, calibration: Answers, fitted: Calibration
+) -> Confidence:
+    """The test set's confidence before and after `fitted`, which `calibration` was used for.
+
+    `uncalibrated` is of the same images at temperature 1.
+    """
     return Confidence(
         n=len(test),
         calibration=fitted,
-        before=_quality(outcomes(test, fitted.temperature)),
+        before=_quality(outcomes(uncalibrated)),
+        tempered=_quality(outcomes(uncalibrated, fitted.temperature)),
         after=_quality(outcomes(test)),
         selective=risk_coverage(test, calibration),
     )
 
 
 def outcomes(answers: Answers, temperature: float = 1.0) -> Outcomes:
-    """Each image's share in the scores, from softmax(temperature log p) in float64.
+    """Each image's share in the scores, from softmax(log p / temperature) in float64.
 
-    With the temperature that p was calibrated with, that is what p was before; with 1 it is p.
+    Of p at temperature 1, that is p after temperature scaling; with 1 it is p.
     """
     step = max(1, _CELLS // answers.probabilities.shape[1])
     parts = [
@@ -70,7 +76,7 @@ def _scores(
 ) -> Float64[np.ndarray, "3 m"]:
     p = served.astype(np.float64)
     if temperature != 1.0:
-        p = softmax(temperature * np.log(np.maximum(p, CLIP)), axis=1)
+        p = softmax(np.log(np.maximum(p, CLIP)) / temperature, axis=1)
     true = np.take_along_axis(p, labels[:, None], axis=1)[:, 0]
     brier = (p**2).sum(axis=1) - 2 * true + 1
     # a float32 softmax may say a little more than 1
@@ -105,6 +111,13 @@ def gaps(
     difference = np.concatenate([[0.0], np.cumsum(right - confidence)])
     each: Float64[np.ndarray, " bins"] = np.diff(difference[ends]) / len(confidence)
     return each
+
+
+def calibration_error(
+    confidence: Float64[np.ndarray, " n"], right: Float64[np.ndarray, " n"], binning: Binning
+) -> float:
+    """The sum of the gaps' sizes, with confidence in rising order."""
+    return float(np.abs(gaps(confidence, right, binning)).sum())
 
 
 def _ends(

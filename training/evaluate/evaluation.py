@@ -8,18 +8,16 @@ import torch
 from jaxtyping import Int64
 
 from models.bundle import MODEL
-from models.evidence.confidence import Calibration
 from models.evidence.feature_space import FeatureSpace
 from models.evidence.finding import Finding
 from models.manifest import Metric
 from models.report import Epoch, Provenance, Report
 from training import data
-from training.calibrate import CALIBRATION
 from training.data.dataset import Dataset, Splits
 from training.errors import InvalidRun
 from training.evaluate import weights
 from training.evaluate.against import BASELINE
-from training.evaluate.answering import graph_answers
+from training.evaluate.answering import graph_answers, network_answers
 from training.evaluate.answers import Answers
 from training.evaluate.classification import classification_section
 from training.evaluate.confidence import confidence_section
@@ -53,6 +51,7 @@ class Evaluated:
     gallery: Answers
     calibration: Answers
     test: Answers
+    uncalibrated: Answers  # of the test images, by the network at temperature 1
 
     @classmethod
     def of(cls, folder: RunFolder, splits: Splits) -> "Evaluated":
@@ -63,14 +62,16 @@ class Evaluated:
         record, session = folder.record(), open_session(path)
         train = graph_answers(session, splits.train)
         rows = gallery_rows(splits.train.labels, len(record.class_names))
+        model = weights.served(folder, splits)
         return cls(
             record=record,
-            model=weights.served(folder, splits),
+            model=model,
             splits=splits,
             train=train,
             gallery=train.take(rows.numpy()),
             calibration=graph_answers(session, splits.calibration),
             test=graph_answers(session, splits.test),
+            uncalibrated=network_answers(model.uncalibrated(), splits.test),
         )
 
     @property
@@ -115,7 +116,9 @@ def _report(
         name=record.recipe.loss,
         loss=record.recipe.loss,
         classification=classification_section(run.test, names, _predictions(baseline, record)),
-        confidence=confidence_section(run.test, run.calibration, _calibration(folder)),
+        confidence=confidence_section(
+            run.test, run.uncalibrated, run.calibration, weights.calibration(folder)
+        ),
         unknowns=unknowns(rounds, metric, run.gallery, run.calibration, run.test),
         geometry=geometry(run.train, run.test, names, metric, run.model.class_weights),
         retrieval=retrieval(run.test, run.gallery, metric),
@@ -127,10 +130,6 @@ def _report(
         figures=(),
         provenance=_provenance(record, float(progress["seconds"])),
     )
-
-
-def _calibration(folder: RunFolder) -> Calibration:
-    return Calibration.model_validate_json((folder.path / CALIBRATION).read_bytes())
 
 
 def _predictions(baseline: RunFolder | None, record: RunRecord) -> Int64[np.ndarray, " n"] | None:

@@ -1,5 +1,6 @@
 """The networks of a run folder: as training started, as it ended, as it is served."""
 
+from models.evidence.confidence import Calibration
 from training.data.dataset import Splits
 from training.embedder import Embedder
 from training.errors import InvalidRun
@@ -7,6 +8,7 @@ from training.run import RunFolder
 from training.served import ServedModel
 
 _SERVED = "served.pt"
+_CALIBRATION = "calibration.json"
 
 
 def initial(folder: RunFolder, splits: Splits) -> Embedder:
@@ -30,18 +32,25 @@ def trained(folder: RunFolder, splits: Splits) -> Embedder:
     return embedder.eval()
 
 
-def save_served(model: ServedModel, folder: RunFolder) -> None:
-    """Keep the calibrated model for export and publishing."""
+def save_served(model: ServedModel, calibration: Calibration, folder: RunFolder) -> None:
+    """Keep the calibrated model for evaluation and publishing."""
+    folder.write_text(_CALIBRATION, calibration.model_dump_json(indent=2) + "\n")
     folder.save(folder.path / _SERVED, model.state_dict())
 
 
-def served(folder: RunFolder, splits: Splits) -> ServedModel:
-    """The calibrated model. Raises InvalidRun where the run was not evaluated."""
-    path = folder.path / _SERVED
+def calibration(folder: RunFolder) -> Calibration:
+    """How the run was calibrated. Raises InvalidRun where it was not."""
+    path = folder.path / _CALIBRATION
     if not path.is_file():
-        raise InvalidRun(f"{folder.path} is not calibrated yet: python -m training evaluate")
-    model = ServedModel(_blank(folder, splits))
-    model.load_state_dict(folder.load(path))
+        raise InvalidRun(f"{folder.path} is not calibrated yet: python -m training export")
+    return Calibration.model_validate_json(path.read_bytes())
+
+
+def served(folder: RunFolder, splits: Splits) -> ServedModel:
+    """The calibrated model. Raises InvalidRun where the run was not exported."""
+    fitted = calibration(folder)
+    model = ServedModel(_blank(folder, splits), fitted.temperature, fitted.confidence_map)
+    model.load_state_dict(folder.load(folder.path / _SERVED))
     return model.eval()
 
 

@@ -28,9 +28,11 @@ from training.evaluate.confidence import (
 CASES = [(20, 2, 0), (500, 3, 1), (3_000, 10, 2)]
 
 
-def section(test: Answers, temperature: float = 1.0) -> Confidence:
+def section(
+    test: Answers, temperature: float = 1.0, uncalibrated: Answers | None = None
+) -> Confidence:
     fitted = Calibration(temperature=temperature, nll_before=1, nll_after=1, n=10)
-    return confidence_section(test, test, fitted)
+    return confidence_section(test, uncalibrated or test, test, fitted)
 
 
 @pytest.mark.parametrize(("n", "classes", "seed"), CASES)
@@ -144,26 +146,28 @@ def test_a_bins_interval_is_wilsons() -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
-def test_the_temperature_is_undone(temperature: float) -> None:
+def test_before_tempered_and_after_are_told_apart(temperature: float) -> None:
     random = np.random.default_rng(10)
     logits, labels = 2 * random.normal(size=(400, 5)), random.integers(0, 5, 400)
     raw = answered(softmax(logits, axis=1), labels)
-    served = answered(softmax(logits / temperature, axis=1), labels)
-    before, found = section(raw).after, section(served, temperature)
-    assert found.before.nll == pytest.approx(before.nll, rel=1e-4)
-    assert found.before.brier == pytest.approx(before.brier, rel=1e-4)
-    assert found.before.ece.value == pytest.approx(before.ece.value, abs=1e-4)
-    assert found.before.adaptive_ece.value == pytest.approx(before.adaptive_ece.value, abs=1e-4)
+    tempered = answered(softmax(logits / temperature, axis=1), labels)
+    served = answered(softmax(logits / 3, axis=1), labels)
+    found = section(served, temperature, raw)
+    assert found.before == section(raw).after
     assert found.after == section(served).after
-    if temperature == 1.0:
-        assert found.before == found.after
+    expected = section(tempered).after
+    assert found.tempered.nll == pytest.approx(expected.nll, rel=1e-4)
+    assert found.tempered.brier == pytest.approx(expected.brier, rel=1e-4)
+    assert found.tempered.ece.value == pytest.approx(expected.ece.value, abs=1e-4)
+    adaptive = expected.adaptive_ece.value
+    assert found.tempered.adaptive_ece.value == pytest.approx(adaptive, abs=1e-4)
 
 
-def test_underflown_probabilities_stay_finite_before_the_temperature() -> None:
+def test_underflown_probabilities_stay_finite_after_the_temperature() -> None:
     answers = answered(np.array([[1.0, 0.0], [1.0, 1e-42]]), np.array([1, 0]))
-    found = section(answers, 3.0)
-    assert found.before.nll == pytest.approx(126 * math.log(2) / 2)
-    assert found.before.ece.value == pytest.approx(0.5)
+    found = section(answers, 0.5, answers)
+    assert found.tempered.nll == pytest.approx(126 * math.log(2) / 2)
+    assert found.tempered.ece.value == pytest.approx(0.5)
 
 
 def naive_interval(told: Outcomes, binning: Binning) -> tuple[float, float]:

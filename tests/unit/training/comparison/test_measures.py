@@ -24,7 +24,7 @@ def test_a_run_is_measured_as_in_its_report(metric: Metric) -> None:
     found = run_values(Said(metric, train, test))
 
     sure = confidence_section(
-        test, train, Calibration(temperature=1.0, nll_before=1.0, nll_after=1.0, n=90)
+        test, test, train, Calibration(temperature=1.0, nll_before=1.0, nll_after=1.0, n=90)
     )
     searched, paired = retrieval(test, train, metric), verification(test, metric)
     lie = geometry(train, test, NAMES, metric)

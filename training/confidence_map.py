@@ -1,0 +1,80 @@
+"""What a temperature cannot mend: a monotone map of the top probability, inside the graph."""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from scipy.optimize import minimize
+from torch import Tensor, nn
+
+from models.evidence.confidence import ConfidenceMap
+
+_LEAST = 1e-6  # of the distance of a probability to 0 and to 1
+_LEAST_OTHER = 1e-30  # a normal float32
+_AHEAD = 1e-5
+
+
+class ConfidenceLayer(nn.Module):
+    """Probabilities [b, c] to probabilities [b, c], of which the same class is the highest.
+
+    The log-odds of the highest go through a rising, piecewise linear function; the others keep
+    their proportions and share what remains. Where that would put another class first, the
+    highest stays just ahead of it.
+    """
+
+    log_odds: Tensor
+    calibrated: Tensor
+
+    def __init__(self, knots: ConfidenceMap) -> None:
+        super().__init__()
+        self.register_buffer("log_odds", torch.tensor(knots.log_odds))
+        self.register_buffer("calibrated", torch.tensor(knots.calibrated_log_odds))
+
+    def forward(self, probabilities: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
+        """Map each row's highest probability, and share the rest."""
+        two, columns = probabilities.topk(2, dim=1)
+        highest, second = two[:, :1], two[:, 1:]
+        first = torch.zeros_like(probabilities).scatter(1, columns[:, :1], 1.0)
+        others = probabilities.clamp(min=_LEAST_OTHER) * (1 - first)
+        rest = others.sum(dim=1, keepdim=True)  # 1 - highest, without its rounding
+        doubtful = highest.clamp(_LEAST, 1 - _LEAST)
+        mapped = torch.sigmoid(self._line(torch.log(doubtful) - torch.log1p(-doubtful)))
+        level = second.clamp(min=_LEAST_OTHER) / (rest + second)  # the two would be equal
+        mapped = torch.maximum(mapped, level + _AHEAD).clamp(max=1 - _LEAST)
+        return first * mapped + others * ((1 - mapped) / rest)
+
+    def _line(self, x: Float[Tensor, "b 1"]) -> Float[Tensor, "b 1"]:
+        """Straight between the knots, and on beyond the first and the last."""
+        slopes = self.calibrated.diff() / self.log_odds.diff()
+        bends = slopes.diff() * torch.relu(x - self.log_odds[1:-1])
+        start = self.calibrated[0] + slopes[0] * (x - self.log_odds[0])
+        return start + bends.sum(dim=1, keepdim=True)
+
+
+def fit_confidence_map(
+    probabilities: Float[Tensor, "n c"], right: Float64[np.ndarray, " n"], knots: int
+) -> ConfidenceMap | None:
+    """The map with this many knots under which right and wrong answers are most likely.
+
+    Knots lie at quantiles of the log-odds. The targets are Platt's, a little inside 0 and 1
+    (Platt 1999), so that a split without an error asks for no certainty. None where too many
+    confidences are equal.
+    """
+    highest = probabilities.double().max(dim=1).values.clamp(_LEAST, 1 - _LEAST)
+    odds = torch.logit(highest).numpy()
+    places = np.quantile(odds, np.linspace(0, 1, knots))
+    if np.diff(places).min() <= _LEAST:
+        return None
+    hits, misses = right.sum(), len(right) - right.sum()
+    targets = np.where(right > 0, (hits + 1) / (hits + 2), 1 / (misses + 2))
+
+    def heights(values: Float64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
+        rising: Float64[np.ndarray, " k"] = np.cumsum(np.append(values[0], np.exp(values[1:])))
+        return rising
+
+    def loss(values: Float64[np.ndarray, " k"]) -> float:
+        scores = np.interp(odds, places, heights(values))
+        return float(np.mean(np.logaddexp(0, scores) - targets * scores))
+
+    start = np.concatenate([places[:1], np.log(np.diff(places))])
+    found = heights(minimize(loss, start, method="BFGS").x)
+    return ConfidenceMap(log_odds=tuple(places.tolist()), calibrated_log_odds=tuple(found.tolist()))

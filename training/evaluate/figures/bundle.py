@@ -48,13 +48,16 @@ class Material:
 def draw_report(report: Report, material: Material, folder: Path) -> tuple[Figure, ...]:
     """Write `<name>.svg` for every figure that the report has numbers for; name those written.
 
-    The report's own `figures` are not read.
+    SVGs of an earlier report in the folder are removed; the report's own `figures` are not read.
     """
     return _written(_of_report(report, material), folder)
 
 
 def draw_comparison(report: ComparisonReport, folder: Path) -> tuple[Figure, ...]:
-    """Write the comparison's figures into the folder, and name those written."""
+    """Write the comparison's figures into the folder, and name those written.
+
+    SVGs of an earlier one in the folder are removed.
+    """
     drawings = (
         (describe_measures(report), partial(draw_measures, report)),
         (describe_differences(report), partial(draw_differences, report)),
@@ -64,10 +67,11 @@ def draw_comparison(report: ComparisonReport, folder: Path) -> tuple[Figure, ...
 
 
 def _written(drawings: Iterator[tuple[Figure, _Draw]], folder: Path) -> tuple[Figure, ...]:
+    for earlier in folder.glob("*.svg"):
+        earlier.unlink()
     figures = []
     for figure, draw in drawings:
         path = folder / f"{figure.name}.svg"
-        path.unlink(missing_ok=True)
         draw(path=path)
         if path.is_file():  # a figure without data writes none
             figures.append(figure)

@@ -67,8 +67,8 @@ def draw_plane(shown: PlanePoints, plane: Plane, path: Path) -> None:
         left, right = _panels(figure, directions)
         scatter(left, shown.points, shown.labels, _POINT)
         left.set_aspect("equal", adjustable="datalim" if directions else "box")
-        left.axhline(0, color=SOFT, linewidth=0.5, zorder=0)
-        left.axvline(0, color=SOFT, linewidth=0.5, zorder=0)
+        left.axhline(0, color=SOFT, linewidth=0.5, zorder=0.9)
+        left.axvline(0, color=SOFT, linewidth=0.5, zorder=0.9)
         if shown.anchors is not None:
             _anchors(left, shown.anchors, shown.points, directions)
         left.set(xlabel="embedding, first number", ylabel="embedding, second number")

@@ -42,14 +42,14 @@ def draw_reliability(section: Confidence, path: Path) -> None:
 
 def _curve(axes: Axes, quality: ConfidenceQuality, moment: str, colour: str) -> None:
     grid(axes)
-    axes.plot((0, 100), (0, 100), color=SOFT, linestyle="--", linewidth=1)
+    axes.plot((0, 100.0), (0, 100), color=SOFT, linestyle="--", linewidth=1)
     for row in quality.reliability:
         if row.accuracy is None or row.mean_confidence is None:
             continue
         axes.errorbar(
             100 * row.mean_confidence,
             100 * row.accuracy.value,
-            yerr=arms(row.accuracy, 100),
+            yerr=arms(row.accuracy, 100.0),
             color=colour,
             marker="o",
             markersize=5,
@@ -72,6 +72,8 @@ def _counts(axes: Axes, quality: ConfidenceQuality, colour: str) -> None:
         edgecolor="white",
         linewidth=0.5,
     )
+    if not any(row.count for row in rows):
+        return
     axes.set_yscale("log")
     axes.set_ylim(bottom=0.7)
     axes.yaxis.set_major_locator(LogLocator(numticks=5))

@@ -68,7 +68,7 @@ def _operating_point(axes: Axes, rate: AcceptRate, shape: str) -> None:
     axes.errorbar(
         rate.far,
         100 * rate.tar.value,
-        yerr=arms(rate.tar, 100),
+        yerr=arms(rate.tar, 100.0),
         color=THIRD,
         marker=shape,
         markersize=7,

@@ -19,7 +19,7 @@ def scatter(
 
     Together they are one embedded image, whatever their number.
     """
-    axes.set_rasterization_zorder(1.5)
+    axes.set_rasterization_zorder(0.8)  # below axes, labels and lines
     # one class after the other, but in slices: the last class would hide the others
     for part in np.array_split(np.random.default_rng(0).permutation(len(labels)), 8):
         for label in np.unique(labels[part]).tolist():
@@ -33,7 +33,7 @@ def scatter(
                 alpha=0.75,
                 color=colour,
                 marker=shape,
-                zorder=1,
+                zorder=0.5,
             )
 
 

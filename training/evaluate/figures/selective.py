@@ -26,8 +26,10 @@ def describe_risk_coverage(section: Confidence) -> Figure:
 
 
 def draw_risk_coverage(section: Confidence, path: Path) -> None:
-    """The error among the images answered, against their share."""
+    """The error among the images answered, against their share; nothing without a curve."""
     selective = section.selective
+    if not selective.curve:
+        return
     with drawing(path, f"Risk and coverage, n = {section.n:,} test images", 4.6) as figure:
         axes = figure.subplots()
         grid(axes)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from models.evidence.unknowns import LeaveOutRound, UnknownsSection
 from models.manifest import Scorer
@@ -49,34 +50,37 @@ def draw_unknowns(section: UnknownsSection, path: Path) -> None:
         grid(axes)
         for row, leave_out in enumerate(section.rounds):
             _round(axes, row, leave_out)
-        for place, mean in enumerate(section.means):
+        for mean in section.means:
             colour, shape, _ = _LOOKS[mean.scorer]
-            height = rows - 1 + _APART * (place - 1)
-            axes.plot(mean.auroc, height, color=colour, marker=shape, markersize=9)
+            axes.plot(mean.auroc, _height(rows - 1, mean.scorer), shape, color=colour, markersize=9)
         axes.axhline(rows - 1.5, color=SOFT, linewidth=0.8)
         axes.axvline(0.5, color=SOFT, linestyle=":")
         names = [*map(_name, section.rounds), "mean of the rounds"]
         axes.set_yticks(range(rows), names)
         axes.set(xlabel="AUROC (0.5 is chance, 1 is perfect)", ylim=(rows - 0.5, -0.5))
         axes.set_xlim(min(0.48, axes.get_xlim()[0]), 1.01)
-        handles, texts = axes.get_legend_handles_labels()
-        figure.legend(handles, texts, loc="outside upper center", ncols=3, columnspacing=1.2)
+        handles = [Line2D([], [], color=ink, marker=shape) for ink, shape, _ in _LOOKS.values()]
+        names = [name for _, _, name in _LOOKS.values()]
+        figure.legend(handles, names, loc="outside upper center", ncols=3, columnspacing=1.2)
 
 
 def _round(axes: Axes, row: int, leave_out: LeaveOutRound) -> None:
-    for place, result in enumerate(leave_out.scorers):
-        colour, shape, name = _LOOKS[result.scorer]
+    for result in leave_out.scorers:
+        colour, shape, _ = _LOOKS[result.scorer]
         axes.errorbar(
             result.auroc.value,
-            row + _APART * (place - 1),
+            _height(row, result.scorer),
             xerr=arms(result.auroc),
             color=colour,
             marker=shape,
             markersize=5,
             capsize=2.5,
             linestyle="none",
-            label=name if row == 0 else "",
         )
+
+
+def _height(row: int, scorer: Scorer) -> float:
+    return row + _APART * (list(_LOOKS).index(scorer) - 1)
 
 
 def _name(leave_out: LeaveOutRound) -> str:

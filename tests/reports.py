@@ -8,7 +8,6 @@ from models.evidence.confidence import (
     ConfidenceMap,
     ConfidenceQuality,
     ReliabilityBin,
-    TriedMap,
 )
 from models.evidence.cost import Cost, Latency
 from models.evidence.estimate import Estimate
@@ -126,7 +125,6 @@ def confidence() -> Confidence:
             confidence_map=ConfidenceMap(
                 log_odds=(-0.5123, 1.2345, 4.5678), calibrated_log_odds=(-0.7891, 1.0123, 3.4567)
             ),
-            tried=(TriedMap(knots=0, tuning_ece=0.0234), TriedMap(knots=3, tuning_ece=0.0123)),
         ),
         before=_quality(0.0631),
         tempered=_quality(0.0217),

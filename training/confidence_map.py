@@ -1,8 +1,10 @@
 """What a temperature cannot mend: a monotone map of the top probability, inside the graph."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Bool, Float, Float64, Int64
 from scipy.optimize import minimize
 from torch import Tensor, nn
 
@@ -11,6 +13,8 @@ from models.evidence.confidence import ConfidenceMap
 _LEAST = 1e-6  # of the distance of a probability to 0 and to 1
 _LEAST_OTHER = 1e-30  # a normal float32
 _AHEAD = 1e-5
+_KNOTS = (3, 4, 6, 8, 12)
+_PER_KNOT = 100  # images
 
 
 class ConfidenceLayer(nn.Module):
@@ -51,21 +55,44 @@ class ConfidenceLayer(nn.Module):
 
 
 def fit_confidence_map(
-    probabilities: Float[Tensor, "n c"], right: Float64[np.ndarray, " n"], knots: int
+    probabilities: Float[Tensor, "n c"], labels: Int64[Tensor, " n"]
 ) -> ConfidenceMap | None:
-    """The map with this many knots under which right and wrong answers are most likely.
+    """The mean of the maps under which right and wrong answers are most likely, knots by knots.
 
-    Knots lie at quantiles of the log-odds. The targets are Platt's, a little inside 0 and 1
-    (Platt 1999), so that a split without an error asks for no certainty. None where too many
-    confidences are equal.
+    None where the split is too small for the fewest knots, or most of its confidences are equal.
     """
-    highest = probabilities.double().max(dim=1).values.clamp(_LEAST, 1 - _LEAST)
-    odds = torch.logit(highest).numpy()
+    highest, predicted = probabilities.double().max(dim=1)
+    odds = torch.logit(highest.clamp(_LEAST, 1 - _LEAST)).numpy()
+    right = (predicted == labels).numpy()
+    lines = [_fit(odds, right, knots) for knots in _KNOTS if len(right) >= knots * _PER_KNOT]
+    found = [line for line in lines if line is not None]
+    if not found:
+        return None
+    places = np.unique(np.concatenate([line.places for line in found]))
+    heights = np.mean([np.interp(places, line.places, line.heights) for line in found], axis=0)
+    return ConfidenceMap(
+        log_odds=tuple(places.tolist()), calibrated_log_odds=tuple(heights.tolist())
+    )
+
+
+@dataclass(frozen=True)
+class _Line:
+    places: Float64[np.ndarray, " k"]
+    heights: Float64[np.ndarray, " k"]
+
+
+def _fit(
+    odds: Float64[np.ndarray, " n"], right: Bool[np.ndarray, " n"], knots: int
+) -> _Line | None:
+    """Knots at quantiles, targets a little inside 0 and 1 (Platt 1999).
+
+    So a split without an error asks for no certainty.
+    """
     places = np.quantile(odds, np.linspace(0, 1, knots))
     if np.diff(places).min() <= _LEAST:
         return None
-    hits, misses = right.sum(), len(right) - right.sum()
-    targets = np.where(right > 0, (hits + 1) / (hits + 2), 1 / (misses + 2))
+    hits, misses = right.sum(), (~right).sum()
+    targets = np.where(right, (hits + 1) / (hits + 2), 1 / (misses + 2))
 
     def heights(values: Float64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
         rising: Float64[np.ndarray, " k"] = np.cumsum(np.append(values[0], np.exp(values[1:])))
@@ -75,6 +102,5 @@ def fit_confidence_map(
         scores = np.interp(odds, places, heights(values))
         return float(np.mean(np.logaddexp(0, scores) - targets * scores))
 
-    start = np.concatenate([places[:1], np.log(np.diff(places))])
-    found = heights(minimize(loss, start, method="BFGS").x)
-    return ConfidenceMap(log_odds=tuple(places.tolist()), calibrated_log_odds=tuple(found.tolist()))
+    start = np.append(places[0], np.log(np.diff(places)))
+    return _Line(places, heights(minimize(loss, start, method="BFGS").x))

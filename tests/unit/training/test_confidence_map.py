@@ -69,8 +69,7 @@ def test_a_distortion_that_no_temperature_undoes_is_undone() -> None:
     distorted = ConfidenceLayer(
         ConfidenceMap(log_odds=(-1.0, 1.0, 3.0), calibrated_log_odds=(-1.0, 2.0, 2.5))
     )(honest)
-    right = (distorted.argmax(dim=1) == labels).double().numpy()
-    found = fit_confidence_map(distorted, right, knots=6)
+    found = fit_confidence_map(distorted, labels)
     assert found is not None
     assert list(found.calibrated_log_odds) == sorted(found.calibrated_log_odds)
     mended = ConfidenceLayer(found)(distorted).max(dim=1).values
@@ -79,11 +78,27 @@ def test_a_distortion_that_no_temperature_undoes_is_undone() -> None:
 
 
 def test_equal_confidences_have_no_map() -> None:
-    rows = torch.tensor([[0.7, 0.3]] * 50)
-    assert fit_confidence_map(rows, np.ones(50), knots=3) is None
+    rows = torch.tensor([[0.7, 0.3]] * 500)
+    assert fit_confidence_map(rows, torch.zeros(500, dtype=torch.int64)) is None
+
+
+def test_a_small_split_has_no_map() -> None:
+    rows = random_probabilities(299, 3, seed=5)
+    assert fit_confidence_map(rows, rows.argmax(dim=1)) is None
 
 
 def test_a_split_without_an_error_asks_for_no_certainty() -> None:
-    found = fit_confidence_map(random_probabilities(300, 3, seed=5), np.ones(300), knots=3)
+    rows = random_probabilities(300, 3, seed=5)
+    found = fit_confidence_map(rows, rows.argmax(dim=1))
     assert found is not None
+    assert len(found.log_odds) == 3
     assert max(found.calibrated_log_odds) < 20
+
+
+def test_more_images_give_the_mean_of_more_knots() -> None:
+    rows = random_probabilities(1_200, 3, seed=6)
+    labels = torch.multinomial(rows, 1, generator=torch.Generator().manual_seed(1)).flatten()
+    found = fit_confidence_map(rows, labels)
+    assert found is not None
+    assert len(found.log_odds) > 12
+    assert list(found.log_odds) == sorted(set(found.log_odds))

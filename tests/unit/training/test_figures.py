@@ -239,7 +239,9 @@ def test_any_name_can_be_drawn(tmp_path: Path) -> None:
     )
     draw_confusion(section, tmp_path / "matrix.svg")
     draw_most_confused(section, {}, tmp_path / "confused.svg")
-    draw_plane(plane_points(STRANGE), feature_space().plane, tmp_path / "plane.svg")
+    plane = feature_space().plane
+    assert plane is not None
+    draw_plane(plane_points(STRANGE), plane, tmp_path / "plane.svg")
     for path in tmp_path.iterdir():
         found = " ".join(drawn.words(path))
         assert all(name in found for name in ("<b>&", "$x_1$", "_hidden", "犬", "back\\slash"))

@@ -1,11 +1,14 @@
 """The losses side by side, as Markdown tables made from the comparison and from the reports."""
 
 from models.comparison import ComparisonReport, Measure
+from models.evidence.confidence import Confidence
 from models.report import Report
 from models.store import Store
 from models.words import interval, result_of
 
-_HEAD = "| Model | Test accuracy | Macro F1 | Errors against softmax | Temperature | Training |"
+_HEAD = (
+    "| Model | Test accuracy | Macro F1 | Errors against softmax | ECE before, as served | Training |"
+)
 
 
 def results_table(store: Store) -> str:
@@ -39,9 +42,13 @@ def _row(report: Report) -> str:
     found = report.classification
     return (
         f"| {report.name} | {found.accuracy.value:.2%} | {found.macro_f1:.4f} | "
-        f"{_errors(report)} | {report.confidence.calibration.temperature:.3f} | "
+        f"{_errors(report)} | {_calibration(report.confidence)} | "
         f"{len(report.learning_curve)} epochs, {report.provenance.training_seconds / 60:.0f} min |"
     )
+
+
+def _calibration(told: Confidence) -> str:
+    return f"{told.before.ece.value:.2%}, {told.after.ece.value:.2%}"
 
 
 def _errors(report: Report) -> str:

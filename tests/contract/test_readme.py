@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.store import Store
-from models.table import results_table
+from models.table import comparison_table, results_table
 from tests.serving import ready
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,21 @@ def address() -> Iterator[str]:
 
 
 def test_the_result_table_is_made_from_the_reports() -> None:
-    assert results_table(Store(REGISTRY)) in README
+    store = Store(REGISTRY)
+    compared = store.comparison()
+    assert compared is not None
+    assert results_table(store) in README
+    assert comparison_table(compared) in README
+
+
+def test_the_readme_states_the_comparisons_protocol() -> None:
+    compared = Store(REGISTRY).comparison()
+    assert compared is not None
+    told, text = compared.protocol, " ".join(README.split())
+    assert f"{told.trials} trials of {told.tuning_epochs} epochs" in text
+    assert f"then {told.seeds} seeds of {told.epochs} epochs" in text
+    assert f"{told.seeds} more of {told.unknown_epochs} epochs" in text
+    assert f"{compared.dataset.train:,} images trained on, n = {compared.dataset.test:,}" in text
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("manifest.schema.json", "report.schema.json")
+NAMES = ("comparison.schema.json", "manifest.schema.json", "report.schema.json")
 
 
 def test_the_committed_schemas_are_what_the_code_generates(tmp_path: Path) -> None:

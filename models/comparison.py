@@ -7,7 +7,7 @@ from pydantic import Field
 
 from models.evidence.estimate import Estimate
 from models.manifest import Frozen
-from models.report import DatasetRecord
+from models.report import DatasetRecord, Figure
 
 Goal = Literal["classify", "retrieve", "verify", "reject unknowns", "be calibrated"]
 Reader = Literal["own head", "nearest class mean", "k-NN", "linear probe"]
@@ -138,6 +138,9 @@ class ComparisonReport(Frozen):
         description="the 10 pairs of classes that are confused most"
     )
     verdicts: tuple[Verdict, ...]
+    figures: tuple[Figure, ...] = Field(
+        default=(), description="at /report/figures/{name}.svg, in this order"
+    )
     command: str
     commit: str | None
     versions: dict[str, str]

@@ -19,10 +19,12 @@ from models.comparison import (
     Verdict,
 )
 from models.evidence.estimate import Estimate
+from models.report import Figure
 from tests.reports import dataset
 
 LOSSES = ("softmax", "center", "cosface", "arcface", "triplet")
 SEEDS = 5
+FIGURES = ("comparison-measures", "comparison-differences", "comparison-head-swap", "results")
 _MEANS: dict[str, tuple[float, ...]] = {  # by measure, in the order of the losses
     "accuracy": (0.8012, 0.8043, 0.8034, 0.7957, 0.7512),
     "map_at_r": (0.5321, 0.5843, 0.6512, 0.6434, 0.6123),
@@ -84,6 +86,10 @@ def comparison() -> ComparisonReport:
             ConfusedClasses(first="deer", second="horse", share=0.0521, by_loss=_shares(0.0521)),
         ),
         verdicts=tuple(_verdict(name, goal) for name, (_, goal) in _TITLES.items() if goal),
+        figures=tuple(
+            Figure(name=name, title=f"Title of {name}", caption=f"Caption of {name}")
+            for name in FIGURES
+        ),
         command="python -m training compare --data cifar10",
         commit="0123456789abcdef0123456789abcdef01234567",
         versions={"torch": "2.14.1"},

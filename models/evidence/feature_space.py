@@ -20,7 +20,8 @@ class Projection(Frozen):
         "in the picture"
     )
     picture_accuracy: float | None = Field(
-        description="share of images whose k nearest in the picture are mostly of their class"
+        description="share of images of whose k nearest in the picture more than half are of "
+        "their class"
     )
 
 

@@ -8,7 +8,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from models.manifest import Manifest
 from models.report import Report
 from service.catalog import Entry
-from service.comparison import Compared
 from service.http import comparing, formats, reporting, words
 from service.http.schemas import ReportOverview, ThresholdAnswer
 
@@ -36,7 +35,7 @@ class Pages:
         """The front page; `address` is where the client reached the service."""
         return self._render("home.html", address=address, default=default, entries=entries)
 
-    def overview(self, overview: ReportOverview, compared: Compared) -> Response:
+    def overview(self, overview: ReportOverview) -> Response:
         """Which loss: the comparison over several seeds, and the published models."""
         report = overview.comparison
         return self._render(
@@ -44,7 +43,6 @@ class Pages:
             comparing=None if report is None else comparing.arrange(report),
             improves=comparing.improves,
             questions=comparing.QUESTIONS,
-            figures=tuple(compared.figures),
             damage=overview.comparison_damage,
             losses=sorted(overview.losses, key=lambda one: -one.accuracy.value),
             unavailable=overview.unavailable,

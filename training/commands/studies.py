@@ -45,7 +45,8 @@ def compare_losses(options: Namespace) -> None:
         )
     report = summarize(comparison)
     figures = options.runs / FIGURES
-    draw_comparison(report, figures)
+    drawn = draw_comparison(report, figures)
+    report = report.model_copy(update={"figures": drawn})
     Store(options.registry).put_comparison(report, figures)
     for verdict in report.verdicts:
         say(f"{verdict.goal}: {verdict.sentence}")

@@ -40,7 +40,7 @@ async def overview(parts: Parts, accept: Accept = None) -> Response:
         unavailable=[ModelState(**entry.facts()) for entry, one in engines if not one],
     )
     if preferred(accept, (JSON, HTML)) == HTML:
-        return _varying(parts.pages.overview(found, parts.compared))
+        return _varying(parts.pages.overview(found))
     return _varying(Response(found.model_dump_json(), media_type=JSON))
 
 

@@ -58,9 +58,9 @@ class RiskCoverage(Frozen):
     choices: tuple[Choice, ...] = Field(
         description="the same curve of the calibration split, and the test set at its thresholds: "
         "what a threshold is chosen from, so that the test set does not choose it. The split was "
-        "also used to fit the temperature, one number, which it hardly remembers; its least "
-        "errors are still picked from many, so the test set's are the ones to quote. Empty "
-        "without a calibration split"
+        "also used to fit the temperature and the confidence map, a few numbers that reorder no "
+        "image; the threshold with few errors is still picked from many, so the test set's are "
+        "the ones to quote"
     )
 
 

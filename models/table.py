@@ -6,7 +6,7 @@ from models.report import Report
 from models.store import Store
 from models.words import interval, result_of
 
-_HEAD = "| Model | Test accuracy | Macro F1 | Errors against softmax | ECE before, as served | Training |"
+_HEAD = "| Model | Test accuracy | Macro F1 | Errors to softmax | ECE at T = 1, served | Training |"
 
 
 def results_table(store: Store) -> str:

@@ -20,7 +20,7 @@ compact CNN, by confusion matrices and feature-space plots of single runs. Here 
 by one, against `python -m training compare`: {told.seeds} runs of each loss (seeds 0 to
 {told.seeds - 1}, each with its own split and start), {told.epochs} epochs each, all alike but for
 the loss and what was tuned: {told.trials} Optuna trials of {told.tuning_epochs} epochs for every
-loss, softmax included, on the tuning split. {data.name}, {data.edition}:
+loss, softmax included, on the tuning split. {data.name} ({data.edition} files):
 {data.train:,} images trained on, n = {data.test:,} test images. {report.hardware}.
 `±` is half of a 95 % interval over the {told.seeds} seeds; p is of a paired t-test with Holm's
 correction over the {len(report.losses) * (len(report.losses) - 1) // 2} pairs of losses. This page
@@ -62,7 +62,7 @@ def _all_beat_the_baseline(report: ComparisonReport) -> str:
         lines.append(
             f"| {row.first} | {interval(own, accuracy)} | "
             f"{interval(row.difference, accuracy, sign=True)} | {p_value(row.p_adjusted)} | "
-            f"{100 * row.detectable:.2f} % |"
+            f"{100 * row.detectable:.2f} points |"
         )
     lines += [
         "",

@@ -84,7 +84,7 @@ def test_what_no_test_tells_apart_is_undecided() -> None:
 
 def test_the_page_gives_the_numbers_it_judged_by() -> None:
     page = paper(judged(AS_CLAIMED, 0.0123))
-    assert "+4.00 ± 1.00 %" in page
+    assert "+4.00 ± 1.00 points" in page
     assert "p = 0.012" in page
 
 
@@ -102,7 +102,7 @@ def test_numbers_in_words() -> None:
     nll = measure_of(comparison(), "nll")
     estimate = Estimate(value=0.7142, low=0.7101, high=0.7183)
     assert interval(estimate, accuracy) == "71.42 ± 0.41 %"
-    assert interval(estimate, accuracy, sign=True) == "+71.42 ± 0.41 %"
+    assert interval(estimate, accuracy, sign=True) == "+71.42 ± 0.41 points"
     assert interval(estimate, nll) == "0.714 ± 0.004"
     assert (p_value(0.0004), p_value(0.04)) == ("p < 0.001", "p = 0.040")
 

@@ -133,10 +133,14 @@ def _unknowns(found: UnknownsSection) -> Claim:
     detail = (
         f"Shown one image of a known class and one of a class left out of training, the score "
         f"“{mean.scorer.replace('_', ' ')}” tells them apart {percent(mean.auroc, 1)} of the time "
-        f"(50 % is guessing; mean of {len(found.rounds)} rounds). Accepting 95 % of the known "
+        f"(50 % is guessing; {_over(len(found.rounds))}). Accepting 95 % of the known "
         f"lets {percent(mean.fpr95, 1)} of the unknown through (FPR95)."
     )
     return Claim(question, answer, detail, "unknowns")
+
+
+def _over(rounds: int) -> str:
+    return "one round" if rounds == 1 else f"mean of {rounds} rounds"
 
 
 def _grade(auroc: float) -> str:

@@ -92,9 +92,9 @@ def test_each_is_small_titled_and_legible(figures: tuple[Figure, ...], folder: P
         (
             "reliability",
             (
-                "before (temperature 1)",
+                "before calibration",
                 "ECE 6.31 % (4.42 to 8.83)",
-                "after (temperature 1.36)",
+                "as served",
                 "ECE 1.12 % (0.78 to 1.57)",
                 "right answers (%)",
                 "confidence (%), n = 1,000 test images",

@@ -1,4 +1,4 @@
-"""Whether confidence comes true: reliability before and after temperature scaling."""
+"""Whether confidence comes true: reliability before and after calibration."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def describe_reliability(section: Confidence) -> Figure:
         name="reliability",
         title="Does confidence come true?",
         caption=f"{section.n:,} test images, grouped by confidence into "
-        f"{len(section.after.reliability)} equal bins, before and after temperature scaling. On "
+        f"{len(section.after.reliability)} equal bins, before and after calibration. On "
         "the diagonal, confidence is honest: of the answers given with 80 % confidence, 80 % are "
         "right. Points below it claim too much, points above too little. Bars are Wilson's 95 % "
         "intervals; the strips below count images, on a logarithmic scale. ECE is the mean "
@@ -30,9 +30,8 @@ def draw_reliability(section: Confidence, path: Path) -> None:
         above, below = figure.subplots(
             2, 2, sharex=True, sharey="row", gridspec_kw={"height_ratios": (2.6, 1)}
         )
-        temperature = section.calibration.temperature
-        _curve(above[0], section.before, "before (temperature 1)", SECOND)
-        _curve(above[1], section.after, f"after (temperature {temperature:.2f})", FIRST)
+        _curve(above[0], section.before, "before calibration", SECOND)
+        _curve(above[1], section.after, "as served", FIRST)
         _counts(below[0], section.before, SECOND)
         _counts(below[1], section.after, FIRST)
         above[0].set_ylabel("right answers (%)")

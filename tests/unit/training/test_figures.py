@@ -171,7 +171,7 @@ def test_captions_state_n(figures: tuple[Figure, ...]) -> None:
     assert "500 test images" in captions["feature-space"]
     assert "500 of 1,000 test images" in captions["plane"]
     assert "5,000" in captions["learning-curve"]
-    assert "3 models" in captions["unknowns"]
+    assert "(n = 3)" in captions["unknowns"]
 
 
 def test_what_the_report_has_no_numbers_for_is_not_drawn(tmp_path: Path) -> None:

@@ -33,9 +33,9 @@ def describe_unknowns(section: UnknownsSection) -> Figure:
         name="unknowns",
         title="Noticing classes that were never shown",
         caption="Models trained without the classes named beside them (n = "
-        f"{len(section.rounds)}), then asked about {_count(section)} test images of known and left-out classes together. AUROC is "
-        "the chance that an image of a left-out class looks less familiar than one of a known "
-        "class: 0.5 is chance, 1 is perfect. Bars are 95 % intervals (DeLong); the last row is "
+        f"{len(section.rounds)}), then asked about {_count(section)} test images of known and "
+        "left-out classes together. AUROC is the chance that an image of a left-out class looks "
+        "less familiar than one of a known class: 0.5 is chance, 1 is perfect. Bars are 95 % intervals (DeLong); the last row is "
         "the mean of the rounds.",
     )
 

@@ -35,8 +35,8 @@ def describe_unknowns(section: UnknownsSection) -> Figure:
         caption="Models trained without the classes named beside them (n = "
         f"{len(section.rounds)}), then asked about {_count(section)} test images of known and "
         "left-out classes together. AUROC is the chance that an image of a left-out class looks "
-        "less familiar than one of a known class: 0.5 is chance, 1 is perfect. Bars are 95 % intervals (DeLong); the last row is "
-        "the mean of the rounds.",
+        "less familiar than one of a known class: 0.5 is chance, 1 is perfect. Bars "
+        "are 95 % intervals (DeLong); the last row is the mean of the rounds.",
     )
 
 

@@ -58,11 +58,6 @@ def take_picture(embeddings: Float32[np.ndarray, "n d"], labels: Labels) -> Pict
     return Picture(points, labels, measured)
 
 
-def project(embeddings: Float32[np.ndarray, "n d"]) -> Points:
-    """A 2-D picture [n, 2]: t-SNE; PCA where n is below 100; the embeddings where d is 2."""
-    return _project(embeddings)[1]
-
-
 def nearest(points: Float32[np.ndarray, "n d"]) -> Int64[np.ndarray, "n k"] | None:
     """The 10 nearest other rows of each row; None for 10 rows or fewer."""
     if len(points) <= NEIGHBOURS:

@@ -56,6 +56,8 @@ def _beats(winner: str, loser: str, measure: Measure, tests: Sequence[Difference
 
 def _unseen(leader: str, best: Sequence[str], measure: Measure, tests: Sequence[Difference]) -> str:
     largest = max(_between(leader, other, tests).detectable for other in best if other != leader)
+    if measure.percent and largest > 1:
+        return " With so few seeds no difference could be found reliably."
     return f" A true difference of {amount(largest, measure)} would be found 4 times in 5."
 
 

@@ -63,3 +63,11 @@ def test_lower_can_be_better() -> None:
     found = judged(NLL, {"softmax": 0.90 + NOISE, "triplet": 1.20 + NOISE[::-1]})
     assert found.prefer == "softmax"
     assert "beats triplet by 0.300 ± 0.00" in found.sentence
+
+
+def test_a_difference_that_cannot_exist_is_not_promised_to_be_found() -> None:
+    wild = np.array([0.9, 0.1, 0.8, 0.0, 1.0])
+    found = judged(ACCURACY, {"softmax": wild, "center": 1 - wild})
+    assert found.tie
+    assert "no difference could be found reliably" in found.sentence
+    assert "points" not in found.sentence

@@ -7,7 +7,6 @@ from training.evaluate.projection import (
     NEIGHBOURS,
     SHOWN,
     nearest,
-    project,
     shown_rows,
     take_picture,
 )
@@ -84,7 +83,7 @@ def test_too_few_images_have_no_measures(n: int, trusted: bool, agreed: bool) ->
 
 @pytest.mark.parametrize(("n", "dimension"), [(1, 7), (2, 7), (30, 1), (150, 7)])
 def test_equal_or_thin_embeddings_have_a_picture(n: int, dimension: int) -> None:
-    flat = project(np.ones((n, dimension), np.float32))
+    flat = take_picture(np.ones((n, dimension), np.float32), np.zeros(n, np.int64)).points
     assert flat.shape == (n, 2)
     assert (flat == 0).all()
 
@@ -101,7 +100,7 @@ def test_tsne_separates_what_is_far_apart_and_is_the_same_again() -> None:
     picture = take_picture(points, labels)
     assert picture.measured.method.startswith("t-SNE, perplexity 30")
     assert picture.measured.picture_accuracy == 1
-    assert (project(points) == picture.points).all()
+    assert (take_picture(points, labels).points == picture.points).all()
 
 
 def test_at_most_two_thousand_are_shown_each_class_by_its_share() -> None:

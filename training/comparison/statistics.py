@@ -9,7 +9,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from models.comparison import Difference
+from models.comparison import Difference, Result
 from models.evidence.estimate import Estimate
 
 LEVEL = 0.05
@@ -24,6 +24,20 @@ def mean_over_seeds(values: BySeed) -> Estimate:
     mean, error = float(values.mean()), float(stats.sem(values))
     reach = float(stats.t.ppf(1 - LEVEL / 2, len(values) - 1)) * error
     return Estimate(value=mean, low=mean - reach, high=mean + reach)
+
+
+def results_of(measure: str, by_loss: dict[str, BySeed]) -> list[Result]:
+    """Each loss on the measure, over its seeds."""
+    return [
+        Result(
+            loss=loss,
+            measure=measure,
+            mean=mean_over_seeds(values),
+            sd=float(values.std(ddof=1)),
+            by_seed=tuple(values.tolist()),
+        )
+        for loss, values in by_loss.items()
+    ]
 
 
 def differences(measure: str, by_loss: dict[str, BySeed]) -> list[Difference]:

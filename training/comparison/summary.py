@@ -16,7 +16,6 @@ from models.comparison import (
     Difference,
     Measure,
     Reader,
-    Result,
     Swap,
     Verdict,
 )
@@ -24,7 +23,7 @@ from models.comparison import Protocol as Stated
 from training.comparison.measured import Measured
 from training.comparison.measures import MEASURES
 from training.comparison.runs import Comparison, Job
-from training.comparison.statistics import BySeed, differences, mean_over_seeds
+from training.comparison.statistics import BySeed, differences, mean_over_seeds, results_of
 from training.comparison.verdicts import verdict
 from training.evaluate.against import BASELINE
 from training.losses import LOSSES
@@ -50,7 +49,9 @@ def summarize(comparison: Comparison) -> ComparisonReport:
         dataset=first.dataset,
         tuning=tuple(comparison.tuning(loss).tried() for loss in LOSSES),
         measures=tuple(table),
-        results=tuple(row for one, by_loss in table.items() for row in _results(one, by_loss)),
+        results=tuple(
+            row for one, by_loss in table.items() for row in results_of(one.name, by_loss)
+        ),
         differences=tuple(test for found in tests.values() for test in found),
         head_swap=tuple(_head_swap(measured)),
         confused=tuple(_confused(measured, first.class_names)),
@@ -74,24 +75,11 @@ def _by_loss(name: str, measured: Iterable[tuple[Job, Measured]]) -> dict[str, B
     return {loss: np.array([found[loss, seed] for seed in seeds]) for loss in LOSSES}
 
 
-def _results(measure: Measure, by_loss: dict[str, BySeed]) -> list[Result]:
-    return [
-        Result(
-            loss=loss,
-            measure=measure.name,
-            mean=mean_over_seeds(values),
-            sd=float(values.std(ddof=1)),
-            by_seed=tuple(values.tolist()),
-        )
-        for loss, values in by_loss.items()
-    ]
-
-
 def _verdicts(
     table: dict[Measure, dict[str, BySeed]], tests: dict[Measure, list[Difference]]
 ) -> list[Verdict]:
     return [
-        verdict(one.goal, one, _results(one, by_loss), tests[one])
+        verdict(one.goal, one, results_of(one.name, by_loss), tests[one])
         for one, by_loss in table.items()
         if one.goal is not None
     ]

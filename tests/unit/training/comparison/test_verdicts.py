@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from models.comparison import Measure, Result, Verdict
-from training.comparison.statistics import differences, mean_over_seeds
+from models.comparison import Measure, Verdict
+from training.comparison.statistics import differences, results_of
 from training.comparison.verdicts import verdict
 
 NOISE = np.array([0.001, -0.002, 0.0, 0.002, -0.001])
@@ -21,18 +21,9 @@ NLL = ACCURACY.model_copy(
 
 
 def judged(measure: Measure, by_loss: dict[str, np.ndarray]) -> Verdict:
-    results = [
-        Result(
-            loss=loss,
-            measure=measure.name,
-            mean=mean_over_seeds(values),
-            sd=float(values.std(ddof=1)),
-            by_seed=tuple(values.tolist()),
-        )
-        for loss, values in by_loss.items()
-    ]
     assert measure.goal is not None
-    return verdict(measure.goal, measure, results, differences(measure.name, by_loss))
+    results, tests = results_of(measure.name, by_loss), differences(measure.name, by_loss)
+    return verdict(measure.goal, measure, results, tests)
 
 
 def test_a_clear_winner_is_named_with_its_margins() -> None:

@@ -1,20 +1,20 @@
-"""Micro-batching without a timer: while one batch runs, the next one fills."""
+"""Micro-batching without a timer: while batches run, the next one fills."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
 
 from service.decode import Pixels
-from service.errors import DeadlineExceeded, Overloaded, Stopping
+from service.errors import Overloaded, Stopping
+from service.lanes import Lanes
 from service.session import Outputs
 
-MAX_BATCH = 256
+Infer = Callable[[Pixels], Outputs]
 
 
 @dataclass(frozen=True)
@@ -28,43 +28,38 @@ class BatchRecord:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one batcher accepts."""
+    """What one batcher accepts, and how many images it runs at once."""
 
     queue_items: int
-    deadline_s: float
-    max_batch: int = MAX_BATCH
+    max_batch: int
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """A request, or the part of a large one that fits a batch."""
+class Answered:
+    """The outputs for one request, and the last batch that it was in."""
 
-    pixels: Pixels
-    answer: asyncio.Future[Outputs]
-    since: float
+    outputs: Outputs
+    queue_s: float  # until that batch began
+    inference_s: float
+    batch_items: int
 
 
 class Batcher:
     """Joins the images of concurrent requests into batches for one model.
 
-    `infer` runs on a thread of its own, one batch at a time. A batch that raises fails the
-    requests in it and no others. Use it on the event loop that `start` was called on.
+    A request larger than a batch is split, and between its parts the others have their turn. A
+    batch that raises fails the requests in it and no others.
     """
 
     def __init__(
-        self,
-        infer: Callable[[Pixels], Outputs],
-        limits: Limits,
-        observe: Callable[[BatchRecord], None],
+        self, infer: Infer, limits: Limits, lanes: Lanes, observe: Callable[[BatchRecord], None]
     ) -> None:
         self._infer = infer
         self._limits = limits
+        self._lanes = lanes
         self._observe = observe
         self._items = 0
-        self._waiting: deque[_Piece] = deque()
-        self._arrived = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="infer")
-        self._loop: asyncio.Task[None] | None = None
+        self._queue: deque[_Request] = deque()
         self._stopping = False
 
     @property
@@ -72,125 +67,153 @@ class Batcher:
         """Images admitted and not answered yet."""
         return self._items
 
-    def start(self) -> None:
-        """Begin to answer."""
-        self._loop = asyncio.create_task(self._run_batches(), name="batcher")
+    @property
+    def waiting(self) -> bool:
+        """Whether images wait for a lane."""
+        return bool(self._queue)
 
-    async def stop(self) -> None:
-        """End the loop; whoever still waits gets Stopping."""
-        self._stopping = True
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.wait([self._loop])
-        while self._waiting:
-            _fail(self._waiting.popleft(), Stopping())
-        self._thread.shutdown()
-
-    @asynccontextmanager
-    async def admit(self, items: int) -> AsyncIterator[None]:
-        """Hold room for this many images while a request decodes and runs them.
-
-        Raises Overloaded at once where there is no room, and DeadlineExceeded when the block
-        takes too long.
-        """
+    def check_room(self, items: int = 1) -> None:
+        """Raise Overloaded where there is no room for this many images."""
         if self._items + items > self._limits.queue_items:
             raise Overloaded(self._limits.queue_items)
+
+    @contextmanager
+    def admit(self, items: int) -> Iterator[None]:
+        """Hold room for this many images. Raises Overloaded at once where there is none."""
+        self.check_room(items)
         self._items += items
         try:
-            async with asyncio.timeout(self._limits.deadline_s) as deadline:
-                yield
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            raise DeadlineExceeded(self._limits.deadline_s) from None
+            yield
         finally:
             self._items -= items
 
-    async def run(self, pixels: Pixels) -> Outputs:
+    async def run(self, pixels: Pixels) -> Answered:
         """The model's outputs for these images, in order.
 
-        When the caller is cancelled, what has not begun to run is dropped.
+        When the caller is cancelled, what has not begun to run is dropped. Raises Stopping.
         """
         if self._stopping:
             raise Stopping
-        pieces = self._pieces(pixels)
-        self._waiting.extend(pieces)
-        self._arrived.set()
-        try:
-            outputs = await asyncio.gather(*(piece.answer for piece in pieces))
-        finally:
-            for piece in pieces:
-                piece.answer.cancel()
-        return outputs[0] if len(outputs) == 1 else _joined(outputs)
+        request = _Request(pixels, asyncio.get_running_loop().create_future(), perf_counter())
+        self._queue.append(request)
+        self._lanes.offer(self)
+        return await request.answer
 
-    def _pieces(self, pixels: Pixels) -> list[_Piece]:
-        loop, now, step = asyncio.get_running_loop(), perf_counter(), self._limits.max_batch
-        return [
-            _Piece(pixels[start : start + step], loop.create_future(), now)
-            for start in range(0, len(pixels), step)
-        ]
-
-    async def _run_batches(self) -> None:
-        while True:
-            await self._arrived.wait()
-            batch = self._next_batch()
-            if batch:
-                await self._answer(batch)
-            else:
-                self._arrived.clear()
-
-    def _next_batch(self) -> list[_Piece]:
-        batch: list[_Piece] = []
+    def next_batch(self) -> "_Batch | None":
+        """Take what fits one batch, a part of each request in turn."""
+        pieces: list[_Piece] = []
         room = self._limits.max_batch
-        while self._waiting and len(self._waiting[0].pixels) <= room:
-            piece = self._waiting.popleft()
-            if not piece.answer.done():  # its client has gone, or its deadline has passed
-                batch.append(piece)
-                room -= len(piece.pixels)
-        return batch
+        while room and self._queue:
+            request = self._queue.popleft()
+            if request.answer.done():  # its client has gone, or its deadline has passed
+                continue
+            piece = request.take(room)
+            pieces.append(piece)
+            room -= len(piece.pixels)
+            if request.untaken:
+                self._queue.append(request)
+        return _Batch(self._infer, self._observe, pieces) if pieces else None
 
-    async def _answer(self, batch: list[_Piece]) -> None:
-        loop, started = asyncio.get_running_loop(), perf_counter()
+    def stop(self) -> None:
+        """Take no more; whoever still waits gets Stopping."""
+        self._stopping = True
+        while self._queue:
+            self._queue.popleft().fail(Stopping())
+
+
+@dataclass(eq=False)
+class _Request:
+    pixels: Pixels
+    answer: asyncio.Future[Answered]
+    since: float
+    taken: int = 0
+    parts: dict[int, Outputs] = field(default_factory=dict)  # by the index of the first image
+    answered: int = 0
+
+    @property
+    def untaken(self) -> int:
+        return len(self.pixels) - self.taken
+
+    def take(self, room: int) -> "_Piece":
+        start = self.taken
+        self.taken = min(len(self.pixels), start + room)
+        return _Piece(self, start, self.pixels[start : self.taken])
+
+    def give(self, start: int, part: Outputs, batch: "_Batch") -> None:
+        self.parts[start] = part
+        self.answered += len(part.embedding)
+        if self.answered == len(self.pixels) and not self.answer.done():
+            outputs = _joined([self.parts[start] for start in sorted(self.parts)])
+            queue_s = batch.started - self.since
+            self.answer.set_result(Answered(outputs, queue_s, batch.inference_s, batch.items))
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """A request, or the part of it that fits a batch."""
+
+    request: _Request
+    start: int
+    pixels: Pixels
+
+
+class _Batch:
+    def __init__(
+        self, infer: Infer, observe: Callable[[BatchRecord], None], pieces: list[_Piece]
+    ) -> None:
+        self.items = sum(len(piece.pixels) for piece in pieces)
+        self.started = self.inference_s = 0.0
+        self._infer = infer
+        self._observe = observe
+        self._pieces = pieces
+        self._outputs: Outputs | None = None
+        self._error: Exception | None = None
+
+    def run(self) -> None:
+        self.started = perf_counter()
         try:
-            outputs = await loop.run_in_executor(self._thread, self._infer_together, batch)
-            self._observe(_record(batch, started))
-            _hand_out(outputs, batch)
-        except asyncio.CancelledError:
-            for piece in batch:
-                _fail(piece, Stopping())
-            raise
+            parts = [piece.pixels for piece in self._pieces]
+            self._outputs = self._infer(parts[0] if len(parts) == 1 else np.concatenate(parts))
         except Exception as error:  # noqa: BLE001 - each request in the batch re-raises it
-            for piece in batch:
-                _fail(piece, error)
+            self._error = error
+        self.inference_s = perf_counter() - self.started
 
-    def _infer_together(self, batch: list[_Piece]) -> Outputs:
-        if len(batch) == 1:
-            return self._infer(batch[0].pixels)
-        return self._infer(np.concatenate([piece.pixels for piece in batch]))
+    def deliver(self) -> None:
+        try:
+            self._hand_out()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._error = error
+        if self._error is not None:
+            for piece in self._pieces:
+                piece.request.fail(self._error)
+
+    def _hand_out(self) -> None:
+        if self._outputs is None:
+            return
+        if len(self._outputs.embedding) != self.items:
+            found = len(self._outputs.embedding)
+            raise RuntimeError(f"the model gave {found} answers for {self.items} images")
+        waited_s = self.started - min(piece.request.since for piece in self._pieces)
+        self._observe(BatchRecord(self.items, waited_s, self.inference_s))
+        start = 0
+        for piece in self._pieces:
+            stop = start + len(piece.pixels)
+            piece.request.give(piece.start, _rows(self._outputs, start, stop), self)
+            start = stop
 
 
-def _record(batch: list[_Piece], started: float) -> BatchRecord:
-    items = sum(len(piece.pixels) for piece in batch)
-    return BatchRecord(items, started - batch[0].since, perf_counter() - started)
+def _rows(outputs: Outputs, start: int, stop: int) -> Outputs:
+    return Outputs(outputs.embedding[start:stop], outputs.probabilities[start:stop])
 
 
-def _hand_out(outputs: Outputs, batch: list[_Piece]) -> None:
-    start = 0
-    for piece in batch:
-        stop = start + len(piece.pixels)
-        if not piece.answer.done():
-            part = Outputs(outputs.embedding[start:stop], outputs.probabilities[start:stop])
-            piece.answer.set_result(part)
-        start = stop
-
-
-def _joined(outputs: Sequence[Outputs]) -> Outputs:
+def _joined(parts: Sequence[Outputs]) -> Outputs:
+    if len(parts) == 1:
+        return parts[0]
     return Outputs(
-        np.concatenate([part.embedding for part in outputs]),
-        np.concatenate([part.probabilities for part in outputs]),
+        np.concatenate([part.embedding for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
     )
-
-
-def _fail(piece: _Piece, error: Exception) -> None:
-    if not piece.answer.done():
-        piece.answer.set_exception(error)

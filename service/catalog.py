@@ -120,11 +120,12 @@ class Catalog:
         self._background = asyncio.create_task(self._load_newest(), name="load models")
 
     async def stop(self) -> None:
-        """End the loading and every engine."""
+        """End the loading, and let no engine take more."""
         if self._background is not None:
             self._background.cancel()
             await asyncio.wait([self._background])
-        await asyncio.gather(*(engine.batcher.stop() for engine in self._engines()))
+        for engine in self._engines():
+            engine.batcher.stop()
 
     async def _load_newest(self) -> None:
         started = perf_counter()

@@ -1,4 +1,4 @@
-"""Encoded images to one array of pixels, on threads of its own."""
+"""Encoded images to one array of pixels: small ones at once, the others on a pool of threads."""
 
 import asyncio
 import os
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import simplejpeg
 from jaxtyping import UInt8
 from PIL import Image
 
@@ -17,6 +18,11 @@ from service.errors import OversizedImages, UndecodableImages
 Encoded = bytes | UndecodableImage  # an image's bytes, or why there are none
 Pixels = UInt8[np.ndarray, "n h w 3"]
 _Decoded = UInt8[np.ndarray, "h w 3"] | UndecodableImage | ImageTooLarge
+
+# A small JPEG is decoded in less time than a thread is woken in (docs/performance.md). What is
+# decoded on the event loop stays below this many pixels, in one image and in a whole request.
+_SMALL_PIXELS = 128 * 128
+_SMALL_REQUEST_PIXELS = 256 * 32 * 32
 
 # Pillow holds the GIL while it decodes a small image, so that a second thread gains nothing:
 # a task is at least this much encoded data, and only photographs spread over the cores.
@@ -36,18 +42,23 @@ class Decoder:
 
         Raises OversizedImages or UndecodableImages with the index of each bad image.
         """
+        if _are_small(images):
+            decoded = self._decode_all(images, spec)
+        else:
+            decoded = await self._decode_on_pool(images, spec)
+        return _stacked(decoded, self._max_pixels)
+
+    def close(self) -> None:
+        """Stop the threads; what has not begun is dropped."""
+        self._pool.shutdown(cancel_futures=True)
+
+    async def _decode_on_pool(self, images: Sequence[Encoded], spec: Preprocess) -> list[_Decoded]:
         loop = asyncio.get_running_loop()
         tasks = [
             loop.run_in_executor(self._pool, self._decode_all, task, spec)
             for task in _tasks(images)
         ]
-        decoded = [pixels for part in await asyncio.gather(*tasks) for pixels in part]
-        _raise_bad(decoded, self._max_pixels)
-        return np.stack([pixels for pixels in decoded if isinstance(pixels, np.ndarray)])
-
-    def close(self) -> None:
-        """Stop the threads; what has not begun is dropped."""
-        self._pool.shutdown(cancel_futures=True)
+        return [pixels for part in await asyncio.gather(*tasks) for pixels in part]
 
     def _decode_all(self, images: Sequence[Encoded], spec: Preprocess) -> list[_Decoded]:
         return [self._decode_one(image, spec) for image in images]
@@ -68,6 +79,24 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
+def _are_small(images: Sequence[Encoded]) -> bool:
+    left = _SMALL_REQUEST_PIXELS
+    for image in images:
+        pixels = _jpeg_pixels(image) if isinstance(image, bytes) else 0
+        if pixels is None or pixels > _SMALL_PIXELS:
+            return False
+        left -= pixels
+    return left >= 0
+
+
+def _jpeg_pixels(image: bytes) -> int | None:
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(image)
+    except ValueError:
+        return None
+    return int(height * width)
+
+
 def _tasks(images: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:
     start, size = 0, 0
     for stop, image in enumerate(images, start=1):
@@ -75,6 +104,13 @@ def _tasks(images: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:
         if size >= _TASK_BYTES or stop == len(images):
             yield images[start:stop]
             start, size = stop, 0
+
+
+def _stacked(decoded: Sequence[_Decoded], max_pixels: int) -> Pixels:
+    good = [pixels for pixels in decoded if isinstance(pixels, np.ndarray)]
+    if len(good) < len(decoded):
+        _raise_bad(decoded, max_pixels)
+    return good[0][np.newaxis] if len(good) == 1 else np.stack(good)
 
 
 def _raise_bad(decoded: Sequence[_Decoded], max_pixels: int) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 from models.bundle import Bundle, Gallery, Thumbnails
-from service.batcher import Batcher
+from service.batcher import Answered, Batcher
 from service.decode import Decoder, Encoded
 from service.errors import UnknownCollection, UnknownThumbnail
 from service.index import VectorIndex
@@ -24,6 +25,13 @@ class Neighbor:
     id: str
     label: str
     score: float
+
+
+@dataclass(frozen=True)
+class Answer(Answered):
+    """The outputs for one request, and what each stage took."""
+
+    decode_s: float
 
 
 @dataclass(frozen=True)
@@ -49,14 +57,17 @@ class Engine:
         self._model = model
         self._decoder = decoder
 
-    async def answer(self, images: Sequence[Encoded]) -> Outputs:
+    async def answer(self, images: Sequence[Encoded]) -> Answer:
         """Decode the images and run the model on them, in order.
 
-        Raises Overloaded, DeadlineExceeded, and whatever decoding raises.
+        Raises Overloaded, Stopping, and whatever decoding raises.
         """
-        async with self.batcher.admit(len(images)):
+        with self.batcher.admit(len(images)):
+            started = perf_counter()
             pixels = await self._decoder.decode(images, self.manifest.preprocess)
-            return await self.batcher.run(pixels)
+            decode_s = perf_counter() - started
+            answered = await self.batcher.run(pixels)
+        return Answer(**vars(answered), decode_s=decode_s)
 
     async def unknown(self, outputs: Outputs) -> list[bool] | None:
         """For each image, whether the manifest's rule calls it unknown; None without a rule."""

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     deadline_s: float = Field(30, gt=0, description="longest time to an answer, in seconds")
     api_key: SecretStr | None = Field(None, description="bearer key to ask for; unset is open")
     index_url: Literal["embedded"] = Field("embedded", description="where the vector index runs")
+    log_requests: Literal["failed", "all"] = Field(
+        "failed", description="which requests get a line in the log: failed or all"
+    )
     log_format: Literal["console", "json"] = Field("console", description="console or json")
 
     @model_validator(mode="after")

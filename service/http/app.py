@@ -2,30 +2,38 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from models.store import Store
 from service.batcher import Batcher, Limits
 from service.catalog import Catalog
 from service.comparison import read_compared
 from service.decode import Decoder, processors
-from service.device import choose_provider
+from service.device import CUDA, choose_provider
 from service.engine import Engine, LoadedModel
 from service.http import errors
+from service.http.direct import Shortcut
 from service.http.metrics import Metrics
 from service.http.middleware import RequestContext, RequireKey
 from service.http.openapi import describe
 from service.http.pages import Pages
+from service.http.patience import Patience
 from service.http.routes import answers, health, home, registry, reports
 from service.http.state import Services
+from service.lanes import Lanes
 from service.loading import Loader
 from service.logs import configure_logs
 from service.settings import Settings, read_settings
 
+# A processor gains nothing from more than 8 images in a batch (docs/performance.md): a batch is
+# as small as that allows, so that nobody waits long behind it. A GPU gains from every image.
+_CPU_BATCH = 32
+_GPU_BATCH = 256
 
-def create_app(settings: Settings) -> FastAPI:
+
+def create_app(settings: Settings) -> ASGIApp:
     """The application. Models load in the background once it runs.
 
     Starting it raises DeviceUnavailable where `device` is cuda and CUDA cannot be used.
@@ -33,48 +41,49 @@ def create_app(settings: Settings) -> FastAPI:
     metrics = Metrics()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        parts = _build(settings, metrics)
-        app.state.services = parts
+    async def lifespan(api: FastAPI) -> AsyncIterator[None]:
+        lanes, parts = _build(settings, metrics)
+        api.state.services = parts
+        lanes.start()
         parts.catalog.start()
         yield
         await parts.catalog.stop()
+        await lanes.stop()
         parts.decoder.close()
 
-    app = FastAPI(title="LossAtlas", version="0.1.0", lifespan=lifespan, redoc_url=None)
+    api = FastAPI(title="LossAtlas", version="0.1.0", lifespan=lifespan, redoc_url=None)
     for routes in (answers, registry, reports, health, home):
-        app.include_router(routes.router)
-    errors.install(app)
-    describe(app)
+        api.include_router(routes.router)
+    errors.install(api)
+    describe(api)
+    app: ASGIApp = Shortcut(api, answers.router.routes)
     if settings.api_key is not None:
-        app.add_middleware(RequireKey, key=settings.api_key.get_secret_value())
-    app.add_middleware(RequestContext, metrics=metrics)
-    return app
+        app = RequireKey(app, settings.api_key.get_secret_value())
+    return RequestContext(app, metrics, settings.log_requests)
 
 
-def worker_app() -> FastAPI:
+def worker_app() -> ASGIApp:
     """The application of one worker process, which finds its settings in the environment."""
     settings = read_settings({})
     configure_logs(settings.log_format)
     return create_app(settings)
 
 
-def _build(settings: Settings, metrics: Metrics) -> Services:
+def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
     store = Store(settings.registry)
-    threads = max(1, processors() // settings.workers)
-    loader = Loader(store, choose_provider(settings.device), threads)
+    provider = choose_provider(settings.device)
+    on_gpu = provider == CUDA
+    lanes = Lanes(1 if on_gpu else max(1, processors() // settings.workers))
+    limits = Limits(settings.queue_items, _GPU_BATCH if on_gpu else _CPU_BATCH)
     decoder = Decoder(settings.max_pixels)
-    serve = partial(_start_engine, settings, metrics, decoder)
-    catalog = Catalog(store, settings.default_loss, loader.load, serve)
-    return Services(settings, metrics, decoder, catalog, read_compared(store), Pages())
 
+    def serve(model: LoadedModel) -> Engine:
+        manifest = model.bundle.manifest
+        batcher = Batcher(model.session.run, limits, lanes, metrics.batch_observer(manifest))
+        metrics.follow(manifest, batcher, model.session.provider)
+        return Engine(model, decoder, batcher)
 
-def _start_engine(
-    settings: Settings, metrics: Metrics, decoder: Decoder, model: LoadedModel
-) -> Engine:
-    manifest = model.bundle.manifest
-    limits = Limits(settings.queue_items, settings.deadline_s)
-    batcher = Batcher(model.session.run, limits, partial(metrics.observe_batch, manifest))
-    batcher.start()
-    metrics.follow(manifest, batcher, model.session.provider)
-    return Engine(model, decoder, batcher)
+    catalog = Catalog(store, settings.default_loss, Loader(store, provider, 1).load, serve)
+    patience = Patience(settings.deadline_s)
+    compared = read_compared(store)
+    return lanes, Services(settings, metrics, decoder, catalog, patience, compared, Pages())

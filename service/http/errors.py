@@ -68,6 +68,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(error, _domain)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _protocol)
+    app.add_exception_handler(Exception, _unforeseen)
 
 
 def answer_for(error: Exception) -> Answer:
@@ -112,14 +113,19 @@ async def _domain(request: Request, error: Exception) -> Response:
     return domain_problem(request, error)
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+def invalid_problem(request: Request, error: RequestValidationError) -> Response:
+    """The response to parameters that are not allowed, each with its fault."""
     faults = [
         {"parameter": ".".join(map(str, fault["loc"][1:])), "message": fault["msg"]}
         for fault in error.errors()
     ]
     detail = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults)
     return problem(request, INVALID_PARAMETER, detail, {"errors": faults})
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+    return invalid_problem(request, error)
 
 
 async def _protocol(request: Request, error: Exception) -> Response:
@@ -130,3 +136,7 @@ async def _protocol(request: Request, error: Exception) -> Response:
     response = problem(request, answer, f"{request.method} {request.url.path}: {phrase}")
     response.headers.update(error.headers or {})
     return response
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the log has it
+    return internal_problem(request)

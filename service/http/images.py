@@ -3,25 +3,19 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator
 
-from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from python_multipart.multipart import parse_options_header
+from starlette.types import Receive, Scope
 
 from models.errors import UndecodableImage
 from service.decode import Encoded
-from service.errors import (
-    BodyTooLarge,
-    MalformedBody,
-    NoImage,
-    TooManyImages,
-    UnsupportedMediaType,
-)
-from service.http.multipart import FileParts
+from service.errors import MalformedBody, NoImage, TooManyImages, UnsupportedMediaType
+from service.http.body import Body, header
+from service.http.multipart import FileParts, boundary
 from service.settings import Settings
 
 ACCEPTED = ("image/*", "application/octet-stream", "multipart/form-data", "application/json")
+_LONG_JSON_BYTES = 64 * 1024  # from here on a thread reads it, so that the others need not wait
 
 
 class ImagesBody(BaseModel):
@@ -32,57 +26,43 @@ class ImagesBody(BaseModel):
     images: list[str] = Field(description="each one base64 or a data URI (data:image/png;base64,…)")
 
 
-async def read_images(request: Request, settings: Settings) -> list[Encoded]:
+async def read_images(scope: Scope, receive: Receive, settings: Settings) -> list[Encoded]:
     """The images of the body, in order; an image whose base64 is bad is an UndecodableImage.
 
     Raises UnsupportedMediaType before the body is read, BodyTooLarge and TooManyImages as soon
-    as a limit is passed, MalformedBody, and NoImage.
+    as a limit is passed, MalformedBody, NoImage, and ClientGone.
     """
-    header = request.headers.get("content-type", "")
-    media = header.partition(";")[0].strip().lower()
-    body = _capped(request, settings.max_body_bytes)
-    if media == "multipart/form-data":
-        images = await _from_multipart(body, header, settings.max_images)
+    content_type = header(scope, b"content-type")
+    media = content_type.partition(";")[0].strip().lower()
+    body = Body(scope, receive, settings.max_body_bytes)
+    if media.startswith("image/") or media == "application/octet-stream":
+        data = await body.read()
+        images: list[Encoded] = [data] if data else []
+    elif media == "multipart/form-data":
+        images = await _from_multipart(body, content_type, settings.max_images)
     elif media == "application/json":
-        images = await asyncio.to_thread(_from_json, await _joined(body), settings.max_images)
-    elif media.startswith("image/") or media == "application/octet-stream":
-        images = [data] if (data := await _joined(body)) else []
+        images = await _from_json(await body.read(), settings.max_images)
     else:
-        raise UnsupportedMediaType(header, ACCEPTED)
+        raise UnsupportedMediaType(content_type, ACCEPTED)
     if not images:
         raise NoImage
     return images
 
 
-async def _capped(request: Request, limit: int) -> AsyncIterator[bytes]:
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise BodyTooLarge(limit)
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:  # a chunked body declares no length
-            raise BodyTooLarge(limit)
-        yield chunk
-
-
-async def _joined(body: AsyncIterator[bytes]) -> bytes:
-    return b"".join([chunk async for chunk in body])
-
-
-async def _from_multipart(
-    body: AsyncIterator[bytes], content_type: str, max_images: int
-) -> list[Encoded]:
-    boundary = parse_options_header(content_type)[1].get(b"boundary")
-    if not boundary:
-        raise MalformedBody("the multipart content type names no boundary")
-    parts = FileParts(boundary, max_images)
+async def _from_multipart(body: Body, content_type: str, max_images: int) -> list[Encoded]:
+    parts = FileParts(boundary(content_type), max_images)
     async for chunk in body:
         parts.write(chunk)
     return list(parts.finish())
 
 
-def _from_json(body: bytes, max_images: int) -> list[Encoded]:
+async def _from_json(body: bytes, max_images: int) -> list[Encoded]:
+    if len(body) < _LONG_JSON_BYTES:
+        return _parse_json(body, max_images)
+    return await asyncio.to_thread(_parse_json, body, max_images)
+
+
+def _parse_json(body: bytes, max_images: int) -> list[Encoded]:
     try:
         images = ImagesBody.model_validate_json(body).images
     except ValidationError as error:

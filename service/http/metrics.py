@@ -1,16 +1,31 @@
 """What Prometheus reads; each application has a registry of its own."""
 
-from functools import partial
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from models.manifest import Manifest
 from service.batcher import Batcher, BatchRecord
-from service.errors import OversizedImages, ServiceError, UndecodableImages
+from service.errors import (
+    ClientGone,
+    DeadlineExceeded,
+    Overloaded,
+    OversizedImages,
+    ServiceError,
+    Stopping,
+    UndecodableImages,
+)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_DROPS: dict[type[ServiceError], str] = {
+    Overloaded: "overloaded",
+    DeadlineExceeded: "deadline",
+    ClientGone: "client_gone",
+    Stopping: "stopping",
+}
 _ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -19,16 +34,24 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
-        self.requests = Counter(
+        self._requests = Counter(
             "lossatlas_requests", "Requests", ("route", "method", "status"), registry=registry
         )
-        self.request_seconds = Histogram(
+        self._request_seconds = Histogram(
             "lossatlas_request_seconds", "Time to a whole answer", ("route",),
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
-        self.decode_failures = Counter(
+        self._decode_seconds = Histogram(
+            "lossatlas_decode_seconds", "Time to decode the images of one request",
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
+        self._decode_failures = Counter(
             "lossatlas_decode_failures", "Images refused", ("reason",), registry=registry
         )
+        self._dropped = Counter(
+            "lossatlas_dropped_requests", "Requests not answered, by why", ("reason",),
+            registry=registry,
+        )  # fmt: skip
         model = ("model", "version")
         self._queue = Gauge(
             "lossatlas_queue_items", "Images held, waiting or in work", model, registry=registry
@@ -48,13 +71,32 @@ class Metrics:
             "lossatlas_model_ready", "1 for each model that answers", (*model, "provider"),
             registry=registry,
         )  # fmt: skip
+        self._of_request = lru_cache(1024)(self._request_children)
 
-    def observe_batch(self, manifest: Manifest, record: BatchRecord) -> None:
-        """Count one batch that ran."""
+    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        requests, request_seconds = self._of_request(route, method, status)
+        requests.inc()
+        request_seconds.observe(seconds)
+
+    def observe_decode(self, seconds: float) -> None:
+        """Note how long the images of one request took to decode."""
+        self._decode_seconds.observe(seconds)
+
+    def batch_observer(self, manifest: Manifest) -> Callable[[BatchRecord], None]:
+        """What notes each batch of this model."""
         labels = (manifest.name, str(manifest.version))
-        self._batch_items.labels(*labels).observe(record.items)
-        self._wait_seconds.labels(*labels).observe(record.waited_s)
-        self._inference_seconds.labels(*labels).observe(record.inference_s)
+        items, wait_seconds, inference_seconds = (
+            family.labels(*labels)
+            for family in (self._batch_items, self._wait_seconds, self._inference_seconds)
+        )
+
+        def observe(record: BatchRecord) -> None:
+            items.observe(record.items)
+            wait_seconds.observe(record.waited_s)
+            inference_seconds.observe(record.inference_s)
+
+        return observe
 
     def follow(self, manifest: Manifest, batcher: Batcher, provider: str) -> None:
         """Show a model that is now ready, and its queue."""
@@ -63,15 +105,21 @@ class Metrics:
         self._info.labels(*labels, provider).set(1)
 
     def count_refusal(self, error: ServiceError) -> None:
-        """Count the images that could not be decoded, by reason."""
+        """Count what was refused or dropped, by reason."""
         if isinstance(error, UndecodableImages):
-            self.decode_failures.labels("undecodable").inc(len(error.indexes))
+            self._decode_failures.labels("undecodable").inc(len(error.indexes))
         elif isinstance(error, OversizedImages):
-            self.decode_failures.labels("too_large").inc(len(error.indexes))
+            self._decode_failures.labels("too_large").inc(len(error.indexes))
+        elif (reason := _DROPS.get(type(error))) is not None:
+            self._dropped.labels(reason).inc()
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus's text format."""
         return generate_latest(self._registry)
+
+    def _request_children(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        requests = self._requests.labels(route, method, status)
+        return requests, self._request_seconds.labels(route)
 
 
 def _items(batcher: Batcher) -> float:

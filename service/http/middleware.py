@@ -1,21 +1,23 @@
-"""What happens around every request: an id, a line in the log, metrics, the key."""
+"""What happens around every request: an id, metrics, a line in the log, the key."""
 
+import itertools
 import re
 import secrets
-import uuid
 from time import perf_counter
+from typing import Literal
 
 import structlog
 from fastapi import Request
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import Unauthorized
+from service.http.body import header
 from service.http.errors import domain_problem, internal_problem
 from service.http.metrics import Metrics
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _OPEN = ("/health/live", "/health/ready")
+_UNLOGGED = (*_OPEN, "/metrics")
 
 log = structlog.get_logger(__name__)
 
@@ -23,50 +25,61 @@ log = structlog.get_logger(__name__)
 class RequestContext:
     """Gives each request an id, logs and counts it, and answers what nobody foresaw with 500."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, log_requests: Literal["failed", "all"]
+    ) -> None:
         self._app = app
         self._metrics = metrics
+        self._log_from = 400 if log_requests == "failed" else 0  # the lowest status that is logged
+        self._ids = map((secrets.token_hex(6) + "-{:x}").format, itertools.count())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = Request(scope, receive)
-        request.state.request_id = _request_id(request)
-        structlog.contextvars.bind_contextvars(request_id=request.state.request_id)
         started = perf_counter()
-        status = await self._serve(request, receive, send)
-        self._record(request, status, perf_counter() - started)
+        scope.setdefault("state", {})["request_id"] = self._request_id(scope)
+        status = await self._serve(scope, receive, send)
+        self._record(scope, status, perf_counter() - started)
 
-    async def _serve(self, request: Request, receive: Receive, send: Send) -> int:
-        status = 0
+    def _request_id(self, scope: Scope) -> str:
+        given = header(scope, b"x-request-id")
+        return given if given and _REQUEST_ID.fullmatch(given) else next(self._ids)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> int:
+        status, complete = 0, False
+        request_id = scope["state"]["request_id"]
+        id_header = (b"x-request-id", request_id.encode())
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request.state.request_id
+                message["headers"] = [*message.get("headers", ()), id_header]
+            else:
+                complete = not message.get("more_body", False)
             await send(message)
 
         try:
-            await self._app(request.scope, receive, send_with_id)
+            await self._app(scope, receive, send_with_id)
         except Exception:
-            log.exception("internal error", path=request.url.path)
-            if status:  # half an answer is out: closing the connection is all that is left
+            log.exception("internal error", path=scope["path"], request_id=request_id)
+            if not status:
+                await internal_problem(Request(scope))(scope, receive, send_with_id)
+            elif not complete:  # half an answer is out: to close the connection is all that is left
                 raise
-            await internal_problem(request)(request.scope, receive, send_with_id)
         return status
 
-    def _record(self, request: Request, status: int, seconds: float) -> None:
-        path = getattr(request.scope.get("route"), "path", "unmatched")
-        self._metrics.requests.labels(path, request.method, status).inc()
-        self._metrics.request_seconds.labels(path).observe(seconds)
-        if request.url.path not in _OPEN and path != "/metrics":
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route, method = getattr(scope.get("route"), "path", "unmatched"), scope["method"]
+        self._metrics.count_request(route, method, status, seconds)
+        if status >= self._log_from and scope["path"] not in _UNLOGGED:
             log.info(
                 "request",
-                method=request.method,
-                path=request.url.path,
+                request_id=scope["state"]["request_id"],
+                method=method,
+                path=scope["path"],
                 status=status,
                 duration_ms=round(1000 * seconds, 1),
             )
@@ -88,11 +101,6 @@ class RequireKey:
         await response(scope, receive, send)
 
     def _carries_key(self, scope: Scope) -> bool:
-        scheme, _, given = Request(scope).headers.get("authorization", "").partition(" ")
+        scheme, _, given = header(scope, b"authorization").partition(" ")
         same = secrets.compare_digest(given.strip().encode("latin-1"), self._key)
         return same and scheme.lower() == "bearer"
-
-
-def _request_id(request: Request) -> str:
-    given = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

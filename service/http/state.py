@@ -10,6 +10,7 @@ from service.comparison import Compared
 from service.decode import Decoder
 from service.http.metrics import Metrics
 from service.http.pages import Pages
+from service.http.patience import Patience
 from service.settings import Settings
 
 
@@ -21,6 +22,7 @@ class Services:
     metrics: Metrics
     decoder: Decoder
     catalog: Catalog
+    patience: Patience
     compared: Compared
     pages: Pages
 

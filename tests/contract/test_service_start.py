@@ -118,17 +118,26 @@ def test_a_refusal_is_one_line_of_a_process_that_ends_with_2() -> None:
 
 
 def test_it_tells_its_address_serves_and_ends_quietly(tiny_registry: Path) -> None:
-    with running(LOSSATLAS_REGISTRY=str(tiny_registry), LOSSATLAS_LOG_FORMAT="json") as (
-        client,
-        said,
-    ):
+    with running(f"--registry={tiny_registry}", LOSSATLAS_LOG_FORMAT="json") as (client, said):
         headers = {"Content-Type": "image/png"}
-        answer = client.post("/classify", content=picture(0), headers=headers)
-        assert answer.status_code == 200
+        assert client.post("/classify", content=picture(0), headers=headers).status_code == 200
+        refused = client.post("/classify", content=b"no image", headers=headers)
+        assert refused.status_code == 422
     lines = [json.loads(line) for line in "".join(said).splitlines()]
     assert [line["event"] for line in lines] == ["listening", "ready", "request"]
     assert lines[1]["models"] == ["arcface", "softmax"]
-    assert lines[2]["request_id"] == answer.headers["x-request-id"]
+    assert lines[2]["request_id"] == refused.headers["x-request-id"]
+
+
+def test_every_request_is_logged_where_that_is_asked_for(tiny_registry: Path) -> None:
+    flags = (f"--registry={tiny_registry}", "--log-requests=all", "--log-format=json")
+    with running(*flags) as (client, said):
+        answer = client.post("/classify", content=picture(0), headers={"Content-Type": "image/png"})
+        assert answer.status_code == 200
+    lines = [json.loads(line) for line in "".join(said).splitlines()]
+    asked = [line for line in lines if line["event"] == "request" and line["path"] == "/classify"]
+    assert [line["request_id"] for line in asked] == [answer.headers["x-request-id"]]
+    assert asked[0]["status"] == 200
 
 
 def test_several_workers_share_the_port_and_the_settings(tiny_registry: Path) -> None:

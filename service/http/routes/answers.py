@@ -12,24 +12,24 @@ from jaxtyping import Float32
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.manifest import Manifest
-from service.engine import COLLECTION, Engine, Neighbor
+from service.engine import COLLECTION, Answer, Engine, Neighbor
 from service.errors import ServiceError, UnknownCollection
-from service.http.disconnect import while_connected
+from service.http.body import header
+from service.http.direct import DirectRoute
 from service.http.images import read_images
 from service.http.negotiate import JSON, NPY, preferred
 from service.http.responses import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
 from service.http.schemas import ClassifyResponse, EmbedResponse, NeighborsResponse
 from service.http.state import Parts, Services
-from service.session import Outputs
 
-router = APIRouter(tags=["images"])
+router = APIRouter(tags=["images"], route_class=DirectRoute)
 _ERRORS = (*MODEL_ERRORS, *IMAGE_ERRORS)
 
 
 class ModelQuery(BaseModel):
     """Which model answers."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     loss: str | None = Field(None, description="a model's name; the default model where absent")
     version: int | None = Field(None, description="a published version; the newest where absent")
@@ -66,13 +66,15 @@ class NeighborsQuery(ModelQuery):
 async def embed(request: Request, parts: Parts, query: Annotated[EmbedQuery, Query()]) -> Response:
     """Embed each image. `Accept: application/x-npy` gives one float32 array [n, d]."""
     engine = await parts.catalog.engine(query.loss, query.version)
-    embedding = (await _answer(request, parts, engine)).embedding
-    if preferred(request.headers.get("accept"), (JSON, NPY)) == NPY:
-        return Response(_npy(embedding), media_type=NPY, headers={"Vary": "Accept"})
+    answer = await _answer(request, parts, engine)
+    embedding = answer.outputs.embedding
+    headers = {**server_timing(answer), "Vary": "Accept"}
+    if preferred(header(request.scope, b"accept"), (JSON, NPY)) == NPY:
+        return Response(_npy(embedding), 200, headers, NPY)
     as_base64 = query.encoding_format == "base64"
     embeddings = [_base64(row) for row in embedding] if as_base64 else embedding
     body = {"dimension": engine.manifest.dimension, "embeddings": embeddings}
-    return _json(engine.manifest, body, {"Vary": "Accept"})
+    return _json(engine.manifest, body, headers)
 
 
 @router.post(
@@ -86,15 +88,15 @@ async def classify(
 ) -> Response:
     """Classify each image: calibrated probabilities, likeliest first, and is it unknown."""
     engine = await parts.catalog.engine(query.loss, query.version)
-    outputs = await _answer(request, parts, engine)
-    top = _top(outputs.probabilities, engine.manifest.labels, query.top_k)
-    unknown = await engine.unknown(outputs)
+    answer = await _answer(request, parts, engine)
+    top = _top(answer.outputs.probabilities, engine.manifest.labels, query.top_k)
+    unknown = await engine.unknown(answer.outputs)
     doubts = repeat(None, len(top)) if unknown is None else unknown
     predictions = [
         {**listed[0], "unknown": doubted, "top": listed}
         for listed, doubted in zip(top, doubts, strict=True)
     ]
-    return _json(engine.manifest, {"predictions": predictions})
+    return _json(engine.manifest, {"predictions": predictions}, server_timing(answer))
 
 
 @router.post(
@@ -109,24 +111,36 @@ async def neighbors(
     """Find the nearest items of each image, nearest first; a higher score is nearer."""
     engine = await parts.catalog.engine(query.loss, query.version)
     engine.check_collection(query.collection)
-    outputs = await _answer(request, parts, engine)
-    found = await engine.neighbors(outputs.embedding, query.k, query.collection)
+    answer = await _answer(request, parts, engine)
+    found = await engine.neighbors(answer.outputs.embedding, query.k, query.collection)
     listed = [[_neighbor(engine, neighbor) for neighbor in row] for row in found]
-    return _json(engine.manifest, {"collection": query.collection, "neighbors": listed})
+    body = {"collection": query.collection, "neighbors": listed}
+    return _json(engine.manifest, body, server_timing(answer))
 
 
-async def _answer(request: Request, parts: Services, engine: Engine) -> Outputs:
+async def _answer(request: Request, parts: Services, engine: Engine) -> Answer:
     try:
-        images = await read_images(request, parts.settings)
-        return await while_connected(request, engine.answer(images))
+        engine.batcher.check_room()  # before the body is read, so that a refusal costs little
+        images = await read_images(request.scope, request.receive, parts.settings)
+        with parts.patience.waiting(request.receive):
+            answer = await engine.answer(images)
     except ServiceError as error:
         parts.metrics.count_refusal(error)
         raise
+    parts.metrics.observe_decode(answer.decode_s)
+    return answer
 
 
-def _json(
-    manifest: Manifest, body: dict[str, Any], headers: dict[str, str] | None = None
-) -> Response:
+def server_timing(answer: Answer) -> dict[str, str]:
+    """The header that says what each stage took, in milliseconds, as browsers read it."""
+    return {
+        "Server-Timing": f"decode;dur={1000 * answer.decode_s:.3f}, "
+        f"queue;dur={1000 * answer.queue_s:.3f}, "
+        f'inference;dur={1000 * answer.inference_s:.3f};desc="batch of {answer.batch_items}"'
+    }
+
+
+def _json(manifest: Manifest, body: dict[str, Any], headers: dict[str, str]) -> Response:
     body = {"loss": manifest.name, "version": manifest.version, **body}
     return Response(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), 200, headers, JSON)
 

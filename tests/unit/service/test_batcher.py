@@ -10,7 +10,8 @@ import pytest
 
 from service.batcher import Batcher, BatchRecord, Limits
 from service.decode import Pixels
-from service.errors import DeadlineExceeded, Overloaded, Stopping
+from service.errors import Overloaded, Stopping
+from service.lanes import Lanes
 from service.session import Outputs
 from tests.serving import PATIENCE_S
 
@@ -35,18 +36,19 @@ class Model:
 
 
 class Bench:
-    """A running batcher and what it reported."""
+    """A batcher on one lane, and what it reported."""
 
     def __init__(self, limits: Limits) -> None:
         self.model = Model()
         self.records: list[BatchRecord] = []
-        self.batcher = Batcher(self.model.infer, limits, self.records.append)
+        self.lanes = Lanes(1)
+        self.batcher = Batcher(self.model.infer, limits, self.lanes, self.records.append)
 
     async def ask(self, *values: int) -> list[float]:
         pixels = np.zeros((len(values), 1, 1, 3), np.uint8)
         pixels[:, 0, 0, 0] = values
-        async with self.batcher.admit(len(values)):
-            outputs = await self.batcher.run(pixels)
+        with self.batcher.admit(len(values)):
+            outputs = (await self.batcher.run(pixels)).outputs
         assert outputs.probabilities[:, 0].tolist() == [value + 1 for value in values]
         found: list[float] = outputs.embedding[:, 0].tolist()
         return found
@@ -60,7 +62,7 @@ class Bench:
         return task
 
 
-LIMITS = Limits(queue_items=100, deadline_s=PATIENCE_S, max_batch=4)
+LIMITS = Limits(queue_items=100, max_batch=4)
 
 
 def on_loop(
@@ -68,12 +70,12 @@ def on_loop(
 ) -> None:
     async def main() -> None:
         bench = Bench(limits)
-        bench.batcher.start()
+        bench.lanes.start()
         try:
             await asyncio.wait_for(scenario(bench), PATIENCE_S)
         finally:
             bench.model.gate.set()
-            await bench.batcher.stop()
+            await bench.lanes.stop()
 
     asyncio.run(main())
 
@@ -122,7 +124,7 @@ def test_beyond_the_limit_requests_are_refused_at_once() -> None:
         assert bench.batcher.items == 0
         assert await bench.ask(6, 7, 8) == [6, 7, 8]
 
-    on_loop(scenario, Limits(queue_items=3, deadline_s=PATIENCE_S, max_batch=4))
+    on_loop(scenario, Limits(queue_items=3, max_batch=4))
 
 
 def test_a_cancelled_request_costs_no_inference() -> None:
@@ -148,31 +150,6 @@ def test_a_request_cancelled_while_it_runs_disturbs_no_other() -> None:
         await asyncio.wait([held])
         bench.model.gate.set()
         assert await staying == [2]
-
-    on_loop(scenario)
-
-
-def test_an_expired_request_is_told_and_dropped() -> None:
-    async def scenario(bench: Bench) -> None:
-        held = await bench.hold(1)
-        with pytest.raises(DeadlineExceeded) as caught:
-            await bench.ask(2)
-        assert caught.value.deadline_s == 0.01
-        with pytest.raises(DeadlineExceeded):
-            await held
-        bench.model.gate.set()
-        await bench.batcher.run(np.full((1, 1, 1, 3), 3, np.uint8))
-        assert bench.model.batches == [[1], [3]]
-        assert bench.batcher.items == 0
-
-    on_loop(scenario, Limits(queue_items=9, deadline_s=0.01))
-
-
-def test_a_timeout_of_the_work_itself_is_not_a_passed_deadline() -> None:
-    async def scenario(bench: Bench) -> None:
-        with pytest.raises(TimeoutError, match="the disk"):
-            async with bench.batcher.admit(1):
-                raise TimeoutError("the disk")
 
     on_loop(scenario)
 
@@ -204,37 +181,104 @@ def test_a_failing_part_fails_the_whole_large_request() -> None:
     on_loop(scenario)
 
 
-def test_an_observer_that_raises_does_not_end_the_loop() -> None:
+def test_an_observer_that_raises_fails_its_batch_and_no_more() -> None:
     async def scenario() -> None:
         def refuse(record: BatchRecord) -> None:
             if record.items == 2:
                 raise ValueError("no")
 
-        model = Model()
-        batcher = Batcher(model.infer, Limits(9, PATIENCE_S), refuse)
-        batcher.start()
+        lanes = Lanes(1)
+        batcher = Batcher(Model().infer, Limits(9, 9), lanes, refuse)
+        lanes.start()
         with pytest.raises(ValueError, match="no"):
             await batcher.run(np.zeros((2, 1, 1, 3), np.uint8))
-        assert len((await batcher.run(np.zeros((1, 1, 1, 3), np.uint8))).embedding) == 1
-        await batcher.stop()
+        answered = await batcher.run(np.zeros((1, 1, 1, 3), np.uint8))
+        assert len(answered.outputs.embedding) == 1
+        await lanes.stop()
 
     asyncio.run(scenario())
 
 
-def test_stopping_tells_whoever_waits() -> None:
+def test_a_model_that_answers_with_too_few_rows_fails_its_batch() -> None:
     async def scenario() -> None:
-        bench = Bench(Limits(9, PATIENCE_S))
-        bench.batcher.start()
+        lanes = Lanes(1)
+        nothing = Outputs(np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32))
+        batcher = Batcher(lambda _: nothing, LIMITS, lanes, lambda _: None)
+        lanes.start()
+        with pytest.raises(RuntimeError, match="0 answers for 1 images"):
+            await batcher.run(np.zeros((1, 1, 1, 3), np.uint8))
+        await lanes.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_huge_request_lets_small_ones_pass_between_its_parts() -> None:
+    async def scenario(bench: Bench) -> None:
+        held = await bench.hold(1)
+        huge = asyncio.create_task(bench.ask(*range(10, 22)))
+        small = [asyncio.create_task(bench.ask(i)) for i in (2, 3)]
+        await asyncio.sleep(0)
+        bench.model.gate.set()
+        assert [await one for one in small] == [[2], [3]]
+        assert (await held, await huge) == ([1], list(range(10, 22)))
+        assert bench.model.batches == [
+            [1],
+            [10, 11, 12, 13],
+            [2, 3, 14, 15],
+            [16, 17, 18, 19],
+            [20, 21],
+        ]
+
+    on_loop(scenario)
+
+
+def test_models_take_turns() -> None:
+    async def scenario(bench: Bench) -> None:
+        other = Batcher(bench.model.infer, LIMITS, bench.lanes, bench.records.append)
+        held = await bench.hold(1)
+        busy = asyncio.create_task(bench.ask(*range(10, 22)))
+        await asyncio.sleep(0)
+        late = asyncio.create_task(other.run(np.full((1, 1, 1, 3), 5, np.uint8)))
+        await asyncio.sleep(0)
+        bench.model.gate.set()
+        await asyncio.gather(held, busy, late)
+        assert [5] in bench.model.batches[:3]
+
+    on_loop(scenario)
+
+
+def test_an_answer_says_what_it_took() -> None:
+    async def scenario(bench: Bench) -> None:
+        held = await bench.hold(1)
+        waiting = [
+            asyncio.create_task(bench.batcher.run(np.full((1, 1, 1, 3), i, np.uint8)))
+            for i in (2, 3)
+        ]
+        await asyncio.sleep(0.02)
+        bench.model.gate.set()
+        await held
+        for answered in await asyncio.gather(*waiting):
+            assert answered.batch_items == 2
+            assert answered.queue_s >= 0.02
+            assert answered.inference_s > 0
+        assert bench.records[1].waited_s >= 0.02
+
+    on_loop(scenario)
+
+
+def test_stopping_finishes_what_runs_and_tells_whoever_waits() -> None:
+    async def scenario() -> None:
+        bench = Bench(LIMITS)
+        bench.lanes.start()
         held = await bench.hold(1)
         waiting = asyncio.create_task(bench.ask(2))
         await asyncio.sleep(0)
-        asyncio.get_running_loop().call_later(0.01, bench.model.gate.set)
-        stopping = asyncio.create_task(bench.batcher.stop())
+        bench.batcher.stop()
         bench.model.gate.set()
-        await stopping
-        for task in (held, waiting):
-            with pytest.raises(Stopping):
-                await task
+        await bench.lanes.stop()
+        assert await held == [1]
+        with pytest.raises(Stopping):
+            await waiting
         with pytest.raises(Stopping):
             await bench.ask(3)
 
@@ -255,4 +299,4 @@ def test_many_requests_of_every_size_come_through() -> None:
         assert max(map(len, bench.model.batches)) <= 4
         assert bench.batcher.items == 0
 
-    on_loop(scenario, Limits(queue_items=10_000, deadline_s=PATIENCE_S, max_batch=4))
+    on_loop(scenario, Limits(queue_items=10_000, max_batch=4))

@@ -1,0 +1,114 @@
+"""The threads that run batches, shared by all models and given to them in turn."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+from typing import Protocol
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+class Batch(Protocol):
+    """Work for one lane."""
+
+    def run(self) -> None:
+        """Do it, on the lane's thread; keeps its own errors."""
+        ...
+
+    def deliver(self) -> None:
+        """Hand out what came of it, on the event loop."""
+        ...
+
+
+class Source(Protocol):
+    """What batches come from: the queue of one model."""
+
+    def next_batch(self) -> Batch | None:
+        """Take what a lane should run now; None where nothing is left."""
+        ...
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there may be another batch to take."""
+        ...
+
+
+class Lanes:
+    """`count` threads, one batch at a time on each. Use it on one event loop.
+
+    A batch is taken when a lane is free and never waits for more to come; it is taken at the end
+    of the loop's round, so that requests which arrived together leave together. While every lane
+    is busy the queues fill. Models with work take turns.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._idle = count
+        self._turns: deque[Source] = deque()
+        self._scheduled = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._jobs: SimpleQueue[Batch | None] = SimpleQueue()
+        self._threads = [
+            Thread(target=self._work, name=f"lane-{number}", daemon=True) for number in range(count)
+        ]
+
+    def start(self) -> None:
+        """Begin to work for the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        for thread in self._threads:
+            thread.start()
+
+    async def stop(self) -> None:
+        """Finish the batches that run, then end the threads."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        await asyncio.sleep(0)  # the last batches are delivered
+
+    def offer(self, source: Source) -> None:
+        """Say that a source has work."""
+        if source not in self._turns:
+            self._turns.append(source)
+        if self._idle and not self._scheduled:
+            self._scheduled = True
+            self._events.call_soon(self._dispatch)
+
+    @property
+    def _events(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            raise RuntimeError("the lanes were not started")
+        return self._loop
+
+    def _dispatch(self) -> None:
+        self._scheduled = False
+        while self._idle and self._turns:
+            source = self._turns.popleft()
+            batch = source.next_batch()
+            if source.waiting:
+                self._turns.append(source)
+            if batch is not None:
+                self._idle -= 1
+                self._jobs.put(batch)
+
+    def _work(self) -> None:
+        while (batch := self._jobs.get()) is not None:
+            _attempt(batch.run)
+            self._events.call_soon_threadsafe(self._finish, batch)
+
+    def _finish(self, batch: Batch) -> None:
+        self._idle += 1
+        _attempt(batch.deliver)
+        self._dispatch()
+
+
+def _attempt(step: Callable[[], None]) -> None:
+    """A lane survives whatever a batch does: the error is logged, and the next batch runs."""
+    try:
+        step()
+    except Exception:
+        log.exception("a batch could not be handled")

@@ -1,0 +1,101 @@
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from threading import Barrier, Event
+
+from service.lanes import Batch, Lanes
+from tests.serving import PATIENCE_S
+
+
+class Job:
+    """A batch that does one thing on the lane and one on the loop."""
+
+    def __init__(self, run: Callable[[], object], deliver: Callable[[], object]) -> None:
+        self._run, self._deliver = run, deliver
+
+    def run(self) -> None:
+        self._run()
+
+    def deliver(self) -> None:
+        self._deliver()
+
+
+class Jobs:
+    """A source of given jobs."""
+
+    def __init__(self, *jobs: Job | None) -> None:
+        self._jobs = deque(jobs)
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._jobs)
+
+    def next_batch(self) -> Batch | None:
+        return self._jobs.popleft()
+
+
+def nothing() -> None:
+    pass
+
+
+def fail() -> None:
+    raise ZeroDivisionError
+
+
+def run_all(count: int, make: Callable[[Callable[[], None]], list[Jobs]]) -> None:
+    """Run jobs on lanes until the last one calls what it was given."""
+
+    async def main() -> None:
+        done = asyncio.Event()
+        lanes = Lanes(count)
+        lanes.start()
+        for source in make(done.set):
+            lanes.offer(source)
+        await asyncio.wait_for(done.wait(), PATIENCE_S)
+        await lanes.stop()
+
+    asyncio.run(main())
+
+
+def test_a_lane_survives_every_error() -> None:
+    ran: list[str] = []
+    run_all(
+        1,
+        lambda done: [
+            Jobs(
+                Job(fail, nothing), Job(nothing, fail), None, Job(lambda: ran.append("last"), done)
+            )
+        ],
+    )
+    assert ran == ["last"]
+
+
+def test_as_many_batches_run_at_once_as_there_are_lanes() -> None:
+    meeting = Barrier(2, timeout=PATIENCE_S)
+    run_all(2, lambda done: [Jobs(Job(meeting.wait, nothing), Job(meeting.wait, done))])
+    assert not meeting.broken
+
+
+def test_sources_take_turns() -> None:
+    order: list[str] = []
+
+    def jobs(name: str, *last: Callable[[], None]) -> Jobs:
+        ends = (nothing, nothing, *(last or (nothing,)))
+        return Jobs(*(Job(lambda: order.append(name), end) for end in ends))
+
+    run_all(1, lambda done: [jobs("a"), jobs("b", done)])
+    assert order == ["a", "b"] * 3
+
+
+def test_stopping_waits_for_the_batch_that_runs() -> None:
+    async def main() -> None:
+        gate, delivered = Event(), Event()
+        lanes = Lanes(1)
+        lanes.start()
+        lanes.offer(Jobs(Job(lambda: gate.wait(PATIENCE_S), delivered.set)))
+        await asyncio.sleep(0.01)
+        asyncio.get_running_loop().call_later(0.02, gate.set)
+        await lanes.stop()
+        assert delivered.is_set()
+
+    asyncio.run(main())

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from models.manifest import Metric, Scorer, UnknownRule
 
 _BLOCK_ITEMS = 2**22  # distances held at once
+_SPARE = 16  # rows beyond twice k that are measured exactly, so that float32 hides none
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class Reference:
     metric: Metric
     rows: NDArray[np.float64]  # [r, d], of unit length where the metric is cosine
     k: int
+    columns: NDArray[np.float32]  # [d, r], the rows again, to find the nearest fast
+    squares: NDArray[np.float32]  # [r], their squared lengths
 
 
 def reference(
@@ -33,12 +36,12 @@ def reference(
     nothing, for `max_probability`.
     """
     if scorer == "max_probability":
-        return Reference(metric, np.empty((0, embeddings.shape[1])), 1)
+        return _referring_to(np.empty((0, embeddings.shape[1])), metric, 1)
     rows = _ready(embeddings, metric)
     if scorer == "knn_distance":
-        return Reference(metric, rows, min(k or 1, len(rows)))
+        return _referring_to(rows, metric, min(k or 1, len(rows)))
     means = [rows[labels == label].mean(axis=0) for label in np.unique(labels)]
-    return Reference(metric, _ready(np.array(means).reshape(-1, rows.shape[1]), metric), 1)
+    return _referring_to(_ready(np.array(means).reshape(-1, rows.shape[1]), metric), metric, 1)
 
 
 def scores(
@@ -50,8 +53,9 @@ def scores(
     """The unknown score [b] of embeddings [b, d] with probabilities [b, c]; higher is more unknown.
 
     `max_probability`: 1 - max p. The others: the distance to the k-th nearest row of the
-    reference, which is 1 - cosine (0 to 2) where the metric is cosine, else Euclidean. In float64,
-    so that an image's score does not depend on the batch that it came in.
+    reference, which is 1 - cosine (0 to 2) where the metric is cosine, else Euclidean. The nearest
+    rows are found in float32 and measured in float64, each by itself, so that an image's score does
+    not depend on the batch that it came in.
     Raises ValueError for a distance to a reference without rows.
     """
     if scorer == "max_probability":
@@ -72,16 +76,32 @@ def is_unknown(rule: UnknownRule, scores: NDArray[np.float32]) -> NDArray[np.boo
     return scores.astype(np.float64) > rule.threshold
 
 
+def _referring_to(rows: NDArray[np.float64], metric: Metric, k: int) -> Reference:
+    columns = np.ascontiguousarray(rows.T, dtype=np.float32)
+    squares = np.square(rows).sum(axis=1).astype(np.float32)
+    return Reference(metric, rows, k, columns, squares)
+
+
 def _nearest(embeddings: NDArray[np.float32], reference: Reference) -> NDArray[np.float64]:
-    queries, rows = _ready(embeddings, reference.metric), reference.rows
-    products = queries @ rows.T
+    queries = _ready(embeddings, reference.metric)
+    rows = reference.rows[_candidates(queries, reference)]
     if reference.metric == "cosine":
-        distances = np.maximum(1 - products, 0)
+        distances = np.maximum(1 - np.einsum("bd,bmd->bm", queries, rows), 0)
     else:
-        squares = np.square(queries).sum(axis=1)[:, np.newaxis] + np.square(rows).sum(axis=1)
-        distances = np.sqrt(np.maximum(squares - 2 * products, 0))
+        distances = np.linalg.norm(queries[:, np.newaxis] - rows, axis=2)
     nearest: NDArray[np.float64] = np.partition(distances, reference.k - 1, axis=1)
     return nearest[:, reference.k - 1]
+
+
+def _candidates(queries: NDArray[np.float64], reference: Reference) -> NDArray[np.intp]:
+    """The rows [b, m] that the k nearest are among."""
+    n, wanted = len(reference.rows), 2 * reference.k + _SPARE
+    if wanted >= n:
+        return np.tile(np.arange(n), (len(queries), 1))
+    closeness = queries.astype(np.float32) @ reference.columns
+    if reference.metric == "l2":
+        closeness -= reference.squares / 2  # the squared distance, but for what all rows share
+    return np.argpartition(closeness, n - wanted, axis=1)[:, n - wanted :]
 
 
 def _ready(rows: NDArray[np.float32] | NDArray[np.float64], metric: Metric) -> NDArray[np.float64]:

@@ -9,6 +9,8 @@ from models.manifest import UnknownRule
 from models.unknown import Reference, is_unknown, reference, scores
 from service.session import Outputs
 
+_QUICK_DISTANCES = 50_000  # taken in less time than a thread would need to begin
+
 
 @dataclass(frozen=True)
 class Doubt:
@@ -18,8 +20,8 @@ class Doubt:
     reference: Reference
 
     async def unknown(self, outputs: Outputs) -> list[bool]:
-        """For each image, whether it is unknown; distances are taken on a thread."""
-        if self.rule.scorer == "max_probability":
+        """For each image, whether it is unknown; many distances are taken on a thread."""
+        if len(outputs.embedding) * len(self.reference.rows) <= _QUICK_DISTANCES:
             return self._judge(outputs)
         return await asyncio.to_thread(self._judge, outputs)
 

@@ -98,3 +98,21 @@ def test_unknown_is_above_the_threshold() -> None:
     measured = np.array([0.1, 0.3, 0.30000004, 0.9], np.float32)
     rule = UnknownRule(scorer="max_probability", threshold=float(measured[1]), accepts=0.95)
     assert is_unknown(rule, measured).tolist() == [False, False, True, True]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_in_a_large_gallery_nothing_near_is_missed(metric: Metric) -> None:
+    rng = np.random.default_rng(3)
+    rows = (rng.normal(size=(3000, 16)) + 1).astype(np.float32)
+    rows[1000:2000] = rows[0] + 1e-2 * rng.normal(size=(1000, 16)).astype(np.float32)
+    queries = np.concatenate([rows[:40] + 1e-3, rows[995:1010]]).astype(np.float32)
+    compared = reference("knn_distance", 10, metric, rows, np.zeros(3000, np.int64))
+    found = scores("knn_distance", queries, np.zeros((len(queries), 1), np.float32), compared)
+    left, right = queries.astype(np.float64), rows.astype(np.float64)
+    if metric == "cosine":
+        left /= np.linalg.norm(left, axis=1, keepdims=True)
+        right /= np.linalg.norm(right, axis=1, keepdims=True)
+        naive = 1 - left @ right.T
+    else:
+        naive = np.linalg.norm(left[:, None] - right, axis=2)
+    np.testing.assert_allclose(found, np.sort(naive, axis=1)[:, 9], rtol=1e-4, atol=1e-6)

@@ -1,0 +1,1 @@
+"""Measurements: one folder per question, each with one command; never a gate on a time."""

@@ -1,0 +1,83 @@
+"""`python -m benchmarks.serving`: this service, the floors and its peers, side by side."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.serving.benchmark import Benchmark
+from benchmarks.serving.peers import SERVERS
+from benchmarks.serving.results import Settings
+from benchmarks.serving.workloads import WORKLOADS
+
+_CONNECTIONS = (1, 16, 64, 256)
+_LIMIT_MS = 50.0
+_BUSY = 0.5  # load average over a minute
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; 130 where it was interrupted, with what is complete written down."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    chosen = _parse(given)
+    benchmark = Benchmark(
+        settings=_settings(chosen),
+        servers=[server for server in SERVERS if server.name in chosen.only],
+        workloads=[WORKLOADS[name]() for name in chosen.workloads],
+        command=" ".join(["python -m benchmarks.serving", *given]),
+        out=chosen.out,
+    )
+    console = Console(stderr=True)
+    if (load := benchmark.machine.load_average) > _BUSY:
+        console.print(f"[yellow]The machine is busy: its load average is {load}.")
+    return 0 if benchmark.run(console) else 130
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
+    names = [server.name for server in SERVERS]
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one round of one second: to see that it works")
+    add("--only", type=_some_of(names), metavar="SERVER,...", default=names, help=", ".join(names))
+    kinds = tuple(WORKLOADS)
+    add("--workloads", type=_some_of(kinds), metavar="W,...", default=kinds, help=", ".join(kinds))
+    add("--connections", type=_numbers, metavar="N,...", default=_CONNECTIONS)
+    add("--seconds", type=float, default=3.0, help="of each run of load (default 3)")
+    add("--rounds", type=int, default=3, help="each measures every server (default 3)")
+    add("--generator-cpus", type=_numbers, metavar="N,...", default=(), help="default: any")
+    add("--server-cpus", type=_numbers, metavar="N,...", default=(), help="default: any")
+    add("--out", type=Path, default=Path("benchmarks/results/serving.json"))
+    return parser.parse_args(arguments)
+
+
+def _settings(chosen: argparse.Namespace) -> Settings:
+    return Settings(
+        seconds=1.0 if chosen.quick else chosen.seconds,
+        rounds=1 if chosen.quick else chosen.rounds,
+        connections=chosen.connections,
+        limit_ms=_LIMIT_MS,
+        probes=3 if chosen.quick else 6,
+        generator_cpus=chosen.generator_cpus,
+        server_cpus=chosen.server_cpus,
+    )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _some_of(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
+    names = tuple(known)
+
+    def parse(text: str) -> tuple[str, ...]:
+        chosen = tuple(text.split(","))
+        if unknown := set(chosen) - set(names):
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not of {', '.join(names)}")
+        return chosen
+
+    return parse
+
+
+if __name__ == "__main__":
+    sys.exit(main())

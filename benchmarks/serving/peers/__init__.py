@@ -1,0 +1,82 @@
+"""The servers that are measured: a file for each peer, and a line for it here.
+
+Every server runs the same ONNX file and answers JSON with `embeddings`, a list of floats for each
+image. What it is tuned to, and by which trial, stands with it. BentoML, Ray Serve, Triton and
+MLServer are left out: each brings an environment of its own. Whoever wants one writes its
+application here and adds a line to SERVERS.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.serving import wire
+from benchmarks.serving.wire import Body
+
+Encode = Callable[[str, Sequence[bytes]], Body]
+
+
+@dataclass(frozen=True)
+class Server:
+    """How one server is started and asked."""
+
+    name: str
+    title: str
+    tuning: str
+    module: str
+    arguments: tuple[str, ...] = ("{port}",)
+    ready: str = "/health"
+    one: tuple[str, Encode] = ("/embed", wire.raw)
+    many: tuple[str, Encode] = ("/embed", wire.multipart)
+
+    def command(self, port: int) -> list[str]:
+        """What starts it on this port."""
+        arguments = (argument.format(port=port) for argument in self.arguments)
+        return [sys.executable, "-m", self.module, *arguments]
+
+    def shown(self) -> str:
+        """The same for people."""
+        return " ".join(["python", "-m", self.module, *self.arguments]).format(port="PORT")
+
+    def request(self, images: Sequence[bytes]) -> bytes:
+        """A whole request with these images, in the form that is natural for this server."""
+        path, encode = self.one if len(images) == 1 else self.many
+        return wire.post(encode(path, images))
+
+
+SERVERS = (
+    Server(
+        name="ours",
+        title="LossAtlas",
+        tuning="default settings: one process",
+        module="service",
+        arguments=("--port", "{port}"),
+        ready="/health/ready",
+    ),
+    Server(
+        name="ours-2",
+        title="LossAtlas, 2 workers",
+        tuning="default settings but for two processes",
+        module="service",
+        arguments=("--port", "{port}", "--workers", "2"),
+        ready="/health/ready",
+    ),
+    Server(
+        name="fastapi",
+        title="FastAPI by hand",
+        tuning="2 uvicorn workers, uvloop and httptools, onnxruntime with 1 thread, orjson",
+        module="benchmarks.serving.peers.fastapi_app",
+        many=("/embed-many", wire.multipart),
+    ),
+)
+
+
+def floor_server(images: int) -> Server:
+    """Uvicorn that answers a constant with as many embeddings."""
+    return Server(
+        name="bare",
+        title="bare uvicorn",
+        tuning="no work",
+        module="benchmarks.serving.peers.bare_app",
+        arguments=("{port}", str(images)),
+    )

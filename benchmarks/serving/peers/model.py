@@ -1,0 +1,56 @@
+"""What every peer needs and any of their users would write: the graph, and an image's pixels."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+
+MODEL = Path(__file__).parents[3] / "models" / "registry" / "arcface" / "1" / "model.onnx"
+SIZE_PX = 32
+
+
+class Model:
+    """The ONNX file that all servers serve, in onnxruntime on the processor."""
+
+    def __init__(self, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(
+            MODEL, options, providers=["CPUExecutionProvider"]
+        )
+
+    def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embeddings [n, 64] of uint8 images [n, 32, 32, 3]."""
+        (embeddings,) = self._session.run(["embedding"], {"images": images})
+        found: NDArray[np.float32] = embeddings
+        return found
+
+
+def decode(data: bytes) -> NDArray[np.uint8]:
+    """Encoded image to RGB uint8 [32, 32, 3], decoded at its full size."""
+    with Image.open(BytesIO(data)) as image:
+        return fit(image.convert("RGB"))
+
+
+def fit(image: Image.Image) -> NDArray[np.uint8]:
+    """Shorter side to 32 px (bilinear, antialiased) and the centre of it, uint8 [32, 32, 3].
+
+    One resize of the box that will be kept, so that no pixel is computed to be cropped.
+    """
+    if image.size == (SIZE_PX, SIZE_PX):
+        return np.asarray(image)
+    short = min(image.size)
+    left, top = (image.width - short) / 2, (image.height - short) / 2
+    box = (left, top, left + short, top + short)
+    return np.asarray(image.resize((SIZE_PX, SIZE_PX), Image.Resampling.BILINEAR, box=box))
+
+
+def decode_all(images: Sequence[bytes]) -> NDArray[np.uint8]:
+    """The same as `decode` for several: [n, 32, 32, 3]."""
+    return np.stack([decode(image) for image in images])

@@ -3,6 +3,9 @@
 import asyncio
 import base64
 import binascii
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import Receive, Scope
@@ -16,6 +19,8 @@ from service.settings import Settings
 
 ACCEPTED = ("image/*", "application/octet-stream", "multipart/form-data", "application/json")
 _LONG_JSON_BYTES = 64 * 1024  # from here on a thread reads it, so that the others need not wait
+_T = TypeVar("_T")
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class ImagesBody(BaseModel):
@@ -41,7 +46,7 @@ async def read_images(scope: Scope, receive: Receive, settings: Settings) -> lis
     elif media == "multipart/form-data":
         images = await _from_multipart(body, content_type, settings.max_images)
     elif media == "application/json":
-        images = await _from_json(await body.read(), settings.max_images)
+        images = await parsed(await body.read(), partial(_parse_json, settings.max_images))
     else:
         raise UnsupportedMediaType(content_type, ACCEPTED)
     if not images:
@@ -56,25 +61,30 @@ async def _from_multipart(body: Body, content_type: str, max_images: int) -> lis
     return list(parts.finish())
 
 
-async def _from_json(body: bytes, max_images: int) -> list[Encoded]:
-    if len(body) < _LONG_JSON_BYTES:
-        return _parse_json(body, max_images)
-    return await asyncio.to_thread(_parse_json, body, max_images)
+async def parsed(body: bytes, parse: Callable[[bytes], _T]) -> _T:
+    """What `parse` makes of a JSON body, on a thread where the body is long."""
+    return parse(body) if len(body) < _LONG_JSON_BYTES else await asyncio.to_thread(parse, body)
 
 
-def _parse_json(body: bytes, max_images: int) -> list[Encoded]:
+def validated(body: bytes, model: type[_Model]) -> _Model:
+    """The JSON body as this model. Raises MalformedBody with the first fault."""
     try:
-        images = ImagesBody.model_validate_json(body).images
+        return model.model_validate_json(body)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"]))
         raise MalformedBody(f"{where}: {fault['msg']}" if where else fault["msg"]) from None
+
+
+def _parse_json(max_images: int, body: bytes) -> list[Encoded]:
+    images = validated(body, ImagesBody).images
     if len(images) > max_images:
         raise TooManyImages(max_images)
-    return [_from_base64(text) for text in images]
+    return [from_base64(text) for text in images]
 
 
-def _from_base64(text: str) -> Encoded:
+def from_base64(text: str) -> Encoded:
+    """The bytes of base64 or of a data URI, or why there are none."""
     if text.startswith("data:"):
         head, comma, text = text.partition(",")
         if not comma or not head.endswith(";base64"):

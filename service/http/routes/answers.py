@@ -1,19 +1,17 @@
 """Images in; embeddings, classes and neighbours out."""
 
-import base64
 import io
-from itertools import repeat
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 from jaxtyping import Float32
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.manifest import Manifest
-from service.engine import COLLECTION, Answer, Engine, Neighbor
+from service.engine import COLLECTION, Answer, Engine
 from service.errors import ServiceError, UnknownCollection
+from service.http.answering import as_base64, as_json, neighbor_items, predictions, server_timing
 from service.http.body import header
 from service.http.direct import DirectRoute
 from service.http.images import read_images
@@ -71,10 +69,10 @@ async def embed(request: Request, parts: Parts, query: Annotated[EmbedQuery, Que
     headers = {**server_timing(answer), "Vary": "Accept"}
     if preferred(header(request.scope, b"accept"), (JSON, NPY)) == NPY:
         return Response(_npy(embedding), 200, headers, NPY)
-    as_base64 = query.encoding_format == "base64"
-    embeddings = [_base64(row) for row in embedding] if as_base64 else embedding
+    coded = query.encoding_format == "base64"
+    embeddings = [as_base64(row) for row in embedding] if coded else embedding
     body = {"dimension": engine.manifest.dimension, "embeddings": embeddings}
-    return _json(engine.manifest, body, headers)
+    return as_json(_named(engine.manifest, body), headers)
 
 
 @router.post(
@@ -89,14 +87,8 @@ async def classify(
     """Classify each image: calibrated probabilities, likeliest first, and is it unknown."""
     engine = await parts.catalog.engine(query.loss, query.version)
     answer = await _answer(request, parts, engine)
-    top = _top(answer.outputs.probabilities, engine.manifest.labels, query.top_k)
-    unknown = await engine.unknown(answer.outputs)
-    doubts = repeat(None, len(top)) if unknown is None else unknown
-    predictions = [
-        {**listed[0], "unknown": doubted, "top": listed}
-        for listed, doubted in zip(top, doubts, strict=True)
-    ]
-    return _json(engine.manifest, {"predictions": predictions}, server_timing(answer))
+    listed = await predictions(engine, answer.outputs, query.top_k)
+    return as_json(_named(engine.manifest, {"predictions": listed}), server_timing(answer))
 
 
 @router.post(
@@ -113,9 +105,9 @@ async def neighbors(
     engine.check_collection(query.collection)
     answer = await _answer(request, parts, engine)
     found = await engine.neighbors(answer.outputs.embedding, query.k, query.collection)
-    listed = [[_neighbor(engine, neighbor) for neighbor in row] for row in found]
+    listed = [neighbor_items(engine, row) for row in found]
     body = {"collection": query.collection, "neighbors": listed}
-    return _json(engine.manifest, body, server_timing(answer))
+    return as_json(_named(engine.manifest, body), server_timing(answer))
 
 
 async def _answer(request: Request, parts: Services, engine: Engine) -> Answer:
@@ -131,50 +123,11 @@ async def _answer(request: Request, parts: Services, engine: Engine) -> Answer:
     return answer
 
 
-def server_timing(answer: Answer) -> dict[str, str]:
-    """The header that says what each stage took, in milliseconds, as browsers read it."""
-    return {
-        "Server-Timing": f"decode;dur={1000 * answer.decode_s:.3f}, "
-        f"queue;dur={1000 * answer.queue_s:.3f}, "
-        f'inference;dur={1000 * answer.inference_s:.3f};desc="batch of {answer.batch_items}"'
-    }
-
-
-def _json(manifest: Manifest, body: dict[str, Any], headers: dict[str, str]) -> Response:
-    body = {"loss": manifest.name, "version": manifest.version, **body}
-    return Response(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), 200, headers, JSON)
+def _named(manifest: Manifest, body: dict[str, Any]) -> dict[str, Any]:
+    return {"loss": manifest.name, "version": manifest.version, **body}
 
 
 def _npy(array: Float32[np.ndarray, "n d"]) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()
-
-
-def _base64(row: Float32[np.ndarray, " d"]) -> str:
-    return base64.b64encode(row.astype("<f4", copy=False).tobytes()).decode("ascii")
-
-
-def _top(
-    probabilities: Float32[np.ndarray, "n c"], labels: tuple[str, ...], top_k: int
-) -> list[list[dict[str, Any]]]:
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
-    best = np.take_along_axis(probabilities, order, axis=1)
-    return [
-        [
-            {"label": labels[column], "probability": score}
-            for column, score in zip(row, scores, strict=True)
-        ]
-        for row, scores in zip(order.tolist(), best, strict=True)
-    ]
-
-
-def _neighbor(engine: Engine, neighbor: Neighbor) -> dict[str, Any]:
-    manifest = engine.manifest
-    address = f"/models/{manifest.name}/thumbnails/{neighbor.row}.jpg?version={manifest.version}"
-    return {
-        "id": neighbor.id,
-        "label": neighbor.label,
-        "score": neighbor.score,
-        "thumbnail": address if engine.has_thumbnails else None,
-    }

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.bundle import GALLERY, Bundle, Gallery, Thumbnails
+from models.bundle import GALLERY, Bundle, Gallery, Golden, Thumbnails
 from models.errors import BundleDamaged
 from models.manifest import Sha256
 from models.store import Store
-from service.device import Provider
+from service.cuda import CudaSession, Gpu
+from service.device import CPU, Provider
 from service.engine import LoadedModel
 from service.index import FlatIndex, VectorIndex
 from service.session import Session
@@ -23,7 +24,8 @@ class Loader:
 
     store: Store
     provider: Provider
-    threads: int
+    threads: int  # of one run on the processor
+    gpu: Gpu = field(default_factory=Gpu)  # idle where the provider is the processor
     _thumbnails: dict[Sha256, Thumbnails] = field(default_factory=dict)  # shared between models
 
     def load(self, name: str, version: int) -> LoadedModel:
@@ -33,12 +35,17 @@ class Loader:
         """
         bundle = self.store.load(name, version)
         _ = bundle.report  # parsed once, here, so that a bad one is named at start
-        session = Session(bundle, self.provider, self.threads)
+        session = self._open(bundle)
         _check_golden(session, bundle)
         gallery, index = _load_gallery(bundle)
         thumbnails = self._load_thumbnails(bundle)
         doubt = make_doubt(bundle, gallery)
         return LoadedModel(bundle, session, gallery, index, thumbnails, doubt)
+
+    def _open(self, bundle: Bundle) -> Session:
+        if self.provider == CPU:
+            return Session(bundle, CPU, self.threads)
+        return CudaSession(bundle, self.provider, self.gpu)
 
     def _load_thumbnails(self, bundle: Bundle) -> Thumbnails | None:
         digest = bundle.manifest.thumbnails
@@ -53,6 +60,12 @@ class Loader:
 
 def _check_golden(session: Session, bundle: Bundle) -> None:
     golden = bundle.golden()
+    _check_batch(session, bundle, golden)
+    for size in session.sizes:
+        _check_batch(session, bundle, _resized(golden, size))
+
+
+def _check_batch(session: Session, bundle: Bundle, golden: Golden) -> None:
     outputs = session.run(golden.images)
     for name in ("embedding", "probabilities"):
         expected, found = getattr(golden, name), getattr(outputs, name)
@@ -60,6 +73,12 @@ def _check_golden(session: Session, bundle: Bundle) -> None:
             found, expected, rtol=0, atol=_GOLDEN_ATOL
         ):
             raise _damaged(bundle, f"its golden batch gives another {name} than at its export")
+
+
+def _resized(golden: Golden, n: int) -> Golden:
+    """The first n images, from the beginning again where there are fewer."""
+    rows = np.arange(n) % len(golden.images)
+    return Golden(golden.images[rows], golden.embedding[rows], golden.probabilities[rows])
 
 
 def _load_gallery(bundle: Bundle) -> tuple[Gallery, VectorIndex]:

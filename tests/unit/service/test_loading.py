@@ -7,8 +7,10 @@ import pytest
 from models.bundle import GALLERY, GOLDEN, REPORT, Bundle, sha256_of
 from models.errors import BundleDamaged, BundleNotFound
 from models.store import Store
+from service.decode import Pixels
 from service.device import CPU
 from service.loading import Loader
+from service.session import Outputs, Session
 from tests.bundles import Recipe, publish
 
 
@@ -63,6 +65,26 @@ def test_the_golden_batch_must_come_back_within_1e_4(
         return
     with pytest.raises(BundleDamaged, match=f"golden batch gives another {name}"):
         loader(tmp_path).load("arcface", 1)
+
+
+class WrongInFours(Session):
+    """As a GPU whose recorded graph for batches of 4 does not read its input."""
+
+    sizes = (1, 2, 4, 8)
+
+    def run(self, images: Pixels) -> Outputs:
+        return super().run(np.zeros_like(images) if len(images) == 4 else images)
+
+
+def test_every_batch_size_must_give_the_golden_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.loading.Session", WrongInFours)
+    publish(tmp_path)  # its golden batch is of 5
+    with pytest.raises(BundleDamaged, match="golden batch gives another embedding"):
+        loader(tmp_path).load("arcface", 1)
+    monkeypatch.setattr(WrongInFours, "sizes", (1, 2, 8))
+    assert loader(tmp_path).load("arcface", 1)
 
 
 def test_a_gallery_of_another_size_is_damage(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from models.errors import BundleDamaged
 from models.manifest import Manifest
 from service.device import CPU, CUDA, choose_provider
 from service.errors import DeviceUnavailable
-from service.session import Session
+from service.session import Session, join
 from tests.bundles import Recipe, graph, manifest, publish, run
 
 
@@ -42,15 +43,49 @@ def test_a_file_that_is_no_graph_is_damaged(tmp_path: Path) -> None:
         Session(Bundle(tmp_path, described), CPU, threads=1)
 
 
-def test_cpu_is_what_it_says() -> None:
-    assert choose_provider("cpu") == CPU
+def test_every_node_is_on_the_provider_that_was_asked_for(tmp_path: Path) -> None:
+    session = Session(publish(tmp_path), CPU, threads=1)
+    assert session.provider == CPU
+    assert list(session.nodes) == [CPU]
+    assert session.nodes[CPU] >= 5
+
+
+def test_a_provider_that_takes_no_node_is_not_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listed, and yet idle: TensorRT does this with a graph that it supports no node of."""
+    monkeypatch.setattr("service.session._nodes", lambda session: {CUDA: 7})
+    with pytest.raises(DeviceUnavailable, match=r"did not open arcface/1 on CPU.+, but on"):
+        Session(publish(tmp_path), CPU, threads=1)
+
+
+def test_sessions_run_at_once_from_any_thread(tmp_path: Path) -> None:
+    """They share one arena."""
+    bundles = [publish(tmp_path, f"m{seed}", Recipe(seed=seed)) for seed in range(3)]
+    sessions = [Session(bundle, CPU, threads=1) for bundle in bundles]
+
+    def check(number: int) -> None:
+        rng = np.random.default_rng(number)
+        images = rng.integers(0, 256, (1 + number % 9, 8, 8, 3), dtype=np.uint8)
+        expected, _ = run(bundles[number % 3].model_path, images)
+        found = sessions[number % 3].run(images).embedding
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(check, range(90)))
+
+
+def test_joined_outputs_keep_their_order(tmp_path: Path) -> None:
+    session = Session(publish(tmp_path), CPU, threads=1)
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+    joined = join([session.run(images[:2]), session.run(images[2:])])
+    whole = session.run(images)
+    np.testing.assert_allclose(joined.embedding, whole.embedding, atol=1e-6)
+    np.testing.assert_allclose(joined.probabilities, whole.probabilities, atol=1e-6)
 
 
 @pytest.mark.skipif("has_gpu()", reason="CUDA works here")
 def test_cuda_is_refused_where_onnxruntime_would_fall_back(tmp_path: Path) -> None:
-    with pytest.raises(DeviceUnavailable, match=r"device 'cuda' cannot be used: .+ Or choose"):
-        choose_provider("cuda")
-    assert choose_provider("auto") == CPU
     with pytest.raises(DeviceUnavailable, match="arcface/1"):
         Session(publish(tmp_path), CUDA, threads=1)
 

@@ -87,9 +87,7 @@ class _Bucket:
     def record(self) -> bool:
         """Record a CUDA graph and say whether it is used from now on."""
         expected, without_s = self._try()
-        self._options = _graph_id(
-            self.size
-        )  # one for each size: its shapes and addresses are fixed
+        self._options = _graph_id(self.size)  # a recorded graph has one shape
         found, with_s = self._try()
         used = with_s < without_s and all(map(_agree, expected, found))
         if not used:

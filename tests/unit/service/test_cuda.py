@@ -1,6 +1,7 @@
 """The GPU's sessions, run for real on the processor; what only a GPU can show is skipped here."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -66,10 +67,13 @@ def test_everything_happens_on_the_one_thread(
 
         def run(self, images: Pixels) -> Outputs:
             threads.add(threading.current_thread().name)
+            time.sleep(0.005)  # long enough for another thread to begin, if there were one
             return super().run(images)
 
     monkeypatch.setattr(cuda, "Buckets", Watched)
-    CudaSession(publish(tmp_path), CPU, Gpu(max_batch=2)).run(pictures(1))
+    session = CudaSession(publish(tmp_path), CPU, Gpu(max_batch=2))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(session.run, [pictures(1)] * 8))
     assert threads == {"cuda_0"}
 
 
@@ -113,10 +117,13 @@ def test_tensorrt_has_a_folder_for_each_graph_and_never_tf32(tmp_path: Path) -> 
 
 @pytest.mark.skipif("has_gpu()", reason="CUDA works here")
 @pytest.mark.parametrize("provider", [CUDA, TENSORRT])
-def test_it_never_falls_back_to_the_processor(tmp_path: Path, provider: str) -> None:
+def test_it_never_falls_back_to_the_processor(
+    tmp_path: Path, provider: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     gpu = Gpu(max_batch=2, engines=tmp_path / "engines")
     with pytest.raises((DeviceUnavailable, BundleDamaged)):
         CudaSession(publish(tmp_path), provider, gpu)  # type: ignore[arg-type]
+    assert "Falling back" not in capfd.readouterr().out  # as onnxruntime does by default
 
 
 @pytest.mark.skipif("not has_gpu()", reason="onnxruntime finds no usable NVIDIA GPU here")

@@ -1,3 +1,4 @@
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def test_a_provider_that_takes_no_node_is_not_in_use(
 ) -> None:
     """Listed, and yet idle: TensorRT does this with a graph that it supports no node of."""
     monkeypatch.setattr("service.session._nodes", lambda session: {CUDA: 7})
-    with pytest.raises(DeviceUnavailable, match=r"did not open arcface/1 on CPU.+, but on"):
+    with pytest.raises(DeviceUnavailable, match=r"opened arcface/1 not on CPU.+, but on"):
         Session(publish(tmp_path), CPU, threads=1)
 
 
@@ -73,6 +74,24 @@ def test_sessions_run_at_once_from_any_thread(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(check, range(90)))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+def test_models_share_the_memory_of_their_runs(tmp_path: Path) -> None:
+    recipe = Recipe(size_px=64, gallery=1, thumbnails=False)
+    bundles = [publish(tmp_path, f"m{number}", recipe) for number in range(5)]
+    sessions = [Session(bundle, CPU, threads=1) for bundle in bundles]
+    images = np.zeros((256, 64, 64, 3), np.uint8)  # 12 MiB as float32, and more than once
+    sessions[0].run(images)
+    before = resident_mib()
+    for session in sessions[1:]:
+        session.run(images)
+    assert resident_mib() - before < 24
+
+
+def resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def test_joined_outputs_keep_their_order(tmp_path: Path) -> None:

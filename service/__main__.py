@@ -15,6 +15,7 @@ from models.store import Store
 from service.device import choose_provider
 from service.errors import AddressTaken, RegistryEmpty, StartError
 from service.http.app import create_app
+from service.http.protocol import OneWriteProtocol
 from service.logs import configure_logs
 from service.settings import Settings, flag, read_settings, to_environment
 
@@ -99,6 +100,7 @@ def _config(settings: Settings, app: object) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         factory=isinstance(app, str),
+        http=OneWriteProtocol,
         workers=settings.workers,
         log_config=None,
         access_log=False,

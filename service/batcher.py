@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -77,15 +77,21 @@ class Batcher:
         if self._items + items > self._limits.queue_items:
             raise Overloaded(self._limits.queue_items)
 
-    @contextmanager
-    def admit(self, items: int) -> Iterator[None]:
-        """Hold room for this many images. Raises Overloaded at once where there is none."""
+    def admit(self, items: int) -> "_Room":
+        """A block that holds room for this many images.
+
+        Entering it raises Overloaded at once where there is none.
+        """
+        return _Room(self, items)
+
+    def hold(self, items: int) -> None:
+        """Take room for this many images. Raises Overloaded."""
         self.check_room(items)
         self._items += items
-        try:
-            yield
-        finally:
-            self._items -= items
+
+    def release(self, items: int) -> None:
+        """Give room back."""
+        self._items -= items
 
     async def run(self, pixels: Pixels) -> Answered:
         """The model's outputs for these images, in order.
@@ -121,7 +127,19 @@ class Batcher:
             self._queue.popleft().fail(Stopping())
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
+class _Room:
+    batcher: Batcher
+    items: int
+
+    def __enter__(self) -> None:
+        self.batcher.hold(self.items)
+
+    def __exit__(self, *_: object) -> None:
+        self.batcher.release(self.items)
+
+
+@dataclass(eq=False, slots=True)
 class _Request:
     pixels: Pixels
     answer: asyncio.Future[Answered]
@@ -152,8 +170,7 @@ class _Request:
             self.answer.set_exception(error)
 
 
-@dataclass(frozen=True, eq=False)
-class _Piece:
+class _Piece(NamedTuple):
     """A request, or the part of it that fits a batch."""
 
     request: _Request

@@ -92,15 +92,16 @@ class Catalog:
 
     def versions(self, name: str) -> list[Entry]:
         """Every version of one model, newest first. Raises BundleNotFound."""
-        if name not in self._entries:
-            raise BundleNotFound(name, None, tuple(sorted(self._entries)))
-        return list(reversed(self._entries[name].values()))
+        newest = self.entry(name)
+        return list(reversed(self._entries[newest.name].values()))
 
     def entry(self, name: str | None = None, version: int | None = None) -> Entry:
         """One version, by default the newest of the default model. Raises BundleNotFound."""
         name = self.default if name is None else name
-        versions = {entry.version: entry for entry in self.versions(name)}
-        number = max(versions) if version is None else version
+        versions = self._entries.get(name)
+        if versions is None:
+            raise BundleNotFound(name, None, tuple(sorted(self._entries)))
+        number = next(reversed(versions)) if version is None else version
         if number not in versions:
             raise BundleNotFound(name, version, tuple(f"{name}/{known}" for known in versions))
         return versions[number]

@@ -1,8 +1,6 @@
 """How long a request is worked on: until its deadline, or until its client has gone."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from starlette.types import Receive
 
@@ -25,27 +23,15 @@ class Patience:
         self._requests: set[_Request] = set()
         self._next: asyncio.TimerHandle | None = None
 
-    @contextmanager
-    def waiting(self, receive: Receive) -> Iterator[None]:
-        """Cancel the block once patience ends. Begin it after the body has been read.
+    def waiting(self, receive: Receive) -> "_Request":
+        """A block that is cancelled once patience ends. Begin it after the body has been read.
 
-        Raises DeadlineExceeded or ClientGone in its place.
+        Raises DeadlineExceeded or ClientGone in place of the cancellation.
         """
         loop = asyncio.get_running_loop()
-        request = _Request(receive, loop.time() + self._deadline_s)
-        self._requests.add(request)
         if self._next is None:
             self._next = loop.call_later(self._look_s, self._look)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if request.reason is None:
-                raise
-            request.task.uncancel()
-            raise request.reason from None
-        finally:
-            self._requests.discard(request)
-            request.forget()
+        return _Request(receive, loop.time() + self._deadline_s, self._requests)
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
@@ -59,30 +45,37 @@ class Patience:
 
 
 class _Request:
-    def __init__(self, receive: Receive, deadline: float) -> None:
+    def __init__(self, receive: Receive, deadline: float, requests: "set[_Request]") -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
-        self.task = task
         self.deadline = deadline
-        self.reason: ServiceError | None = None
+        self._task = task
         self._receive = receive
+        self._requests = requests
+        self._reason: ServiceError | None = None
         self._watcher: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        self._requests.add(self)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._requests.discard(self)
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if kind is asyncio.CancelledError and self._reason is not None:
+            self._task.uncancel()
+            raise self._reason from None
 
     def end(self, reason: ServiceError) -> None:
         """Cancel the request's task, once, for this reason."""
-        if self.reason is None:
-            self.reason = reason
-            self.task.cancel()
+        if self._reason is None:
+            self._reason = reason
+            self._task.cancel()
 
     def watch(self) -> None:
         """End the request when its client closes the connection."""
         if self._watcher is None:
             self._watcher = asyncio.create_task(self._until_disconnected())
-
-    def forget(self) -> None:
-        """Stop watching."""
-        if self._watcher is not None:
-            self._watcher.cancel()
 
     async def _until_disconnected(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

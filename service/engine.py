@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 from models.bundle import Bundle, Gallery, Thumbnails
 from service.batcher import Answered, Batcher
-from service.decode import Decoder, Encoded
+from service.decode import Decoder, Encoded, Pixels
 from service.errors import UnknownCollection, UnknownThumbnail
 from service.index import VectorIndex
 from service.index.protocol import Vectors
@@ -15,6 +17,7 @@ from service.session import Outputs, Session
 from service.unknown import Doubt
 
 COLLECTION = "gallery"
+_QUICK_DISTANCES = 10_000  # searched in less time than a thread needs to begin
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,9 @@ class Engine:
         Raises UnknownCollection.
         """
         self.check_collection(collection)
-        hits = await asyncio.to_thread(self._model.index.search, queries, k)
+        search = partial(self._model.index.search, queries, k)
+        quick = len(queries) * len(self._model.index) <= _QUICK_DISTANCES
+        hits = search() if quick else await asyncio.to_thread(search)
         return [
             [self._neighbor(row, score) for row, score in zip(rows, scores, strict=True)]
             for rows, scores in zip(hits.rows.tolist(), hits.scores.tolist(), strict=True)
@@ -108,3 +113,31 @@ class Engine:
         gallery = self._model.gallery
         label = self.manifest.labels[gallery.labels[row]]
         return Neighbor(row, gallery.ids[row], label, score)
+
+
+async def answer_with_all(
+    decoder: Decoder, engines: Sequence[Engine], images: Sequence[Encoded]
+) -> list[Answer]:
+    """Run several models on the same images at the same time; one answer for each engine.
+
+    The images are decoded once for each way in which the models want them. Room is taken in every
+    queue before that. Raises what `Engine.answer` raises, and then nothing stays in any queue.
+    """
+    with ExitStack() as rooms:
+        for engine in engines:
+            rooms.enter_context(engine.batcher.admit(len(images)))
+        started = perf_counter()
+        specs = {engine.manifest.preprocess for engine in engines}
+        pixels = {spec: await decoder.decode(images, spec) for spec in specs}
+        decode_s = perf_counter() - started
+        answered = await _run_all([(one, pixels[one.manifest.preprocess]) for one in engines])
+    return [Answer(**vars(one), decode_s=decode_s) for one in answered]
+
+
+async def _run_all(work: Sequence[tuple[Engine, Pixels]]) -> list[Answered]:
+    runs = [asyncio.create_task(engine.batcher.run(pixels)) for engine, pixels in work]
+    try:
+        return await asyncio.gather(*runs)
+    finally:
+        for run in runs:  # where one fails, nobody waits for the others
+            run.cancel()

@@ -13,7 +13,8 @@ import uvicorn
 from fastapi.routing import APIRoute
 
 from service.http.app import create_app
-from service.http.routes import answers, health, home, registry, reports
+from service.http.protocol import OneWriteProtocol
+from service.http.routes import answers, compare, health, home, registry, reports
 from service.logs import configure_logs
 from service.settings import Settings
 
@@ -26,7 +27,13 @@ def serving(registry: Path, **settings: Any) -> Iterator[httpx.Client]:
     configure_logs("console")
     patient = {"deadline_s": 2 * PATIENCE_S, **settings}  # machines that test may be busy
     app = create_app(Settings(registry=registry, device="cpu", **patient))
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app,
+        http=OneWriteProtocol,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -64,7 +71,7 @@ def wait_loaded(client: httpx.Client) -> httpx.Response:
 
 def routes() -> set[tuple[str, str]]:
     """Every method and path that the service answers, FastAPI's own pages aside."""
-    modules = (answers, health, home, registry, reports)
+    modules = (answers, compare, health, home, registry, reports)
     found = [route for module in modules for route in module.router.routes]
     return {
         (method, route.path)

@@ -20,7 +20,7 @@ from service.http.middleware import RequestContext, RequireKey
 from service.http.openapi import describe
 from service.http.pages import Pages
 from service.http.patience import Patience
-from service.http.routes import answers, health, home, registry, reports
+from service.http.routes import answers, compare, health, home, registry, reports
 from service.http.state import Services
 from service.lanes import Lanes
 from service.loading import Loader
@@ -52,11 +52,11 @@ def create_app(settings: Settings) -> ASGIApp:
         parts.decoder.close()
 
     api = FastAPI(title="LossAtlas", version="0.1.0", lifespan=lifespan, redoc_url=None)
-    for routes in (answers, registry, reports, health, home):
+    for routes in (answers, compare, registry, reports, health, home):
         api.include_router(routes.router)
     errors.install(api)
     describe(api)
-    app: ASGIApp = Shortcut(api, answers.router.routes)
+    app: ASGIApp = Shortcut(api, [*answers.router.routes, *compare.router.routes])
     if settings.api_key is not None:
         app = RequireKey(app, settings.api_key.get_secret_value())
     return RequestContext(app, metrics, settings.log_requests)

@@ -9,7 +9,7 @@ them to the same endpoint without the detour.
 import inspect
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, Request, Response
@@ -30,7 +30,7 @@ class DirectRoute(APIRoute):
     """A route whose endpoint is `async (request, parts, query) -> Response`, called as it is.
 
     `query` is annotated with the frozen pydantic model of the query string, which forbids what
-    it does not know.
+    it does not know. A parameter may be repeated where its field is a list or a tuple.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -76,14 +76,18 @@ class Shortcut:
 
 def _query_reader(endpoint: Callable[..., Any]) -> Callable[[bytes], BaseModel]:
     model: type[BaseModel] = get_args(inspect.signature(endpoint).parameters["query"].annotation)[0]
+    lists = {name for name, field in model.model_fields.items() if _is_list(field.annotation)}
 
     @lru_cache(_KNOWN_QUERIES)
     def read(query_string: bytes) -> BaseModel:
-        values: dict[str, str] = {}
+        values: dict[str, Any] = {}
         for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
-            if name in values:
+            if name in lists:
+                values.setdefault(name, []).append(value)
+            elif name in values:
                 raise RequestValidationError([_repeated(name)])
-            values[name] = value
+            else:
+                values[name] = value
         try:
             return model.model_validate(values)
         except ValidationError as error:
@@ -93,6 +97,10 @@ def _query_reader(endpoint: Callable[..., Any]) -> Callable[[bytes], BaseModel]:
             ) from None
 
     return read
+
+
+def _is_list(annotation: object) -> bool:
+    return get_origin(annotation) in (list, tuple)
 
 
 def _repeated(name: str) -> dict[str, Any]:

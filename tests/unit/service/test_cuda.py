@@ -1,5 +1,7 @@
 """The GPU's sessions, run for real on the processor; what only a GPU can show is skipped here."""
 
+import ctypes
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +115,35 @@ def test_tensorrt_has_a_folder_for_each_graph_and_never_tf32(tmp_path: Path) -> 
         folders.add(options[TENSORRT]["trt_engine_cache_path"])
     assert len(folders) == 2
     assert all(Path(folder).is_dir() for folder in folders)
+
+
+class Driver:
+    """Stands in for NVIDIA's: its memory is ordinary."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+        self._libc = ctypes.CDLL(None)
+        self._libc.malloc.restype = ctypes.c_void_p
+
+    def cuMemHostAlloc(self, address: object, size: object, flags: object) -> int:  # noqa: N802
+        if self._code == 0:
+            address._obj.value = self._libc.malloc(size)  # type: ignore[attr-defined]
+        return self._code
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="takes malloc from libc")
+@pytest.mark.parametrize("code", [0, 2])  # 2 is CUDA_ERROR_OUT_OF_MEMORY
+def test_staging_memory_is_the_drivers_or_else_ordinary(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cuda, "load_driver", lambda: Driver(code))
+    gpu = Gpu(max_batch=3)
+    staging = gpu.call(gpu.staging, CUDA, 8)
+    assert staging is gpu.call(gpu.staging, CUDA, 8)
+    assert staging.shape == (3, 8, 8, 3)
+    assert staging.dtype == np.uint8
+    staging[:] = pictures(3)
+    np.testing.assert_array_equal(staging, pictures(3))
 
 
 @pytest.mark.skipif("has_gpu()", reason="CUDA works here")

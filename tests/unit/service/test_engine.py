@@ -1,0 +1,59 @@
+"""Several engines on the same images; the models are functions that the test holds back."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import pytest
+
+from models.preprocess import MAX_PIXELS
+from models.store import Store
+from service.batcher import Batcher, Limits
+from service.decode import Decoder, Pixels
+from service.device import CPU
+from service.engine import Engine, answer_with_all
+from service.lanes import Lanes
+from service.loading import Loader
+from service.session import Outputs
+from tests.bundles import picture, publish
+from tests.serving import PATIENCE_S
+
+IMAGES = [picture(seed) for seed in range(10)]
+
+
+def test_where_one_model_fails_the_others_stop_working(tmp_path: Path) -> None:
+    publish(tmp_path, "arcface")
+    model = Loader(Store(tmp_path), CPU, 1).load("arcface", 1)
+    go_on, begun = Event(), list[int]()
+
+    def fail(_: Pixels) -> Outputs:
+        raise RuntimeError("the device is lost")
+
+    def wait(pixels: Pixels) -> Outputs:
+        begun.append(len(pixels))
+        assert go_on.wait(PATIENCE_S)
+        return Outputs(
+            np.zeros((len(pixels), 4), np.float32), np.zeros((len(pixels), 10), np.float32)
+        )
+
+    async def ask() -> None:
+        lanes, decoder = Lanes(2), Decoder(MAX_PIXELS)
+
+        def engine(infer: Callable[[Pixels], Outputs]) -> Engine:
+            batcher = Batcher(infer, Limits(16, max_batch=2), lanes, lambda record: None)
+            return Engine(model, decoder, batcher)
+
+        engines = [engine(wait), engine(fail)]
+        lanes.start()
+        with pytest.raises(RuntimeError, match="the device is lost"):
+            await answer_with_all(decoder, engines, IMAGES)
+        assert [one.batcher.items for one in engines] == [0, 0]
+        go_on.set()
+        await lanes.stop()
+        assert not any(one.batcher.next_batch() for one in engines)
+        decoder.close()
+
+    asyncio.run(ask())
+    assert len(begun) < len(IMAGES) / 2

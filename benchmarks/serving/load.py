@@ -25,7 +25,8 @@ def closed_loop(target: Target, connections: int, seconds: float) -> Sample:
     with closing(Driver(target)) as driver:
 
         def send_next(connection: Connection) -> None:
-            driver.send(connection, perf_counter())
+            if (now := perf_counter()) < driver.end_s:
+                driver.send(connection, now)
 
         idle = [driver.open() for _ in range(connections)]
         cpu = time.process_time()

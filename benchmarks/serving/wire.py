@@ -1,11 +1,17 @@
 """HTTP/1.1 as bytes: requests are built once, of an answer only what counts is read."""
 
+import re
+import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
 _END = b"\r\n\r\n"
-_LENGTH = b"\r\ncontent-length:"
-_CLOSE = b"\r\nconnection: close"
+_HEAD = re.compile(
+    rb"HTTP/1\.1 (\d{3})[^\r\n]*(?:\r\n[^\r\n]+)*?"
+    rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*(?:\r\n[^\r\n]+)*\r\n\r\n",
+    re.IGNORECASE,
+)
+_CLOSE = re.compile(rb"\r\nconnection:[ \t]*close\b", re.IGNORECASE)  # slow, so only if it may be
 _LARGEST_HEAD_BYTES = 16 * 1024
 
 
@@ -49,22 +55,15 @@ def read_head(buffer: bytearray, size: int) -> Head | None:
 
     Raises BadAnswer where it is no HTTP/1.1 head with a length.
     """
-    end = buffer.find(_END, 0, size)
-    if end < 0:
-        if size > _LARGEST_HEAD_BYTES:
-            raise BadAnswer("the head does not end")
+    found = _HEAD.match(buffer, 0, size)
+    if found is None:
+        if size > _LARGEST_HEAD_BYTES or buffer.find(_END, 0, size) >= 0:
+            raise BadAnswer("no HTTP/1.1 head with a Content-Length")
         return None
-    head = bytes(buffer[:end]).lower()
-    at = head.find(_LENGTH)
-    if at < 0 or not head.startswith(b"http/1.1 "):
-        raise BadAnswer("no HTTP/1.1 head with a Content-Length")
-    stop = head.find(b"\r\n", at + 2)
-    length = head[at + len(_LENGTH) : stop if stop > 0 else end]
-    try:
-        start = end + len(_END)
-        return Head(int(head[9:12]), start, start + int(length), _CLOSE in head)
-    except ValueError:
-        raise BadAnswer("the status or the length is no number") from None
+    start = found.end()
+    status, length = found.groups()
+    closes = buffer.find(b"close", 0, start) > 0 and _CLOSE.search(buffer, 0, start) is not None
+    return Head(int(status), start, start + int(length), closes)
 
 
 def multipart(path: str, images: Sequence[bytes]) -> Body:
@@ -85,3 +84,10 @@ def raw(path: str, images: Sequence[bytes]) -> Body:
     """The one image itself."""
     (image,) = images
     return Body(path, "image/jpeg", image)
+
+
+def msgpack(path: str, images: Sequence[bytes]) -> Body:
+    """An array of byte strings in MessagePack: an array 16 of bin 32, in its specification."""
+    packed = [struct.pack(">BI", 0xC6, len(image)) + image for image in images]
+    data = struct.pack(">BH", 0xDC, len(images)) + b"".join(packed)
+    return Body(path, "application/msgpack", data)

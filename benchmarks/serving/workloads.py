@@ -11,10 +11,10 @@ DATA = Path(__file__).parents[2] / "tests" / "data"
 _MANY = 64
 _PHOTO = (640, 480)
 _PHOTOS = 48
-# The stored photographs are smaller; enlarged ones are smooth, and smooth ones are quickly decoded.
-# With this much grain (standard deviation, in levels) a photograph has the 2.5 bits a pixel that
-# the stored ones have at their own size and the same quality.
-_GRAIN = 4.5
+# The stored photographs are smaller. Enlarged ones are smooth, and smooth ones decode quickly: with
+# this much grain (standard deviation, in levels) they have 2.5 bits a pixel on average, as the
+# stored ones have at their own size and the same quality.
+_GRAIN = 5.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def many_small() -> Workload:
 def one_photo() -> Workload:
     """A 640 x 480 JPEG of quality 90 a request: 48 different ones."""
     rng = np.random.default_rng(0)
-    sources = [Image.open(file).convert("RGB") for file in sorted((DATA / "photos").glob("*.*"))]
+    sources = [_read_rgb(file) for file in sorted((DATA / "photos").glob("*.*"))]
     images = tuple(_photo(sources[index % len(sources)], rng) for index in range(_PHOTOS))
     return Workload("photo", "one 640x480 JPEG", images, tuple((i,) for i in range(_PHOTOS)))
 
@@ -63,6 +63,11 @@ def _small_images() -> tuple[bytes, ...]:
     files = sorted((DATA / "cifar10-sample").glob("*/*/*.jpg"))
     order = np.random.default_rng(0).permutation(len(files))
     return tuple(files[index].read_bytes() for index in order)
+
+
+def _read_rgb(file: Path) -> Image.Image:
+    with Image.open(file) as image:
+        return image.convert("RGB")
 
 
 def _photo(source: Image.Image, rng: np.random.Generator) -> bytes:

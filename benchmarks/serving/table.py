@@ -1,0 +1,75 @@
+"""`python -m benchmarks.serving.table RESULTS`: Markdown tables of a run of the benchmark."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.serving import sections
+from benchmarks.serving.medians import Medians
+from benchmarks.serving.results import Report
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.table", description=__doc__)
+    parser.add_argument("results", type=Path, help="what python -m benchmarks.serving wrote")
+    parser.add_argument("--summary", action="store_true", help="only the README's table")
+    chosen = parser.parse_args(arguments)
+    report = Report.model_validate_json(chosen.results.read_text())
+    print(summary(report) if chosen.summary else everything(report))
+
+
+def summary(report: Report) -> str:
+    """The README's table, and how it was measured."""
+    return f"{sections.throughput(Medians(report))}\n\n{caption(report)}"
+
+
+def everything(report: Report) -> str:
+    """All tables, for docs/performance.md."""
+    found = Medians(report)
+    limit, at = f"{report.settings.limit_ms:g} ms", f"{sections.COMPARED_AT} connections"
+    counts = ", ".join(map(str, report.settings.connections))
+    parts = {
+        "Throughput": summary(report),
+        f"Share of what the parts allow, {at}": sections.shares(found),
+        f"Latency in ms, p50 / p99, at {counts} connections": sections.latencies(found),
+        f"Highest rate with p99 under {limit}, requests a second": sections.open_loop(found),
+        "Overload: twice the closed loop's best rate": sections.overload(found),
+        "The parts by themselves, µs on one core": sections.floors(report),
+        "Tuning": sections.tuning(report),
+    }
+    return "\n\n".join(f"### {title}\n{text}" for title, text in parts.items())
+
+
+def caption(report: Report) -> str:
+    """How the numbers came about, in a paragraph."""
+    told, where = report.settings, report.machine
+    middle, most = Medians(report).spread()
+    rounds = f"medians of {told.rounds} interleaved rounds of {told.seconds:g} s each"
+    if not report.complete:
+        rounds += ", **interrupted**"
+    flags = ", ".join(where.flags) or "no AVX2"
+    versions = ", ".join(
+        f"{name} {report.versions[name]}" for name in _NAMED if name in report.versions
+    )
+    return (
+        f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {_short(report.commit)}: {rounds}; "
+        f"between rounds the rates differ by {middle:.0%} in the middle and by {most:.0%} at most. "
+        f"{where.cores} cores of {where.processor} ({flags}), shared by server and load generator; "
+        f"Linux {where.kernel}, {versions}. CPU a request: all processes of the server, at "
+        f"{sections.COMPARED_AT} connections of the first column. Memory: PSS after the first "
+        "answer. †: some requests got no good answer."
+    )
+
+
+_NAMED = ("python", "onnxruntime", "onnxruntime-gpu", "fastapi", "uvicorn", "litserve", "mosec")
+
+
+def _short(commit: str | None) -> str:
+    if commit is None:
+        return "unknown"
+    return commit[:12] + ("+" if commit.endswith("+") else "")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
 
 import structlog
@@ -15,6 +16,7 @@ from models.store import Store
 from service.device import choose_provider
 from service.errors import AddressTaken, RegistryEmpty, StartError
 from service.http.app import create_app
+from service.http.metrics import SHARED
 from service.http.protocol import OneWriteProtocol
 from service.logs import configure_logs
 from service.settings import Settings, flag, read_settings, to_environment
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings(flags)
         configure_logs(settings.log_format)
         _check_registry(settings)
-        if settings.device == "cuda":
+        if settings.device in ("cuda", "tensorrt"):
             choose_provider(settings.device)
         listener = _listen(settings)
     except StartError as error:
@@ -91,8 +93,9 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped by then
             server.run(sockets=[listener])
         return 0 if server.started else 3
-    os.environ.update(to_environment(settings))
-    Multiprocess(_config(settings, "service.http.app:worker_app"), sockets=[listener]).run()
+    with tempfile.TemporaryDirectory(prefix="lossatlas-metrics-") as shared:
+        os.environ.update(to_environment(settings), **{SHARED: shared})
+        Multiprocess(_config(settings, "service.http.app:worker_app"), sockets=[listener]).run()
     return 0
 
 

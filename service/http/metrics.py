@@ -1,10 +1,18 @@
-"""What Prometheus reads; each application has a registry of its own."""
+"""What Prometheus reads: of one application, or of all the workers behind one port.
 
+Workers share a folder of small mapped files, as prometheus-client has it for this purpose, so that
+a scrape says the same whichever worker it meets.
+"""
+
+import asyncio
+import os
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from models.manifest import Manifest
 from service.batcher import Batcher, BatchRecord
@@ -19,6 +27,8 @@ from service.errors import (
 )
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+SHARED = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported
+REFRESH_S = 1.0  # age of the queues that another worker shows
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _DROPS: dict[type[ServiceError], str] = {
     Overloaded: "overloaded",
@@ -54,8 +64,9 @@ class Metrics:
         )  # fmt: skip
         model = ("model", "version")
         self._queue = Gauge(
-            "lossatlas_queue_items", "Images held, waiting or in work", model, registry=registry
-        )
+            "lossatlas_queue_items", "Images held, waiting or in work", model,
+            registry=registry, multiprocess_mode="livesum",
+        )  # fmt: skip
         self._batch_items = Histogram(
             "lossatlas_batch_items", "Images in a batch", model, buckets=_ITEMS, registry=registry
         )
@@ -68,9 +79,10 @@ class Metrics:
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
         self._info = Gauge(
-            "lossatlas_model_ready", "1 for each model that answers", (*model, "provider"),
-            registry=registry,
+            "lossatlas_model_ready", "Workers in which the model answers", (*model, "provider"),
+            registry=registry, multiprocess_mode="livesum",
         )  # fmt: skip
+        self._batchers: dict[tuple[str, str], Batcher] = {}
         self._of_request = lru_cache(1024)(self._request_children)
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -101,8 +113,14 @@ class Metrics:
     def follow(self, manifest: Manifest, batcher: Batcher, provider: str) -> None:
         """Show a model that is now ready, and its queue."""
         labels = (manifest.name, str(manifest.version))
-        self._queue.labels(*labels).set_function(partial(_items, batcher))
+        self._batchers[labels] = batcher
         self._info.labels(*labels, provider).set(1)
+
+    async def keep_showing(self) -> None:
+        """Note how long the queues are, so that the other workers can tell; until cancelled."""
+        while SHARED in os.environ:
+            self._note_queues()
+            await asyncio.sleep(REFRESH_S)
 
     def count_refusal(self, error: ServiceError) -> None:
         """Count what was refused or dropped, by reason."""
@@ -115,12 +133,27 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus's text format."""
-        return generate_latest(self._registry)
+        self._note_queues()
+        if SHARED not in os.environ:
+            return generate_latest(self._registry)
+        of_all_workers = CollectorRegistry()
+        MultiProcessCollector(of_all_workers)
+        return generate_latest(of_all_workers)
+
+    def _note_queues(self) -> None:
+        for labels, batcher in self._batchers.items():
+            self._queue.labels(*labels).set(batcher.items)
 
     def _request_children(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
         requests = self._requests.labels(route, method, status)
         return requests, self._request_seconds.labels(route)
 
 
-def _items(batcher: Batcher) -> float:
-    return batcher.items
+def forget_ended_workers() -> None:
+    """Drop what workers that have ended say of the present; what they counted stays."""
+    for file in Path(os.environ[SHARED]).glob("gauge_live*.db"):
+        worker = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            mark_process_dead(worker)

@@ -67,7 +67,7 @@ def running(*flags: str, **variables: str) -> Iterator[tuple[httpx.Client, list[
         (["--por=8001"], "unrecognized arguments: --por"),
         (["extra"], "unrecognized arguments: extra"),
         (["--port=many"], "--port: .*many"),
-        (["--device=gpu"], "--device: .*'auto', 'cuda' or 'cpu', not 'gpu'"),
+        (["--device=gpu"], "--device: .*'auto', 'cuda', 'tensorrt' or 'cpu', not 'gpu'"),
         (["--registry=nowhere"], "no published model in nowhere"),
     ],
 )
@@ -80,7 +80,7 @@ def test_what_cannot_start_says_why(
 @pytest.mark.parametrize(
     ("variable", "said"),
     [
-        ("LOSSATLAS_DEVICE", "LOSSATLAS_DEVICE: .*'auto', 'cuda' or 'cpu'"),
+        ("LOSSATLAS_DEVICE", "LOSSATLAS_DEVICE: .*'auto', 'cuda', 'tensorrt' or 'cpu'"),
         ("LOSSATLAS_PROT", "unknown setting LOSSATLAS_PROT"),
     ],
 )
@@ -152,3 +152,23 @@ def test_several_workers_share_the_port_and_the_settings(tiny_registry: Path) ->
         many = [("a", ("a.png", picture(0)))] * 4
         refusal = client.post("/embed", files=many, headers={"Authorization": "Bearer hush"})
         assert (refusal.status_code, refusal.json().get("limit")) in ((413, 3), (503, None))
+
+
+def test_any_worker_says_what_all_have_counted(tiny_registry: Path) -> None:
+    with running(f"--registry={tiny_registry}", "--workers=2") as (client, _):
+        address, answered = str(client.base_url), 0
+        for _ in range(16):
+            with httpx.Client(base_url=address, timeout=PATIENCE_S) as fresh:
+                wait_loaded(fresh)
+                headers = {"Content-Type": "image/png"}
+                answer = fresh.post("/embed", content=picture(0), headers=headers)
+                answered += answer.status_code == 200  # else it met one that still loads
+        assert answered > 0
+        assert {counted(address) for _ in range(8)} == {answered}
+
+
+def counted(address: str) -> float:
+    """How many embeddings any worker says that all have answered."""
+    text = httpx.get(f"{address}/metrics", timeout=PATIENCE_S).text
+    wanted = 'lossatlas_requests_total{method="POST",route="/embed",status="200"}'
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(wanted))

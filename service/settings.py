@@ -13,7 +13,7 @@ from models.preprocess import MAX_PIXELS
 from service.errors import InvalidSettings
 
 PREFIX = "LOSSATLAS_"
-Device = Literal["auto", "cuda", "cpu"]
+Device = Literal["auto", "cuda", "tensorrt", "cpu"]
 
 
 class Settings(BaseSettings):
@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     registry: Path = Field(Path("models/registry"), description="folder of published models")
     data_dir: Path = Field(Path("var"), description="folder for what the service writes")
-    device: Device = Field("auto", description="auto, cuda or cpu; cuda never falls back to cpu")
+    device: Device = Field(
+        "auto", description="auto, cuda, tensorrt or cpu; only auto falls back to another"
+    )
     default_loss: Name = Field("arcface", description="model that answers where none is named")
     workers: int = Field(1, ge=1, le=256, description="processes behind the one port")
     max_body_bytes: int = Field(32 * 2**20, ge=1, description="largest request body, in bytes")

@@ -1,5 +1,6 @@
 """Wiring: settings in, application out."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,17 +11,18 @@ from models.store import Store
 from service.batcher import Batcher, Limits
 from service.catalog import Catalog
 from service.comparison import read_compared
+from service.cuda import Gpu
 from service.decode import Decoder, processors
-from service.device import CUDA, choose_provider
+from service.device import CPU, choose_provider
 from service.engine import Engine, LoadedModel
 from service.http import errors
 from service.http.direct import Shortcut
-from service.http.metrics import Metrics
+from service.http.metrics import Metrics, forget_ended_workers
 from service.http.middleware import RequestContext, RequireKey
 from service.http.openapi import describe
 from service.http.pages import Pages
 from service.http.patience import Patience
-from service.http.routes import answers, compare, health, home, registry, reports
+from service.http.routes import answers, compare, health, home, openai, registry, reports
 from service.http.state import Services
 from service.lanes import Lanes
 from service.loading import Loader
@@ -46,17 +48,19 @@ def create_app(settings: Settings) -> ASGIApp:
         api.state.services = parts
         lanes.start()
         parts.catalog.start()
+        showing = asyncio.create_task(metrics.keep_showing(), name="show queues")
         yield
+        showing.cancel()
         await parts.catalog.stop()
         await lanes.stop()
         parts.decoder.close()
 
     api = FastAPI(title="LossAtlas", version="0.1.0", lifespan=lifespan, redoc_url=None)
-    for routes in (answers, compare, registry, reports, health, home):
+    for routes in (answers, compare, openai, registry, reports, health, home):
         api.include_router(routes.router)
     errors.install(api)
     describe(api)
-    app: ASGIApp = Shortcut(api, [*answers.router.routes, *compare.router.routes])
+    app: ASGIApp = Shortcut(api, api.routes)
     if settings.api_key is not None:
         app = RequireKey(app, settings.api_key.get_secret_value())
     return RequestContext(app, metrics, settings.log_requests)
@@ -64,6 +68,7 @@ def create_app(settings: Settings) -> ASGIApp:
 
 def worker_app() -> ASGIApp:
     """The application of one worker process, which finds its settings in the environment."""
+    forget_ended_workers()
     settings = read_settings({})
     configure_logs(settings.log_format)
     return create_app(settings)
@@ -72,10 +77,11 @@ def worker_app() -> ASGIApp:
 def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
     store = Store(settings.registry)
     provider = choose_provider(settings.device)
-    on_gpu = provider == CUDA
+    on_gpu = provider != CPU
     lanes = Lanes(1 if on_gpu else max(1, processors() // settings.workers))
     limits = Limits(settings.queue_items, _GPU_BATCH if on_gpu else _CPU_BATCH)
     decoder = Decoder(settings.max_pixels)
+    loader = Loader(store, provider, 1, Gpu(_GPU_BATCH, settings.data_dir / "tensorrt"))
 
     def serve(model: LoadedModel) -> Engine:
         manifest = model.bundle.manifest
@@ -83,7 +89,7 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
         metrics.follow(manifest, batcher, model.session.provider)
         return Engine(model, decoder, batcher)
 
-    catalog = Catalog(store, settings.default_loss, Loader(store, provider, 1).load, serve)
+    catalog = Catalog(store, settings.default_loss, loader.load, serve)
     patience = Patience(settings.deadline_s)
     compared = read_compared(store)
     return lanes, Services(settings, metrics, decoder, catalog, patience, compared, Pages())

@@ -56,11 +56,12 @@ def create_app(settings: Settings) -> ASGIApp:
         parts.decoder.close()
 
     api = FastAPI(title="LossAtlas", version="0.1.0", lifespan=lifespan, redoc_url=None)
-    for routes in (answers, compare, openai, registry, reports, health, home):
-        api.include_router(routes.router)
+    routers = [part.router for part in (answers, compare, openai, registry, reports, health, home)]
+    for router in routers:
+        api.include_router(router)
     errors.install(api)
     describe(api)
-    app: ASGIApp = Shortcut(api, api.routes)
+    app: ASGIApp = Shortcut(api, [route for router in routers for route in router.routes])
     if settings.api_key is not None:
         app = RequireKey(app, settings.api_key.get_secret_value())
     return RequestContext(app, metrics, settings.log_requests)

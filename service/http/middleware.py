@@ -3,7 +3,7 @@
 import itertools
 import re
 import secrets
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Literal
 
 import structlog
@@ -17,6 +17,7 @@ from service.http.metrics import Metrics
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _OPEN = ("/health/live", "/health/ready")
+_FAILURES_PER_S = 20
 _UNLOGGED = (*_OPEN, "/metrics")
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,7 @@ class RequestContext:
         self._app = app
         self._metrics = metrics
         self._log_from = 400 if log_requests == "failed" else 0  # the lowest status that is logged
+        self._restraint = Restraint(_FAILURES_PER_S if log_requests == "failed" else None)
         self._ids = map((secrets.token_hex(6) + "-{:x}").format, itertools.count())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +76,9 @@ class RequestContext:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route, method = getattr(scope.get("route"), "path", "unmatched"), scope["method"]
         self._metrics.count_request(route, method, status, seconds)
-        if status >= self._log_from and scope["path"] not in _UNLOGGED:
+        if status < self._log_from or scope["path"] in _UNLOGGED:
+            return
+        if self._restraint.allows():
             log.info(
                 "request",
                 request_id=scope["state"]["request_id"],
@@ -83,6 +87,31 @@ class RequestContext:
                 status=status,
                 duration_ms=round(1000 * seconds, 1),
             )
+
+
+class Restraint:
+    """Lets so many lines a second into the log, and says how many it kept out.
+
+    To write a line takes longer than to refuse a request: an overload must not spend on its log
+    what it could spend on answers.
+    """
+
+    def __init__(self, lines_per_s: int | None) -> None:
+        self._lines_per_s = lines_per_s
+        self._second = 0.0
+        self._lines = 0
+
+    def allows(self) -> bool:
+        """Whether another line may be written now; without a limit, always."""
+        if self._lines_per_s is None:
+            return True
+        now = monotonic()
+        if now - self._second >= 1:
+            if self._lines > self._lines_per_s:
+                log.warning("requests not logged", count=self._lines - self._lines_per_s)
+            self._second, self._lines = now, 0
+        self._lines += 1
+        return self._lines <= self._lines_per_s
 
 
 class RequireKey:

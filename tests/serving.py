@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 
 from service.http.app import create_app
 from service.http.protocol import OneWriteProtocol
-from service.http.routes import answers, compare, health, home, registry, reports
+from service.http.routes import answers, compare, health, home, openai, registry, reports
 from service.logs import configure_logs
 from service.settings import Settings
 
@@ -71,10 +71,10 @@ def wait_loaded(client: httpx.Client) -> httpx.Response:
 
 def routes() -> set[tuple[str, str]]:
     """Every method and path that the service answers, FastAPI's own pages aside."""
-    modules = (answers, compare, health, home, registry, reports)
+    modules = (answers, compare, health, home, openai, registry, reports)
     found = [route for module in modules for route in module.router.routes]
     return {
-        (method, route.path)
+        (method, route.path_format)
         for route in found
         if isinstance(route, APIRoute)
         for method in route.methods or ()

@@ -75,7 +75,8 @@ class Shortcut:
 
 
 def _query_reader(endpoint: Callable[..., Any]) -> Callable[[bytes], BaseModel]:
-    model: type[BaseModel] = get_args(inspect.signature(endpoint).parameters["query"].annotation)[0]
+    *_, query = inspect.signature(endpoint).parameters.values()
+    model: type[BaseModel] = get_args(query.annotation)[0]
     lists = {name for name, field in model.model_fields.items() if _is_list(field.annotation)}
 
     @lru_cache(_KNOWN_QUERIES)

@@ -60,6 +60,8 @@ NOT_FOUND = Answer(404, "not_found", "No such address")
 METHOD_NOT_ALLOWED = Answer(405, "method_not_allowed", "The address does not take this method")
 OTHERS = (INVALID_PARAMETER, INTERNAL_ERROR, NOT_FOUND, METHOD_NOT_ALLOWED)
 _PROTOCOL = {answer.status: answer for answer in (NOT_FOUND, METHOD_NOT_ALLOWED)}
+_OPENAI = "/v1/"  # below it, clients look for one member `error`
+_REFUSED = "invalid_request_error"
 
 
 def install(app: FastAPI) -> None:
@@ -88,6 +90,9 @@ def problem(
         "code": answer.code,
         "request_id": getattr(request.state, "request_id", None),
     }
+    if request.scope["path"].startswith(_OPENAI):
+        kind = "server_error" if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else _REFUSED
+        body["error"] = {"message": detail, "type": kind, "param": None, "code": answer.code}
     return Response(orjson.dumps(body | dict(facts or {})), answer.status, media_type=MEDIA_TYPE)
 
 

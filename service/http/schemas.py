@@ -199,11 +199,62 @@ class ThresholdAnswer(Schema):
     sentence: str = Field(description="the same in words")
 
 
+class OpenAIEmbedding(Schema):
+    """One embedding, as OpenAI has it."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str = Field(
+        description="numbers, or with encoding_format=base64 base64 of little-endian float32"
+    )
+
+
+class OpenAIUsage(Schema):
+    """Images have no tokens, so these are 0."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class OpenAIEmbeddings(Schema):
+    """One embedding for each image, in order."""
+
+    object: Literal["list"] = "list"
+    data: list[OpenAIEmbedding]
+    model: str = Field(description="as the request named it")
+    usage: OpenAIUsage
+
+
+class OpenAIModel(Schema):
+    """One model, as OpenAI has it."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(description="when it was published, in seconds since 1970")
+    owned_by: str = "lossatlas"
+
+
+class OpenAIModels(Schema):
+    """The models that are ready."""
+
+    object: Literal["list"] = "list"
+    data: list[OpenAIModel]
+
+
 class Fault(Schema):
     """One parameter that is not allowed."""
 
     parameter: str
     message: str
+
+
+class OpenAIError(Schema):
+    """The same error where OpenAI's clients look for it."""
+
+    message: str
+    type: Literal["invalid_request_error", "server_error"]
+    param: None = None
+    code: str
 
 
 class Problem(BaseModel):
@@ -222,3 +273,4 @@ class Problem(BaseModel):
     indexes: list[int] | None = Field(None, description="every bad image")
     available: list[str] | None = Field(None, description="the names that exist")
     errors: list[Fault] | None = None
+    error: OpenAIError | None = Field(None, description="below /v1 alone")

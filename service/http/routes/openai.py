@@ -1,0 +1,147 @@
+"""The same embeddings in OpenAI's shape, so that its clients work; images come as data URIs."""
+
+import re
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from models.errors import UndecodableImage
+from models.manifest import Manifest
+from service.decode import Encoded
+from service.errors import MalformedBody, NoImage, ServiceError, TooManyImages, UnsupportedMediaType
+from service.http.answering import as_base64, as_json, server_timing
+from service.http.body import Body, header
+from service.http.direct import DirectRoute
+from service.http.images import from_base64, parsed, validated
+from service.http.negotiate import JSON
+from service.http.responses import IMAGE_ERRORS, MODEL_ERRORS, problems
+from service.http.schemas import OpenAIEmbeddings, OpenAIModel, OpenAIModels
+from service.http.state import Parts
+from service.settings import Settings
+
+router = APIRouter(prefix="/v1", tags=["OpenAI"])
+_VERSIONED = re.compile(r"(.+)/([1-9][0-9]{0,8})")
+_EXPECTED = "images are expected, each as a data URI (data:image/png;base64,…), not text or tokens"
+
+
+class NoQuery(BaseModel):
+    """Everything is in the body."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EmbeddingsBody(BaseModel):
+    """What OpenAI's clients send."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(description="a model's name, or name/version")
+    input: str | list[str] = Field(description="one image or several, each as a data URI")
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = Field(None, description="none but the model's own is taken")
+    user: str | None = Field(None, description="ignored")
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _holds_no_tokens(cls, given: object) -> object:
+        items = given if isinstance(given, list) else [given]
+        if not all(isinstance(item, str) for item in items):
+            raise PydanticCustomError("no_image", _EXPECTED)
+        return given
+
+    @property
+    def images(self) -> list[Encoded]:
+        """The images, in order; an UndecodableImage where there is none."""
+        uris = [self.input] if isinstance(self.input, str) else self.input
+        return [
+            from_base64(uri) if uri.startswith("data:") else UndecodableImage(_EXPECTED)
+            for uri in uris
+        ]
+
+
+async def embeddings(
+    request: Request, parts: Parts, _query: Annotated[NoQuery, Query()]
+) -> Response:
+    """Embed each image. OpenAI's client libraries call this route."""
+    try:
+        asked, images = await _read(request, parts.settings)
+        engine = await parts.catalog.engine(*_name_and_version(asked.model))
+        _check_dimensions(asked, engine.manifest)
+        with parts.patience.waiting(request.receive):
+            answer = await engine.answer(images)
+    except ServiceError as error:
+        parts.metrics.count_refusal(error)
+        raise
+    parts.metrics.observe_decode(answer.decode_s)
+    coded = asked.encoding_format == "base64"
+    data = [
+        {"object": "embedding", "index": i, "embedding": as_base64(row) if coded else row}
+        for i, row in enumerate(answer.outputs.embedding)
+    ]
+    usage = {"prompt_tokens": 0, "total_tokens": 0}
+    body = {"object": "list", "data": data, "model": asked.model, "usage": usage}
+    return as_json(body, server_timing(answer))
+
+
+router.add_api_route(
+    "/embeddings",
+    embeddings,
+    methods=["POST"],
+    response_model=OpenAIEmbeddings,
+    responses=problems(*MODEL_ERRORS, *IMAGE_ERRORS),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": EmbeddingsBody.model_json_schema()}},
+        }
+    },
+    route_class_override=DirectRoute,
+)
+
+
+@router.get("/models", responses=problems())
+async def list_models(parts: Parts) -> OpenAIModels:
+    """List the models that are ready, the newest version of each."""
+    engines = [entry.engine for entry in parts.catalog.newest() if entry.engine]
+    return OpenAIModels(data=[_described(one.manifest.name, one.manifest) for one in engines])
+
+
+@router.get("/models/{model:path}", responses=problems(*MODEL_ERRORS))
+async def show_model(parts: Parts, model: str) -> OpenAIModel:
+    """Show one model, by `name` or `name/version`."""
+    engine = await parts.catalog.engine(*_name_and_version(model))
+    return _described(model, engine.manifest)
+
+
+async def _read(request: Request, settings: Settings) -> tuple[EmbeddingsBody, list[Encoded]]:
+    content_type = header(request.scope, b"content-type")
+    if content_type.partition(";")[0].strip().lower() != JSON:
+        raise UnsupportedMediaType(content_type, (JSON,))
+    body = await Body(request.scope, request.receive, settings.max_body_bytes).read()
+    return await parsed(body, partial(_parse, settings.max_images))
+
+
+def _parse(max_images: int, body: bytes) -> tuple[EmbeddingsBody, list[Encoded]]:
+    asked = validated(body, EmbeddingsBody)
+    if not asked.input:
+        raise NoImage
+    if isinstance(asked.input, list) and len(asked.input) > max_images:
+        raise TooManyImages(max_images)
+    return asked, asked.images
+
+
+def _name_and_version(model: str) -> tuple[str, int | None]:
+    found = _VERSIONED.fullmatch(model)
+    return (found[1], int(found[2])) if found else (model, None)
+
+
+def _check_dimensions(asked: EmbeddingsBody, manifest: Manifest) -> None:
+    if asked.dimensions not in (None, manifest.dimension):
+        raise MalformedBody(f"dimensions: {asked.model} has {manifest.dimension}")
+
+
+def _described(name: str, manifest: Manifest) -> OpenAIModel:
+    return OpenAIModel(id=name, created=int(manifest.created.timestamp()))

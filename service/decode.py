@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import simplejpeg
 from jaxtyping import UInt8
 from PIL import Image
 
+from models import jpeg
 from models.errors import ImageTooLarge, UndecodableImage
 from models.manifest import Preprocess
 from models.preprocess import preprocess
@@ -82,19 +82,11 @@ def processors() -> int:
 def _are_small(images: Sequence[Encoded]) -> bool:
     left = _SMALL_REQUEST_PIXELS
     for image in images:
-        pixels = _jpeg_pixels(image) if isinstance(image, bytes) else 0
+        pixels = jpeg.count_pixels(image) if isinstance(image, bytes) else 0
         if pixels is None or pixels > _SMALL_PIXELS:
             return False
         left -= pixels
     return left >= 0
-
-
-def _jpeg_pixels(image: bytes) -> int | None:
-    try:
-        height, width, *_ = simplejpeg.decode_jpeg_header(image)
-    except ValueError:
-        return None
-    return int(height * width)
 
 
 def _tasks(images: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:

@@ -1,8 +1,11 @@
 import asyncio
 from collections.abc import Iterator
+from io import BytesIO
+from threading import current_thread
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from models.errors import UndecodableImage
 from models.manifest import Preprocess
@@ -47,3 +50,39 @@ def test_every_image_over_the_limit_is_named_first(decoder: Decoder) -> None:
     with pytest.raises(OversizedImages) as caught:
         decode(decoder, [b"", large, picture(1), large])
     assert (caught.value.indexes, caught.value.limit) == ((1, 3), 100_000)
+
+
+def threads_that_decode(monkeypatch: pytest.MonkeyPatch, images: list[Encoded]) -> set[str]:
+    """The names of the threads that decode these images."""
+    found = set()
+
+    def watched(data: bytes, spec: Preprocess, max_pixels: int) -> np.ndarray:
+        found.add(current_thread().name.partition("_")[0])
+        return preprocess(data, spec, max_pixels)
+
+    monkeypatch.setattr("service.decode.preprocess", watched)
+    made = Decoder(max_pixels=10_000_000)
+    decode(made, images)
+    made.close()
+    return found
+
+
+def jpeg(side: int) -> bytes:
+    with Image.open(BytesIO(picture(0, (side, side)))) as image, BytesIO() as file:
+        image.convert("RGB").save(file, "JPEG")
+        return file.getvalue()
+
+
+def test_small_jpegs_are_decoded_where_they_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert threads_that_decode(monkeypatch, [jpeg(32), jpeg(128)]) == {"MainThread"}
+
+
+@pytest.mark.parametrize(
+    "images",
+    [[jpeg(129)], [jpeg(32), picture(0, (32, 32))], [jpeg(128)] * 17],
+    ids=["large", "not all JPEG", "many"],
+)
+def test_what_takes_longer_is_decoded_on_the_pool(
+    monkeypatch: pytest.MonkeyPatch, images: list[Encoded]
+) -> None:
+    assert threads_that_decode(monkeypatch, images) == {"decode"}

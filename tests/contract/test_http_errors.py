@@ -40,7 +40,7 @@ def test_a_code_means_one_thing() -> None:
 
 
 def test_facts_never_hide_a_problems_own_members() -> None:
-    own = {"type", "title", "status", "detail", "code", "request_id"}
+    own = {"type", "title", "status", "detail", "code", "request_id", "error"}
     assert own <= set(Problem.model_fields)
     for error in TABLE:
         assert not set(signature(error).parameters) & own, error
@@ -78,6 +78,10 @@ MODEL = {"unknown_model", "model_damaged", "not_ready"}
         ("POST /embed", IMAGES),
         ("POST /classify", IMAGES),
         ("POST /neighbors", IMAGES),
+        ("POST /compare", IMAGES),
+        ("POST /v1/embeddings", IMAGES),
+        ("GET /v1/models", set()),
+        ("GET /v1/models/{model}", MODEL),
         ("GET /models", set()),
         ("GET /models/{loss}", {"unknown_model"}),
         ("GET /models/{loss}/thumbnails/{row}.jpg", MODEL | {"unknown_thumbnail"}),
@@ -109,9 +113,25 @@ def test_a_route_lists_what_it_can_answer(
 
 
 def test_the_images_body_is_described(document: dict[str, Any]) -> None:
-    for path in ("/embed", "/classify", "/neighbors"):
+    for path in ("/embed", "/classify", "/neighbors", "/compare"):
         content = document["paths"][path]["post"]["requestBody"]["content"]
         assert {"image/*", "multipart/form-data", "application/json"} <= set(content)
+
+
+def test_the_body_of_openais_clients_is_described(document: dict[str, Any]) -> None:
+    body = document["paths"]["/v1/embeddings"]["post"]["requestBody"]["content"]
+    schema = body["application/json"]["schema"]
+    assert set(schema["required"]) == {"model", "input"}
+    assert set(schema["properties"]) == {
+        "model", "input", "encoding_format", "dimensions", "user",
+    }  # fmt: skip
+
+
+def test_only_compare_takes_several_losses(document: dict[str, Any]) -> None:
+    for path in ("/embed", "/classify", "/neighbors", "/compare"):
+        parameters = document["paths"][path]["post"]["parameters"]
+        schema = next(one["schema"] for one in parameters if one["name"] == "loss")
+        assert (schema.get("type") == "array") == (path == "/compare")
 
 
 def test_every_reference_in_the_document_resolves(document: dict[str, Any]) -> None:

@@ -34,8 +34,7 @@ class Limits:
     max_batch: int
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(NamedTuple):
     """The outputs for one request, and the last batch that it was in."""
 
     outputs: Outputs

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
+from typing import NamedTuple
 
 from models.bundle import Bundle, Gallery, Thumbnails
 from service.batcher import Answered, Batcher
@@ -30,11 +31,14 @@ class Neighbor:
     score: float
 
 
-@dataclass(frozen=True)
-class Answer(Answered):
+class Answer(NamedTuple):
     """The outputs for one request, and what each stage took."""
 
+    outputs: Outputs
     decode_s: float
+    queue_s: float
+    inference_s: float
+    batch_items: int
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,8 @@ class Engine:
             started = perf_counter()
             pixels = await self._decoder.decode(images, self.manifest.preprocess)
             decode_s = perf_counter() - started
-            answered = await self.batcher.run(pixels)
-        return Answer(**vars(answered), decode_s=decode_s)
+            outputs, queue_s, inference_s, batch_items = await self.batcher.run(pixels)
+        return Answer(outputs, decode_s, queue_s, inference_s, batch_items)
 
     async def unknown(self, outputs: Outputs) -> list[bool] | None:
         """For each image, whether the manifest's rule calls it unknown; None without a rule."""
@@ -131,7 +135,7 @@ async def answer_with_all(
         pixels = {spec: await decoder.decode(images, spec) for spec in specs}
         decode_s = perf_counter() - started
         answered = await _run_all([(one, pixels[one.manifest.preprocess]) for one in engines])
-    return [Answer(**vars(one), decode_s=decode_s) for one in answered]
+    return [Answer(**one._asdict(), decode_s=decode_s) for one in answered]
 
 
 async def _run_all(work: Sequence[tuple[Engine, Pixels]]) -> list[Answered]:

@@ -9,7 +9,7 @@ NPY = "application/x-npy"
 
 def preferred(accept: str | None, offers: Sequence[str]) -> str:
     """The offer that the client likes best; the first one where it likes several the same."""
-    if not accept:
+    if not accept or accept == "*/*":
         return offers[0]
     ranges = [_parsed(entry) for entry in accept.split(",")]
     return max(offers, key=lambda offer: (_quality(offer, ranges), -offers.index(offer)))

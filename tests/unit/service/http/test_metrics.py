@@ -1,4 +1,4 @@
-"""What workers share of their metrics, in processes of its own: prometheus-client decides at import."""
+"""What workers share, in processes of their own: prometheus-client decides when it is imported."""
 
 import os
 import subprocess

@@ -18,6 +18,7 @@ from service.errors import AddressTaken, RegistryEmpty, StartError
 from service.http.app import create_app
 from service.http.metrics import SHARED
 from service.http.protocol import OneWriteProtocol
+from service.http.tracing import require_tracing
 from service.logs import configure_logs
 from service.settings import Settings, flag, read_settings, to_environment
 
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_registry(settings)
         if settings.device in ("cuda", "tensorrt"):
             choose_provider(settings.device)
+        if settings.tracing == "otlp":
+            require_tracing()
         listener = _listen(settings)
     except StartError as error:
         print(f"python -m service: {error}", file=sys.stderr)  # noqa: T201 - no log yet

@@ -164,3 +164,13 @@ class AddressTaken(StartError):
 
 class DeviceUnavailable(StartError):
     """The device that was asked for cannot run models here."""
+
+
+class TracingUnavailable(StartError):
+    """Tracing is asked for and its packages are not installed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"tracing needs the extra 'tracing', which is not installed ({reason}); install it "
+            "with 'uv pip install --extra tracing -r pyproject.toml', or set tracing to off"
+        )

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     log_requests: Literal["failed", "all"] = Field(
         "failed", description="which requests get a line in the log: failed or all"
     )
+    tracing: Literal["off", "otlp"] = Field(
+        "off", description="off, or otlp to send OpenTelemetry spans where OTEL_* says"
+    )
     log_format: Literal["console", "json"] = Field("console", description="console or json")
 
     @model_validator(mode="after")

@@ -24,6 +24,7 @@ from service.http.pages import Pages
 from service.http.patience import Patience
 from service.http.routes import answers, compare, health, home, openai, registry, reports
 from service.http.state import Services
+from service.http.tracing import Tracing
 from service.lanes import Lanes
 from service.loading import Loader
 from service.logs import configure_logs
@@ -38,9 +39,11 @@ _GPU_BATCH = 256
 def create_app(settings: Settings) -> ASGIApp:
     """The application. Models load in the background once it runs.
 
-    Starting it raises DeviceUnavailable where `device` is cuda and CUDA cannot be used.
+    Starting it raises DeviceUnavailable where `device` is cuda and CUDA cannot be used. Raises
+    TracingUnavailable where tracing is asked for without its packages.
     """
     metrics = Metrics()
+    tracing = Tracing() if settings.tracing == "otlp" else None
 
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncIterator[None]:
@@ -54,6 +57,8 @@ def create_app(settings: Settings) -> ASGIApp:
         await parts.catalog.stop()
         await lanes.stop()
         parts.decoder.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.stop)
 
     api = FastAPI(title="LossAtlas", version="0.1.0", lifespan=lifespan, redoc_url=None)
     routers = [part.router for part in (answers, compare, openai, registry, reports, health, home)]
@@ -64,7 +69,8 @@ def create_app(settings: Settings) -> ASGIApp:
     app: ASGIApp = Shortcut(api, [route for router in routers for route in router.routes])
     if settings.api_key is not None:
         app = RequireKey(app, settings.api_key.get_secret_value())
-    return RequestContext(app, metrics, settings.log_requests)
+    app = RequestContext(app, metrics, settings.log_requests)
+    return app if tracing is None else tracing.wrap(app)
 
 
 def worker_app() -> ASGIApp:

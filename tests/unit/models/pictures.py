@@ -56,6 +56,10 @@ def png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     return chunks
 
 
+def jpeg_segment(kind: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, kind, len(content) + 2) + content
+
+
 def oriented(orientation: object) -> bytes:
     """An EXIF block with that orientation."""
     exif = Image.Exif()

@@ -1,6 +1,8 @@
 """The routes below /v1, asked by OpenAI's own client library over real HTTP."""
 
 import base64
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from service.http.schemas import OpenAIEmbeddings, Problem
 from tests.bundles import picture
 from tests.serving import ready
 
+API = Path(__file__).parents[2] / "docs" / "api.md"
 PICTURES = [picture(seed) for seed in range(4)]
 
 
@@ -219,3 +222,18 @@ def test_the_key_is_taken_as_the_library_sends_it(tiny_registry: Path) -> None:
                 with pytest.raises(openai.AuthenticationError, match="Bearer") as caught:
                     ask()
                 assert caught.value.code == "unauthorized"
+
+
+def test_the_example_in_the_docs_works(
+    client: httpx.Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", API.read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    Path("photo.jpg").write_bytes(PICTURES[0])
+    address = str(client.base_url).rstrip("/")
+    exec(code.replace("http://127.0.0.1:8000", address), {})
+    printed = json.loads(capsys.readouterr().out)
+    np.testing.assert_allclose(printed, embed(client, "arcface")[0][:3], atol=1e-6)

@@ -4,16 +4,18 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 
 from benchmarks.serving.benchmark import Benchmark
 from benchmarks.serving.peers import SERVERS
-from benchmarks.serving.results import Settings
+from benchmarks.serving.results import Loop, Settings
 from benchmarks.serving.workloads import WORKLOADS
 
 _CONNECTIONS = (1, 16, 64, 256)
 _LIMIT_MS = 50.0
+_QUICK_S = 0.5
 _BUSY = 0.5  # load average over a minute
 
 
@@ -38,10 +40,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
     names = [server.name for server in SERVERS]
     add = parser.add_argument
-    add("--quick", action="store_true", help="one round of one second: to see that it works")
+    add("--quick", action="store_true", help="one round of short runs, to see that it works")
     add("--only", type=_some_of(names), metavar="SERVER,...", default=names, help=", ".join(names))
     kinds = tuple(WORKLOADS)
     add("--workloads", type=_some_of(kinds), metavar="W,...", default=kinds, help=", ".join(kinds))
+    loops = get_args(Loop)
+    add("--loops", type=_some_of(loops), metavar="L,...", default=loops, help=", ".join(loops))
     add("--connections", type=_numbers, metavar="N,...", default=_CONNECTIONS)
     add("--seconds", type=float, default=3.0, help="of each run of load (default 3)")
     add("--rounds", type=int, default=3, help="each measures every server (default 3)")
@@ -52,12 +56,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _settings(chosen: argparse.Namespace) -> Settings:
+    quick = chosen.quick
     return Settings(
-        seconds=1.0 if chosen.quick else chosen.seconds,
-        rounds=1 if chosen.quick else chosen.rounds,
+        seconds=_QUICK_S if quick else chosen.seconds,
+        rounds=1 if quick else chosen.rounds,
+        loops=chosen.loops,
         connections=chosen.connections,
         limit_ms=_LIMIT_MS,
-        probes=3 if chosen.quick else 6,
+        probes=3 if quick else 6,
         generator_cpus=chosen.generator_cpus,
         server_cpus=chosen.server_cpus,
     )

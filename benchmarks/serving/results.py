@@ -8,6 +8,7 @@ from pydantic import Field
 from models.manifest import Frozen
 
 Milliseconds = float
+Loop = Literal["closed", "open", "overload"]
 
 
 class Percentiles(Frozen):
@@ -36,6 +37,7 @@ class Settings(Frozen):
 
     seconds: float = Field(gt=0, description="of each run of load")
     rounds: int = Field(ge=1, description="each measures every server once")
+    loops: tuple[Loop, ...] = Field(description="the closed loop is always run")
     connections: tuple[int, ...]
     limit_ms: Milliseconds = Field(description="for the p99 of the open loop")
     probes: int = Field(ge=1, description="rates tried to find the highest within the limit")

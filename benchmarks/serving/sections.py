@@ -6,8 +6,14 @@ from benchmarks.serving.markdown import NONE, table, text
 from benchmarks.serving.medians import Medians
 from benchmarks.serving.results import Floor, OverloadRun, Percentiles, Report
 
-COMPARED_AT = 64  # connections at which shares and processor time are compared
+_COMPARED_AT = 64  # connections at which shares and processor time are compared
 _FAILED = "†"  # some requests got no good answer
+
+
+def compared_at(report: Report) -> int:
+    """Connections at which servers are compared where it must be one number."""
+    measured = report.settings.connections
+    return _COMPARED_AT if _COMPARED_AT in measured else max(measured)
 
 
 def throughput(found: Medians) -> str:
@@ -35,7 +41,8 @@ def shares(found: Medians) -> str:
 
     def share(server: str, workload: str) -> str:
         allowed = _allowed(found.report, workload)
-        rate = found.closed(server, workload, COMPARED_AT, lambda run: run.rate_per_s)
+        at = compared_at(found.report)
+        rate = found.closed(server, workload, at, lambda run: run.rate_per_s)
         return NONE if rate is None or allowed is None else f"{rate / allowed:.2f}"
 
     return _matrix(found, share)
@@ -134,9 +141,8 @@ def _rate(found: Medians, server: str, workload: str, connections: int) -> str:
 
 def _cpu(found: Medians, server: str) -> str:
     first = found.report.workloads[0].name
-    return text(
-        found.closed(server, first, COMPARED_AT, lambda run: run.server_cpu_ms), "{:.2f} ms"
-    )
+    at = compared_at(found.report)
+    return text(found.closed(server, first, at, lambda run: run.server_cpu_ms), "{:.2f} ms")
 
 
 def _allowed(report: Report, workload: str) -> float | None:

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 from benchmarks.serving import sections
 from benchmarks.serving.medians import Medians
@@ -27,7 +28,8 @@ def summary(report: Report) -> str:
 def everything(report: Report) -> str:
     """All tables, for docs/performance.md."""
     found = Medians(report)
-    limit, at = f"{report.settings.limit_ms:g} ms", f"{sections.COMPARED_AT} connections"
+    limit = f"{report.settings.limit_ms:g} ms"
+    at = f"{sections.compared_at(report)} connections"
     counts = ", ".join(map(str, report.settings.connections))
     parts = {
         "Throughput": summary(report),
@@ -52,14 +54,22 @@ def caption(report: Report) -> str:
     versions = ", ".join(
         f"{name} {report.versions[name]}" for name in _NAMED if name in report.versions
     )
+    at = sections.compared_at(report)
     return (
         f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {_short(report.commit)}: {rounds}; "
         f"between rounds the rates differ by {middle:.0%} in the middle and by {most:.0%} at most. "
-        f"{where.cores} cores of {where.processor} ({flags}), shared by server and load generator; "
-        f"Linux {where.kernel}, {versions}. CPU a request: all processes of the server, at "
-        f"{sections.COMPARED_AT} connections of the first column. Memory: PSS after the first "
-        "answer. †: some requests got no good answer."
+        f"{where.cores} cores of {where.processor} ({flags}), shared by server and load generator, "
+        f"which takes {_generator(report)} µs a request at {at} connections; Linux {where.kernel}, "
+        f"{versions}. CPU a request: of all processes of the server, at {at} connections in the "
+        "first column. Memory: PSS after the first answer. Start: to the first answer. "
+        "†: some requests got no good answer."
     )
+
+
+def _generator(report: Report) -> str:
+    at = sections.compared_at(report)
+    costs = [run.generator_cpu_us for run in report.closed if run.connections == at]
+    return f"{median(costs):.0f}" if costs else "?"
 
 
 _NAMED = ("python", "onnxruntime", "onnxruntime-gpu", "fastapi", "uvicorn", "litserve", "mosec")

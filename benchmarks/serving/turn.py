@@ -45,7 +45,8 @@ class Found:
 
 def steps(settings: Settings) -> int:
     """How many runs of load a turn has for each workload."""
-    return len(settings.connections) + settings.probes + 1
+    count = {"closed": len(settings.connections), "open": settings.probes, "overload": 1}
+    return sum(count[loop] for loop in {"closed", *settings.loops})
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,12 @@ class Turn:
                 self._note_start(live)
                 loads = [load for one in references if (load := self._prove(live, one))]
                 bests = [load.closed() for load in loads]
-                for load, best in zip(loads, bests, strict=True):
-                    load.open(best)
-                for load, best in zip(loads, bests, strict=True):
-                    load.overload(best)
+                if "open" in self.settings.loops:
+                    for load, best in zip(loads, bests, strict=True):
+                        load.open(best)
+                if "overload" in self.settings.loops:
+                    for load, best in zip(loads, bests, strict=True):
+                        load.overload(best)
         except ServerFailed as error:
             for one in references:
                 self._note_answers(one, correctness.wrong(str(error)))

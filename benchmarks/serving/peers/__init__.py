@@ -1,9 +1,9 @@
 """The servers that are measured: a file for each peer, and a line for it here.
 
 Every server runs the same ONNX file and answers JSON with `embeddings`, a list of floats for each
-image. What it is tuned to, and by which trial, stands with it. BentoML, Ray Serve, Triton and
-MLServer are left out: each brings an environment of its own. Whoever wants one writes its
-application here and adds a line to SERVERS.
+image. Its tuning stands with it; `python -m benchmarks.serving.tuning` tries others. BentoML, Ray
+Serve, Triton and MLServer are left out: each brings an environment of its own. To add one, write
+its application in a file here and describe it in SERVERS.
 """
 
 import sys
@@ -64,9 +64,32 @@ SERVERS = (
     Server(
         name="fastapi",
         title="FastAPI by hand",
-        tuning="2 uvicorn workers, uvloop and httptools, onnxruntime with 1 thread, orjson",
+        tuning="2 uvicorn processes with uvloop and httptools, onnxruntime with 1 thread, orjson; "
+        "decoding and inference on the event loop, which took less processor time than on "
+        "FastAPI's thread pool",
         module="benchmarks.serving.peers.fastapi_app",
         many=("/embed-many", wire.multipart),
+    ),
+    Server(
+        name="litserve",
+        title="LitServe",
+        tuning="2 workers that decode and infer, batches of up to 16 that wait 1 ms at most, its "
+        "fast queue (ZeroMQ), 2 API servers; the body goes to the worker as it came, 64 images as "
+        "MessagePack",
+        module="benchmarks.serving.peers.litserve_app",
+        arguments=("--port", "{port}"),
+        many=("/embed", wire.msgpack),
+    ),
+    Server(
+        name="mosec",
+        title="mosec",
+        tuning="2 workers that decode and infer, batches of up to 16 that wait 1 ms at most; 64 "
+        "images as MessagePack, as its documentation has them, to 2 more workers without batches; "
+        "a queue of 1024 requests, as given",
+        module="benchmarks.serving.peers.mosec_app",
+        arguments=("--port", "{port}", "--address", "127.0.0.1", "--log-level", "warning"),
+        ready="/",
+        many=("/embed-many", wire.msgpack),
     ),
 )
 

@@ -1,16 +1,19 @@
 """FastAPI by hand, as a good engineer writes it when no serving framework is wanted.
 
+A process for each core and one thread for onnxruntime in each; /embed decodes and infers on the
+event loop, /pool/embed on FastAPI's thread pool, so that both can be tried.
+
 python -m benchmarks.serving.peers.fastapi_app PORT
 """
 
 import sys
 from typing import Annotated
 
-import orjson
 import uvicorn
 from fastapi import FastAPI, File, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from benchmarks.serving.peers.answers import write_json
 from benchmarks.serving.peers.model import Model, decode_all
 
 app = FastAPI()
@@ -19,21 +22,30 @@ model = Model(threads=1)
 
 def answer(images: list[bytes]) -> Response:
     """Decode, embed, write JSON."""
-    body = {"embeddings": model.embed(decode_all(images))}
-    return Response(
-        orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json"
-    )
+    return Response(write_json(model.embed(decode_all(images))), media_type="application/json")
 
 
 @app.post("/embed")
 async def embed(request: Request) -> Response:
     """One image, as the body."""
-    return await run_in_threadpool(answer, [await request.body()])
+    return answer([await request.body()])
 
 
 @app.post("/embed-many")
-def embed_many(image: Annotated[list[bytes], File()]) -> Response:
+async def embed_many(image: Annotated[list[bytes], File()]) -> Response:
     """Several images, as multipart/form-data."""
+    return answer(image)
+
+
+@app.post("/pool/embed")
+async def embed_in_pool(request: Request) -> Response:
+    """The same on a thread."""
+    return await run_in_threadpool(answer, [await request.body()])
+
+
+@app.post("/pool/embed-many")
+def embed_many_in_pool(image: Annotated[list[bytes], File()]) -> Response:
+    """The same on a thread."""
     return answer(image)
 
 

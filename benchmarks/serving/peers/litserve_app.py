@@ -1,10 +1,9 @@
 """LitServe: FastAPI in front, model processes behind, queues between.
 
-python -m benchmarks.serving.peers.litserve_app PORT
+python -m benchmarks.serving.peers.litserve_app --port PORT [flags]
 """
 
-import os
-import sys
+import argparse
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -49,17 +48,34 @@ class Embedder(litserve.LitAPI):
         return Response(write_json(output), media_type="application/json")
 
 
-if __name__ == "__main__":
-    a = os.environ["TUNE"].split(",")
-    api = Embedder(max_batch_size=int(a[0]), batch_timeout=float(a[1]), api_path="/embed")
+def main() -> None:
+    """Serve."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--api-servers", type=int, default=2)
+    parser.add_argument("--max-batch-size", type=int, default=16)
+    parser.add_argument("--batch-timeout-ms", type=float, default=1.0)
+    parser.add_argument("--queue", choices=("fast", "plain"), default="fast")
+    chosen = parser.parse_args()
+    api = Embedder(
+        max_batch_size=chosen.max_batch_size,
+        batch_timeout=chosen.batch_timeout_ms / 1000,
+        api_path="/embed",
+    )
+    fast = chosen.queue == "fast"
     server = litserve.LitServer(
-        api, accelerator="cpu", workers_per_device=int(a[2]), fast_queue=a[3] == "1", timeout=60
+        api, accelerator="cpu", workers_per_device=chosen.workers, fast_queue=fast
     )
     server.run(
         host="127.0.0.1",
-        port=int(sys.argv[1]),
-        num_api_servers=int(a[4]),
+        port=chosen.port,
+        num_api_servers=chosen.api_servers,
         log_level="warning",
         access_log=False,
         generate_client_file=False,
     )
+
+
+if __name__ == "__main__":
+    main()

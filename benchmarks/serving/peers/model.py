@@ -41,13 +41,17 @@ def decode(data: bytes) -> NDArray[np.uint8]:
 def fit(image: Image.Image) -> NDArray[np.uint8]:
     """Shorter side to 32 px (bilinear, antialiased) and the centre of it, uint8 [32, 32, 3].
 
-    One resize of the box that will be kept, so that no pixel is computed to be cropped.
+    What torchvision's Resize(32) and CenterCrop(32) give, which the model was trained on, in one
+    resize of the box that is kept.
     """
     if image.size == (SIZE_PX, SIZE_PX):
         return np.asarray(image)
-    short = min(image.size)
-    left, top = (image.width - short) / 2, (image.height - short) / 2
-    box = (left, top, left + short, top + short)
+    width, height = image.size
+    short = min(width, height)
+    whole = (width * SIZE_PX // short, height * SIZE_PX // short)
+    x, y = (round((side - SIZE_PX) / 2) for side in whole)
+    per_x, per_y = width / whole[0], height / whole[1]
+    box = (x * per_x, y * per_y, (x + SIZE_PX) * per_x, (y + SIZE_PX) * per_y)
     return np.asarray(image.resize((SIZE_PX, SIZE_PX), Image.Resampling.BILINEAR, box=box))
 
 

@@ -79,6 +79,7 @@ def report(**changed: Any) -> Report:
         "settings": Settings(
             seconds=3,
             rounds=3,
+            loops=("closed", "open", "overload"),
             connections=(1, 64),
             limit_ms=50,
             probes=6,

@@ -24,6 +24,7 @@ ABSENT = Server("absent", "Absent", "none", module="benchmarks.no_such_module")
 SETTINGS = Settings(
     seconds=0.2,
     rounds=1,
+    loops=("closed", "open", "overload"),
     connections=(1, 3),
     limit_ms=1000,
     probes=2,

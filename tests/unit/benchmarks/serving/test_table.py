@@ -97,3 +97,10 @@ def test_nothing_measured_yet_can_be_shown() -> None:
     told = report(closed=(), open=(), overload=(), starts=(), checks=(), floors=())
     assert rows(sections.throughput(Medians(told)))["Fast"][0] == "- / -"
     assert table.everything(told)
+
+
+def test_servers_are_compared_at_64_connections_or_at_the_most_there_are() -> None:
+    told = report()
+    assert sections.compared_at(told) == 64
+    few = told.settings.model_copy(update={"connections": (1, 16)})
+    assert sections.compared_at(told.model_copy(update={"settings": few})) == 16

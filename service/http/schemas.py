@@ -83,43 +83,6 @@ class ModelState(Schema):
     provider: str | None = Field(description="what runs it in onnxruntime, once it is ready")
 
 
-class Opinion(Prediction):
-    """What one loss says of one image."""
-
-    loss: str
-    version: int
-    neighbors: list[NeighborItem] = Field(description="its nearest items, nearest first")
-
-
-class Agreement(Schema):
-    """How far the losses agree on one image."""
-
-    label: str = Field(
-        description="the class that most losses name; of two with as many, the one that they give "
-        "more probability to"
-    )
-    losses: int = Field(description="how many name it")
-    of: int = Field(description="how many were asked")
-    unknown: int = Field(description="how many call the image unknown")
-
-
-class ComparedImage(Schema):
-    """One image as each loss sees it, in the order of `losses`."""
-
-    agreement: Agreement
-    opinions: list[Opinion]
-
-
-class CompareResponse(Schema):
-    """Every loss's prediction and neighbours for the same images, images in order."""
-
-    losses: list[str] = Field(description="who answered: as they were named, else by name")
-    images: list[ComparedImage]
-    unavailable: list[ModelState] = Field(
-        description="models that cannot answer now, where none was named"
-    )
-
-
 class ModelDetail(ModelState):
     """One version of one model and its manifest."""
 
@@ -197,48 +160,6 @@ class ThresholdAnswer(Schema):
         "set, which had no say; null where no threshold is good enough"
     )
     sentence: str = Field(description="the same in words")
-
-
-class OpenAIEmbedding(Schema):
-    """One embedding, as OpenAI has it."""
-
-    object: Literal["embedding"] = "embedding"
-    index: int
-    embedding: list[float] | str = Field(
-        description="numbers, or with encoding_format=base64 base64 of little-endian float32"
-    )
-
-
-class OpenAIUsage(Schema):
-    """Images have no tokens, so these are 0."""
-
-    prompt_tokens: int
-    total_tokens: int
-
-
-class OpenAIEmbeddings(Schema):
-    """One embedding for each image, in order."""
-
-    object: Literal["list"] = "list"
-    data: list[OpenAIEmbedding]
-    model: str = Field(description="as the request named it")
-    usage: OpenAIUsage
-
-
-class OpenAIModel(Schema):
-    """One model, as OpenAI has it."""
-
-    id: str
-    object: Literal["model"] = "model"
-    created: int = Field(description="when it was published, in seconds since 1970")
-    owned_by: str = "lossatlas"
-
-
-class OpenAIModels(Schema):
-    """The models that are ready."""
-
-    object: Literal["list"] = "list"
-    data: list[OpenAIModel]
 
 
 class Fault(Schema):

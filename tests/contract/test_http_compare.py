@@ -16,7 +16,8 @@ import pytest
 from models.bundle import MODEL
 from models.manifest import Preprocess
 from service.decode import Decoder, Pixels
-from service.http.schemas import ClassifyResponse, CompareResponse, NeighborsResponse
+from service.http.opinions import CompareResponse
+from service.http.schemas import ClassifyResponse, NeighborsResponse
 from service.session import Outputs, Session
 from tests.bundles import Recipe, picture, publish
 from tests.serving import PATIENCE_S, ready, serving, wait_loaded

@@ -14,7 +14,8 @@ import pytest
 from pydantic import SecretStr
 
 from models.store import Store
-from service.http.schemas import OpenAIEmbeddings, Problem
+from service.http.openai import OpenAIEmbeddings
+from service.http.schemas import Problem
 from tests.bundles import picture
 from tests.serving import ready
 

@@ -14,8 +14,8 @@ from service.errors import ServiceError
 from service.http.answering import as_json, neighbor_items, predictions, server_timing
 from service.http.direct import DirectRoute
 from service.http.images import read_images
+from service.http.opinions import CompareResponse
 from service.http.responses import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
-from service.http.schemas import CompareResponse
 from service.http.state import Parts, Services
 
 router = APIRouter(tags=["images"], route_class=DirectRoute)

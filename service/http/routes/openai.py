@@ -2,64 +2,32 @@
 
 import re
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict
 
-from models.errors import UndecodableImage
 from models.manifest import Manifest
 from service.decode import Encoded
 from service.errors import MalformedBody, NoImage, ServiceError, TooManyImages, UnsupportedMediaType
 from service.http.answering import as_base64, as_json, server_timing
 from service.http.body import Body, header
 from service.http.direct import DirectRoute
-from service.http.images import from_base64, parsed, validated
+from service.http.images import parsed, validated
 from service.http.negotiate import JSON
+from service.http.openai import EmbeddingsBody, OpenAIEmbeddings, OpenAIModel, OpenAIModels
 from service.http.responses import IMAGE_ERRORS, MODEL_ERRORS, problems
-from service.http.schemas import OpenAIEmbeddings, OpenAIModel, OpenAIModels
 from service.http.state import Parts
 from service.settings import Settings
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 _VERSIONED = re.compile(r"(.+)/([1-9][0-9]{0,8})")
-_EXPECTED = "images are expected, each as a data URI (data:image/png;base64,…), not text or tokens"
 
 
 class NoQuery(BaseModel):
     """Everything is in the body."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EmbeddingsBody(BaseModel):
-    """What OpenAI's clients send."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: str = Field(description="a model's name, or name/version")
-    input: str | list[str] = Field(description="one image or several, each as a data URI")
-    encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, description="none but the model's own is taken")
-    user: str | None = Field(None, description="ignored")
-
-    @field_validator("input", mode="before")
-    @classmethod
-    def _holds_no_tokens(cls, given: object) -> object:
-        items = given if isinstance(given, list) else [given]
-        if not all(isinstance(item, str) for item in items):
-            raise PydanticCustomError("no_image", _EXPECTED)
-        return given
-
-    @property
-    def images(self) -> list[Encoded]:
-        """The images, in order; an UndecodableImage where there is none."""
-        uris = [self.input] if isinstance(self.input, str) else self.input
-        return [
-            from_base64(uri) if uri.startswith("data:") else UndecodableImage(_EXPECTED)
-            for uri in uris
-        ]
 
 
 async def embeddings(

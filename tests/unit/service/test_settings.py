@@ -31,6 +31,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "deadline_s": 30,
         "api_key": None,
         "index_url": "embedded",
+        "log_requests": "failed",
+        "tracing": "off",
         "log_format": "console",
     }
 
@@ -65,6 +67,7 @@ def test_settings_cannot_change() -> None:
         ("device", "gpu"),
         ("index_url", "milvus://somewhere"),
         ("log_format", "xml"),
+        ("tracing", "jaeger"),
         ("default_loss", "../etc"),
     ],
 )

@@ -166,6 +166,7 @@ class OverloadRun(Cell):
     failures: dict[str, int]
     accepted: Percentiles | None
     refusals: Percentiles | None
+    generator_cores: float = Field(description="that the load took from the server")
     before: Memory
     after: Memory
 

@@ -80,6 +80,7 @@ def overload(found: Medians) -> str:
         "Refused": (lambda run: run.refused, "{:.0%}"),
         "p99 accepted": (lambda run: _p99_ms(run.accepted), "{:.0f} ms"),
         "p99 refused": (lambda run: _p99_ms(run.refusals), "{:.0f} ms"),
+        "Generator, cores": (lambda run: run.generator_cores, "{:.2f}"),
         "Memory before": (lambda run: run.before.pss_mib, "{:.0f} MiB"),
         "After": (lambda run: run.after.pss_mib, "{:.0f} MiB"),
     }

@@ -25,6 +25,7 @@ from benchmarks.serving.search import highest
 from benchmarks.serving.wire import BadAnswer
 
 OVERLOAD = 2.0  # times what the server did in the closed loop
+_OVERLOAD_LENGTH = 2  # times as long as other runs, so that queues fill
 _CHECKED_REQUESTS = 32
 _WARM_UP_S = 0.5
 _SETTLE_S = 0.2
@@ -160,7 +161,7 @@ class _Load:
 
     def _probe(self, rate: float) -> Probe:
         self._say(f"{rate:.0f} requests/s")
-        sample = self._arrive(rate)
+        sample = self._arrive(rate, self.turn.settings.seconds)
         latency = percentiles(sample.good_s)
         within = latency is not None and latency.p99_ms <= self.turn.settings.limit_ms
         return Probe(
@@ -175,7 +176,7 @@ class _Load:
         offered = OVERLOAD * best
         self._say(f"overload, {offered:.0f} requests/s")
         before = self.live.memory()
-        sample = self._arrive(offered)
+        sample = self._arrive(offered, _OVERLOAD_LENGTH * self.turn.settings.seconds)
         self.turn.found.overload.append(
             OverloadRun(
                 **self._cell(),
@@ -186,13 +187,13 @@ class _Load:
                 failures=dict(sample.failures),
                 accepted=percentiles(sample.good_s),
                 refusals=percentiles(sample.refused_s),
+                generator_cores=round(sample.generator_cpu_s / sample.seconds, 3),
                 before=before,
                 after=self.live.memory(),
             )
         )
 
-    def _arrive(self, rate: float) -> Sample:
-        seconds = self.turn.settings.seconds
+    def _arrive(self, rate: float, seconds: float) -> Sample:
         closed_loop(self.target, 1, _SETTLE_S)  # what the last run left over is done with
         times_s = arrivals(rate, seconds, seed=self.turn.round)
         return open_loop(self.target, times_s, seconds, _MOST_CONNECTIONS)

@@ -126,6 +126,7 @@ def report(**changed: Any) -> Report:
                 failures={"503": 10},
                 accepted=latency(20),
                 refusals=latency(2),
+                generator_cores=0.25,
                 before=MEMORY,
                 after=MEMORY,
             )

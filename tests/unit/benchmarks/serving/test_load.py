@@ -7,7 +7,8 @@ from threading import Event
 import numpy as np
 import pytest
 
-from benchmarks.serving.driver import Target
+from benchmarks.serving.connection import Connection
+from benchmarks.serving.driver import Driver, Target
 from benchmarks.serving.load import arrivals, closed_loop, open_loop
 from benchmarks.serving.wire import Body, post
 from tests.unit.benchmarks.serving.plain import BODY, Asked, HangUp, Plain, head, serving
@@ -206,6 +207,33 @@ def test_a_server_that_stalls_cannot_hide_it(most_connections: int) -> None:
     waited = np.sort(sample.good_s)[::-1][:50]
     assert len(sample.good_s) == 100
     assert (waited >= stall_s - np.arange(50) / 100 - 0.02).all()
+
+
+def test_a_generator_that_falls_behind_cannot_hide_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    send = Driver.send
+
+    def send_slowly(driver: Driver, connection: Connection, intended_s: float) -> None:
+        time.sleep(0.02)
+        send(driver, connection, intended_s)
+
+    monkeypatch.setattr(Driver, "send", send_slowly)
+    with serving() as server:
+        due = 0.005 * np.arange(5)
+        sample = open_loop(target(server), list(due), seconds=0.3, most_connections=5)
+    assert (np.sort(sample.good_s) >= 0.02 * np.arange(1, 6) - due).all()
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_an_answer_after_the_end_is_no_part_of_the_rate(connections: int) -> None:
+    def late(asked: Asked) -> None:
+        time.sleep(0.2)
+        asked.answer()
+
+    with serving(late) as server:
+        sample = closed_loop(target(server), connections, seconds=0.1)
+    assert (sample.in_time, sample.rate_per_s) == (0, 0)
+    assert len(sample.good_s) == connections
+    assert sample.failures == {}
 
 
 def test_requests_beyond_the_connections_stay_unsent(monkeypatch: pytest.MonkeyPatch) -> None:

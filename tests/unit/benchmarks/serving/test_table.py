@@ -53,7 +53,7 @@ def test_shares_latencies_and_open_loop() -> None:
 
 def test_overload() -> None:
     found = rows(sections.overload(Medians(report())))
-    numbers = ["2000", "950", "95%", "50%", "40 ms", "4 ms", "100 MiB", "100 MiB"]
+    numbers = ["2000", "950", "95%", "50%", "40 ms", "4 ms", "0.25", "100 MiB", "100 MiB"]
     assert found["Fast, a JPEG"] == numbers
     assert set(found["Wrong, a JPEG"]) == {"-"}
 

@@ -58,7 +58,8 @@ def open_loop(
         while (now := perf_counter()) < driver.end_s:
             while due and due[0] <= now:
                 queue.put(due.popleft())
-            driver.wait(max(0.0, min(due[0] if due else driver.end_s, driver.end_s) - now))
+            next_s = min(due[0], driver.end_s) if due else driver.end_s
+            driver.wait(max(0.0, next_s - perf_counter()))
             driver.poll(0, queue.use)
         cpu = time.process_time() - cpu
         _drain(driver, queue.use)

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings=_settings(chosen),
         servers=[server for server in SERVERS if server.name in chosen.only],
         workloads=[WORKLOADS[name]() for name in chosen.workloads],
-        command=" ".join(["python -m benchmarks.serving", *given]),
+        command=" ".join(["python -m benchmarks.serving", *_recorded(given)]),
         out=chosen.out,
     )
     console = Console(stderr=True)
@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.serving", description=__doc__, allow_abbrev=False
+    )
     names = [server.name for server in SERVERS]
     add = parser.add_argument
     add("--quick", action="store_true", help="one round of short runs, to see that it works")
@@ -53,6 +55,16 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--server-cpus", type=_numbers, metavar="N,...", default=(), help="default: any")
     add("--out", type=Path, default=Path("benchmarks/results/serving.json"))
     return parser.parse_args(arguments)
+
+
+def _recorded(given: Sequence[str]) -> Iterator[str]:
+    """The arguments without --out, which is this machine's affair."""
+    arguments = iter(given)
+    for argument in arguments:
+        if argument == "--out":
+            next(arguments)
+        elif not argument.startswith("--out="):
+            yield argument
 
 
 def _settings(chosen: argparse.Namespace) -> Settings:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.serving import machine
 from benchmarks.serving.correctness import reference
 from benchmarks.serving.floors import measure_floor
+from benchmarks.serving.loads import Found, Turn, steps
 from benchmarks.serving.peers import Server
 from benchmarks.serving.peers.model import Model
 from benchmarks.serving.results import (
@@ -24,7 +25,7 @@ from benchmarks.serving.results import (
     Settings,
     WorkloadFacts,
 )
-from benchmarks.serving.turn import Found, Turn, steps
+from benchmarks.serving.turn import take
 from benchmarks.serving.workloads import Workload
 from models.atomic import replacing
 
@@ -77,8 +78,7 @@ class Benchmark:
             self.floors.append(measure_floor(one, model, cores, seconds))
         for number in range(1, self.settings.rounds + 1):
             for server in self.servers:
-                turn = Turn(server, number, self.settings, self.found, advance)
-                turn.measure(references)
+                take(Turn(server, number, self.settings, self.found, advance), references)
                 self._write(complete=False)
 
     def _write(self, *, complete: bool) -> None:
@@ -123,14 +123,15 @@ def _described(server: Server) -> ServerFacts:
 def _progress(total: int, console: Console) -> Iterator[Advance]:
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     described = TextColumn("{task.description}")
-    with Progress(*columns, described, console=console, refresh_per_second=1) as progress:
+    # Drawn between runs only: a thread that draws would take time from the load generator.
+    with Progress(*columns, described, console=console, auto_refresh=False) as progress:
         task = progress.add_task("", total=total)
-        began = False
+        steps_told = 0
 
         def advance(what: str) -> None:
-            nonlocal began
-            progress.update(task, description=what, advance=1 if began else 0)
-            began = True
+            nonlocal steps_told
+            progress.update(task, description=what, completed=steps_told, refresh=True)
+            steps_told += 1
 
         yield advance
-        progress.advance(task)
+        progress.update(task, description="done", completed=steps_told)

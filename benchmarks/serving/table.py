@@ -45,24 +45,32 @@ def everything(report: Report) -> str:
 
 def caption(report: Report) -> str:
     """How the numbers came about, in a paragraph."""
-    told, where = report.settings, report.machine
-    middle, most = Medians(report).spread()
-    rounds = f"medians of {told.rounds} interleaved rounds of {told.seconds:g} s each"
-    if not report.complete:
-        rounds += ", **interrupted**"
+    where = report.machine
     flags = ", ".join(where.flags) or "no AVX2"
     versions = ", ".join(
         f"{name} {report.versions[name]}" for name in _NAMED if name in report.versions
     )
     at = sections.compared_at(report)
     return (
-        f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {_short(report.commit)}: {rounds}; "
-        f"between rounds the rates differ by {middle:.0%} in the middle and by {most:.0%} at most. "
+        f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {_short(report.commit)}: "
+        f"{_rounds(report)}. "
         f"{where.cores} cores of {where.processor} ({flags}), shared by server and load generator, "
         f"which takes {_generator(report)} µs a request at {at} connections; Linux {where.kernel}, "
         f"{versions}. CPU a request: of all processes of the server, at {at} connections in the "
         "first column. Memory: PSS after the first answer. Start: to the first answer. "
         "†: some requests got no good answer."
+    )
+
+
+def _rounds(report: Report) -> str:
+    seconds = f"{report.settings.seconds:g} s for each number"
+    left_off = "" if report.complete else ", **interrupted**"
+    if report.settings.rounds == 1:
+        return f"one round, {seconds}{left_off}"
+    middle, most = Medians(report).spread()
+    return (
+        f"medians of {report.settings.rounds} interleaved rounds, {seconds}{left_off}; between "
+        f"rounds the rates differ by {middle:.0%} in the middle and by {most:.0%} at most"
     )
 
 

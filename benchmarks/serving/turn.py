@@ -1,206 +1,68 @@
 """One server's turn in one round: start, check, then every load that the settings ask for."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
 from benchmarks.serving import correctness
 from benchmarks.serving.correctness import Reference
 from benchmarks.serving.driver import Target
-from benchmarks.serving.load import arrivals, closed_loop, open_loop
-from benchmarks.serving.peers import Server
-from benchmarks.serving.results import (
-    Answers,
-    Check,
-    ClosedRun,
-    OpenRun,
-    OverloadRun,
-    Probe,
-    Settings,
-    StartRun,
-)
+from benchmarks.serving.loads import Load, Turn
+from benchmarks.serving.results import Answers, Check, StartRun
 from benchmarks.serving.running import Running, ServerFailed, ask, running
-from benchmarks.serving.sample import Kept, Sample, percentiles
-from benchmarks.serving.search import highest
+from benchmarks.serving.sample import Kept
 from benchmarks.serving.wire import BadAnswer
 
-OVERLOAD = 2.0  # times what the server did in the closed loop
-_OVERLOAD_LENGTH = 2  # times as long as other runs, so that queues fill
 _CHECKED_REQUESTS = 32
-_WARM_UP_S = 0.5
-_SETTLE_S = 0.2
-_HEADROOM = 1.2  # the open loop is searched up to this times the closed loop's rate
-_MOST_CONNECTIONS = 6000  # more requests than any of the servers lets wait
 
 
-@dataclass
-class Found:
-    """What has been measured so far."""
-
-    starts: list[StartRun] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
-    closed: list[ClosedRun] = field(default_factory=list)
-    open: list[OpenRun] = field(default_factory=list)
-    overload: list[OverloadRun] = field(default_factory=list)
-
-
-def steps(settings: Settings) -> int:
-    """How many runs of load a turn has for each workload."""
-    count = {"closed": len(settings.connections), "open": settings.probes, "overload": 1}
-    return sum(count[loop] for loop in {"closed", *settings.loops})
+def take(turn: Turn, references: Sequence[Reference]) -> None:
+    """Measure every workload; a server that is wrong or broken is reported, not timed."""
+    image = references[0].workload.images[0]
+    try:
+        with running(turn.server, image, turn.settings.server_cpus) as live:
+            _note_start(turn, live)
+            loads = [load for one in references if (load := _prove(turn, live, one))]
+            _measure(turn, loads)
+    except ServerFailed as error:
+        for one in references:
+            _note_answers(turn, one, correctness.wrong(str(error)))
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One server in one round; `found` takes what it measures, `advance` is told of each run."""
-
-    server: Server
-    round: int
-    settings: Settings
-    found: Found
-    advance: Callable[[str], None]
-
-    def measure(self, references: Sequence[Reference]) -> None:
-        """Measure every workload; a server that is wrong or broken is reported, not timed."""
-        image = references[0].workload.images[0]
-        try:
-            with running(self.server, image, self.settings.server_cpus) as live:
-                self._note_start(live)
-                loads = [load for one in references if (load := self._prove(live, one))]
-                bests = [load.closed() for load in loads]
-                if "open" in self.settings.loops:
-                    for load, best in zip(loads, bests, strict=True):
-                        load.open(best)
-                if "overload" in self.settings.loops:
-                    for load, best in zip(loads, bests, strict=True):
-                        load.overload(best)
-        except ServerFailed as error:
-            for one in references:
-                self._note_answers(one, correctness.wrong(str(error)))
-
-    def _note_start(self, live: Running) -> None:
-        self.found.starts.append(
-            StartRun(
-                server=self.server.name,
-                round=self.round,
-                ready_s=round(live.ready_s, 3),
-                memory=live.memory(),
-            )
-        )
-
-    def _note_answers(self, reference: Reference, answers: Answers) -> None:
-        name = reference.workload.name
-        check = Check(server=self.server.name, workload=name, round=self.round, answers=answers)
-        self.found.checks.append(check)
-
-    def _prove(self, live: Running, reference: Reference) -> "_Load | None":
-        """What to load the server with, where its answers are right."""
-        workload = reference.workload
-        requests = [
-            self.server.request([workload.images[index] for index in request])
-            for request in workload.requests
-        ]
-        chosen = range(min(_CHECKED_REQUESTS, len(requests)))
-        try:
-            kept = [Kept(index, ask(live.address, requests[index])) for index in chosen]
-            answers = reference.judge(kept)
-        except (OSError, ServerFailed, BadAnswer) as error:
-            answers = correctness.wrong(str(error))
-        self._note_answers(reference, answers)
-        if answers.problem is not None:
-            return None
-        lengths = correctness.plausible_lengths([answer.body for answer in kept])
-        return _Load(self, live, reference, Target(live.address, requests, lengths))
+def _measure(turn: Turn, loads: Sequence[Load]) -> None:
+    bests = [load.closed() for load in loads]
+    if "open" in turn.settings.loops:
+        for load, best in zip(loads, bests, strict=True):
+            load.open(best)
+    if "overload" in turn.settings.loops:
+        for load, best in zip(loads, bests, strict=True):
+            load.overload(best)
 
 
-@dataclass(frozen=True)
-class _Load:
-    """One workload on one running server."""
+def _note_start(turn: Turn, live: Running) -> None:
+    ready_s, memory = round(live.ready_s, 3), live.memory()
+    start = StartRun(server=turn.server.name, round=turn.round, ready_s=ready_s, memory=memory)
+    turn.found.starts.append(start)
 
-    turn: Turn
-    live: Running
-    reference: Reference
-    target: Target
 
-    def closed(self) -> float:
-        """A run at each number of connections; the best rate."""
-        runs = [self._closed(connections) for connections in self.turn.settings.connections]
-        self.turn.found.closed.extend(runs)
-        return max(run.rate_per_s for run in runs)
+def _note_answers(turn: Turn, reference: Reference, answers: Answers) -> None:
+    check = Check(**turn.cell(reference.workload.name), answers=answers)
+    turn.found.checks.append(check)
 
-    def _closed(self, connections: int) -> ClosedRun:
-        self._say(f"{connections} connections")
-        closed_loop(self.target, connections, _WARM_UP_S)
-        cpu_s = self.live.cpu_s()
-        sample = closed_loop(self.target, connections, self.turn.settings.seconds)
-        cpu_s = self.live.cpu_s() - cpu_s
-        return ClosedRun(
-            **self._cell(),
-            connections=connections,
-            sent=sample.sent,
-            rate_per_s=round(sample.rate_per_s, 1),
-            latency=percentiles(sample.good_s),
-            failures=dict(sample.failures),
-            server_cpu_ms=round(1000 * cpu_s / max(1, len(sample.good_s)), 4),
-            generator_cpu_us=round(1e6 * sample.generator_cpu_s / max(1, sample.sent), 2),
-            memory=self.live.memory(),
-            answers=self.reference.judge(sample.kept),
-        )
 
-    def open(self, best: float) -> None:
-        """Search the highest rate whose p99 is within the limit."""
-        probes: list[Probe] = []
-
-        def passes(rate: float) -> bool:
-            probes.append(self._probe(rate))
-            return probes[-1].within_limit
-
-        rate = highest(passes, _HEADROOM * best, self.turn.settings.probes)
-        run = OpenRun(**self._cell(), rate_per_s=round(rate, 1), probes=tuple(probes))
-        self.turn.found.open.append(run)
-
-    def _probe(self, rate: float) -> Probe:
-        self._say(f"{rate:.0f} requests/s")
-        sample = self._arrive(rate, self.turn.settings.seconds)
-        latency = percentiles(sample.good_s)
-        within = latency is not None and latency.p99_ms <= self.turn.settings.limit_ms
-        return Probe(
-            rate_per_s=round(rate, 1),
-            latency=latency,
-            failures=dict(sample.failures),
-            within_limit=within and not sample.failures,
-        )
-
-    def overload(self, best: float) -> None:
-        """Offer more than it can do."""
-        offered = OVERLOAD * best
-        self._say(f"overload, {offered:.0f} requests/s")
-        before = self.live.memory()
-        sample = self._arrive(offered, _OVERLOAD_LENGTH * self.turn.settings.seconds)
-        self.turn.found.overload.append(
-            OverloadRun(
-                **self._cell(),
-                best_per_s=best,
-                offered_per_s=round(offered, 1),
-                goodput_per_s=round(sample.rate_per_s, 1),
-                refused=round(len(sample.refused_s) / max(1, sample.sent), 4),
-                failures=dict(sample.failures),
-                accepted=percentiles(sample.good_s),
-                refusals=percentiles(sample.refused_s),
-                generator_cores=round(sample.generator_cpu_s / sample.seconds, 3),
-                before=before,
-                after=self.live.memory(),
-            )
-        )
-
-    def _arrive(self, rate: float, seconds: float) -> Sample:
-        closed_loop(self.target, 1, _SETTLE_S)  # what the last run left over is done with
-        times_s = arrivals(rate, seconds, seed=self.turn.round)
-        return open_loop(self.target, times_s, seconds, _MOST_CONNECTIONS)
-
-    def _say(self, what: str) -> None:
-        self.turn.advance(f"{self.turn.server.name}, {self.reference.workload.name}: {what}")
-
-    def _cell(self) -> dict[str, Any]:
-        name = self.reference.workload.name
-        return {"server": self.turn.server.name, "workload": name, "round": self.turn.round}
+def _prove(turn: Turn, live: Running, reference: Reference) -> Load | None:
+    """What to load the server with, where its answers are right."""
+    workload = reference.workload
+    requests = [
+        turn.server.request([workload.images[index] for index in request])
+        for request in workload.requests
+    ]
+    chosen = range(min(_CHECKED_REQUESTS, len(requests)))
+    try:
+        kept = [Kept(index, ask(live.address, requests[index])) for index in chosen]
+        answers = reference.judge(kept)
+    except (OSError, ServerFailed, BadAnswer) as error:
+        answers = correctness.wrong(str(error))
+    _note_answers(turn, reference, answers)
+    if answers.problem is not None:
+        return None
+    lengths = correctness.plausible_lengths([answer.body for answer in kept])
+    return Load(turn, live, reference, Target(live.address, requests, lengths))

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.serving import processes, table
+from benchmarks.serving import benchmark, processes, table
 from benchmarks.serving.benchmark import Benchmark
 from benchmarks.serving.peers import SERVERS, Server, floor_server
 from benchmarks.serving.results import Report, Settings
 from benchmarks.serving.running import ServerFailed, running
-from benchmarks.serving.turn import Turn
 from benchmarks.serving.wire import post, raw
 from benchmarks.serving.workloads import Workload, one_small
 
@@ -100,7 +99,7 @@ def test_it_can_be_shown(found: Report) -> None:
 def test_an_interrupt_keeps_what_is_complete(
     few: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Turn, "measure", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(benchmark, "take", lambda *_: signal.raise_signal(signal.SIGINT))
     complete, report = measure([OURS], few, tmp_path / "serving.json")
     assert not complete
     assert not report.complete

@@ -70,7 +70,7 @@ def test_the_caption_says_how_it_was_measured() -> None:
         "`python -m benchmarks.serving`",
         "2026-11-23",
         "commit 0123456789ab:",
-        "medians of 3 interleaved rounds of 3 s",
+        "medians of 3 interleaved rounds, 3 s for each number;",
         "by 65% in the middle and by 100% at most",
         "2 cores of EPYC (avx2)",
     ):
@@ -104,3 +104,10 @@ def test_servers_are_compared_at_64_connections_or_at_the_most_there_are() -> No
     assert sections.compared_at(told) == 64
     few = told.settings.model_copy(update={"connections": (1, 16)})
     assert sections.compared_at(told.model_copy(update={"settings": few})) == 16
+
+
+def test_one_round_has_no_spread() -> None:
+    told = report()
+    once = told.settings.model_copy(update={"rounds": 1})
+    text = table.caption(told.model_copy(update={"settings": once}))
+    assert "one round, 3 s for each number. 2 cores" in text

@@ -1,0 +1,54 @@
+"""The command line."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks.serving import __main__ as command
+from benchmarks.serving.benchmark import Benchmark
+from benchmarks.serving.peers import SERVERS
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Benchmark]:
+    """What would have been measured."""
+    benchmarks: list[Benchmark] = []
+
+    def run(one: Benchmark, _: Console) -> bool:
+        benchmarks.append(one)
+        return True
+
+    monkeypatch.setattr(Benchmark, "run", run)
+    return benchmarks
+
+
+def test_by_default_everything_is_measured(asked: list[Benchmark]) -> None:
+    assert command.main([]) == 0
+    (one,) = asked
+    assert [server.name for server in one.servers] == [server.name for server in SERVERS]
+    assert [workload.name for workload in one.workloads] == ["small", "photo", "many"]
+    assert one.settings.connections == (1, 16, 64, 256)
+    assert set(one.settings.loops) == {"closed", "open", "overload"}
+    assert one.command == "python -m benchmarks.serving"
+    assert one.out == Path("benchmarks/results/serving.json")
+
+
+def test_a_choice_is_taken_and_recorded_without_the_machines_paths(asked: list[Benchmark]) -> None:
+    told = ["--quick", "--only", "fastapi,ours", "--workloads", "small", "--loops=closed"]
+    command.main([*told, "--out", "/somewhere/else.json", "--connections", "2,8"])
+    command.main([*told, "--out=/somewhere/else.json", "--connections", "2,8"])
+    for one in asked:
+        assert [server.name for server in one.servers] == ["ours", "fastapi"]
+        assert one.settings.connections == (2, 8)
+        assert (one.settings.rounds, one.settings.loops) == (1, ("closed",))
+        assert one.out == Path("/somewhere/else.json")
+        recorded = " ".join(["python -m benchmarks.serving", *told, "--connections 2,8"])
+        assert one.command == recorded
+
+
+@pytest.mark.parametrize("wrong", ["--only=nobody", "--workloads=none", "--connections=many"])
+def test_what_is_unknown_is_refused(wrong: str, asked: list[Benchmark]) -> None:
+    with pytest.raises(SystemExit):
+        command.main([wrong])
+    assert not asked

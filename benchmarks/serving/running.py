@@ -130,9 +130,11 @@ def _answers(address: Address, request: bytes) -> bool:
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """Ask the first process to end, then end what is left of its session."""
-    process.send_signal(signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_STOP_S)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_S)
+    finally:  # even if whoever waits loses patience
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

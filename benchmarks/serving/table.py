@@ -7,7 +7,7 @@ from statistics import median
 
 from benchmarks.serving import sections
 from benchmarks.serving.medians import Medians
-from benchmarks.serving.results import Report
+from benchmarks.serving.results import Report, Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,16 +50,21 @@ def caption(report: Report) -> str:
     versions = ", ".join(
         f"{name} {report.versions[name]}" for name in _NAMED if name in report.versions
     )
-    at = sections.compared_at(report)
     return (
         f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {_short(report.commit)}: "
-        f"{_rounds(report)}. "
-        f"{where.cores} cores of {where.processor} ({flags}), shared by server and load generator, "
-        f"which takes {_generator(report)} µs a request at {at} connections; Linux {where.kernel}, "
-        f"{versions}. CPU a request: of all processes of the server, at {at} connections in the "
-        "first column. Memory: PSS after the first answer. Start: to the first answer. "
-        "†: some requests got no good answer."
+        f"{_rounds(report)}. {where.cores} cores of {where.processor} ({flags}), "
+        f"{_shared(report.settings)}, which takes {_generator(report)} µs a request; Linux "
+        f"{where.kernel}, {versions}. CPU a request: of all processes of the server. Both are at "
+        f"{sections.compared_at(report)} connections in the first column. Memory: PSS after the "
+        "first answer. Start: to the first answer. †: some requests got no good answer."
     )
+
+
+def _shared(told: Settings) -> str:
+    if not told.server_cpus and not told.generator_cpus:
+        return "shared by server and load generator"
+    cpus = (", ".join(map(str, one)) or "any" for one in (told.server_cpus, told.generator_cpus))
+    return "the server on {} and the load generator on {}".format(*cpus)
 
 
 def _rounds(report: Report) -> str:
@@ -75,8 +80,9 @@ def _rounds(report: Report) -> str:
 
 
 def _generator(report: Report) -> str:
-    at = sections.compared_at(report)
-    costs = [run.generator_cpu_us for run in report.closed if run.connections == at]
+    place = (report.workloads[0].name, sections.compared_at(report))
+    runs = (run for run in report.closed if (run.workload, run.connections) == place)
+    costs = [run.generator_cpu_us for run in runs]
     return f"{median(costs):.0f}" if costs else "?"
 
 

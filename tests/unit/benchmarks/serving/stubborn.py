@@ -1,4 +1,4 @@
-"""`python -m ... PORT`: a server with a child that ignores SIGTERM, and itself ends at once."""
+"""`python -m ... PORT [deaf]`: a server with a child that ignores SIGTERM, as a deaf one does."""
 
 import signal
 import subprocess
@@ -25,5 +25,6 @@ class Handler(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the child inherits it
     subprocess.Popen(["sleep", "600"])
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if "deaf" not in sys.argv:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

@@ -1,19 +1,22 @@
 """The benchmark itself, short: this service beside a server that answers a constant."""
 
+import os
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from rich.console import Console
 
-from benchmarks.serving import benchmark, processes, table
+from benchmarks.serving import benchmark, table
 from benchmarks.serving.benchmark import Benchmark
 from benchmarks.serving.peers import SERVERS, Server, floor_server
 from benchmarks.serving.results import Report, Settings
-from benchmarks.serving.running import ServerFailed, running
+from benchmarks.serving.running import Running, ServerFailed, running
 from benchmarks.serving.wire import post, raw
 from benchmarks.serving.workloads import Workload, one_small
 
@@ -21,6 +24,7 @@ OURS = next(server for server in SERVERS if server.name == "ours")
 WRONG = floor_server(1)
 ABSENT = Server("absent", "Absent", "none", module="benchmarks.no_such_module")
 STUBBORN = Server("stubborn", "Stubborn", "none", module=f"{__package__}.stubborn")
+DEAF = replace(STUBBORN, name="deaf", arguments=("{port}", "deaf"))
 SETTINGS = Settings(
     seconds=0.2,
     rounds=1,
@@ -123,10 +127,21 @@ def test_a_server_is_gone_after_its_block_with_all_its_processes(
 ) -> None:
     with running(server, few.images[0]) as live:
         assert live.memory().processes >= 1
+    wait_until_gone(live)
+
+
+def wait_until_gone(live: Running) -> None:
     give_up = time.monotonic() + 10
-    while processes.memory(live.session).processes and time.monotonic() < give_up:
+    while live.memory().processes and time.monotonic() < give_up:
         time.sleep(0.01)  # the kernel is at it
-    assert processes.memory(live.session).processes == 0
+    assert live.memory().processes == 0
+
+
+def test_whoever_loses_patience_leaves_no_server_behind(few: Workload) -> None:
+    interrupt = Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt), running(DEAF, few.images[0]) as live:
+        interrupt.start()  # it comes while the server is asked to end, which it does not hear
+    wait_until_gone(live)
 
 
 def test_a_server_that_does_not_start_says_why(few: Workload) -> None:

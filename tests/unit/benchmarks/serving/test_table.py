@@ -111,3 +111,11 @@ def test_one_round_has_no_spread() -> None:
     once = told.settings.model_copy(update={"rounds": 1})
     text = table.caption(told.model_copy(update={"settings": once}))
     assert "one round, 3 s for each number. 2 cores" in text
+
+
+def test_pinned_processors_are_told() -> None:
+    told = report()
+    assert "shared by server and load generator" in table.caption(told)
+    pinned = told.settings.model_copy(update={"server_cpus": (0,), "generator_cpus": (1, 2)})
+    text = table.caption(told.model_copy(update={"settings": pinned}))
+    assert "the server on 0 and the load generator on 1, 2, which" in text

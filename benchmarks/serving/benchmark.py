@@ -51,6 +51,7 @@ class Benchmark:
 
     def run(self, console: Console) -> bool:
         """Whether it came to its end; an interrupt keeps what is complete."""
+        self.out.parent.mkdir(parents=True, exist_ok=True)
         if self.settings.generator_cpus:
             os.sched_setaffinity(0, self.settings.generator_cpus)
         complete = False

@@ -25,8 +25,8 @@ _FLAGS = {
         "--api-servers 1",
         "--batch-timeout-ms 0",
         "--batch-timeout-ms 5",
-        "--max-batch-size 64",
-        "--workers 1 --max-batch-size 64",
+        "--max-batch-size 16",
+        "--workers 1",
         "--workers 3",
     ),
     "mosec": (

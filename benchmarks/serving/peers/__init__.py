@@ -73,7 +73,7 @@ SERVERS = (
     Server(
         name="litserve",
         title="LitServe",
-        tuning="2 workers that decode and infer, batches of up to 16 that wait 1 ms at most, its "
+        tuning="2 workers that decode and infer, batches of up to 64 that wait 1 ms at most, its "
         "fast queue (ZeroMQ), 2 API servers; the body goes to the worker as it came, 64 images as "
         "MessagePack",
         module="benchmarks.serving.peers.litserve_app",

@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--api-servers", type=int, default=2)
-    parser.add_argument("--max-batch-size", type=int, default=16)
+    parser.add_argument("--max-batch-size", type=int, default=64)
     parser.add_argument("--batch-timeout-ms", type=float, default=1.0)
     parser.add_argument("--queue", choices=("fast", "plain"), default="fast")
     chosen = parser.parse_args()

@@ -104,7 +104,7 @@ def test_an_interrupt_keeps_what_is_complete(
     few: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(benchmark, "take", lambda *_: signal.raise_signal(signal.SIGINT))
-    complete, report = measure([OURS], few, tmp_path / "serving.json")
+    complete, report = measure([OURS], few, tmp_path / "new" / "serving.json")
     assert not complete
     assert not report.complete
     assert report.closed == ()

@@ -103,7 +103,8 @@ class Catalog:
             raise BundleNotFound(name, None, tuple(sorted(self._entries)))
         number = next(reversed(versions)) if version is None else version
         if number not in versions:
-            raise BundleNotFound(name, version, tuple(f"{name}/{known}" for known in versions))
+            known = tuple(f"{name}/{each}" for each in reversed(versions))
+            raise BundleNotFound(name, version, known)
         return versions[number]
 
     async def engine(self, name: str | None = None, version: int | None = None) -> Engine:

@@ -17,7 +17,7 @@ class Body:
             raise BodyTooLarge(limit_bytes)
         self._receive = receive
         self._limit_bytes = limit_bytes
-        self._size = 0
+        self.size_bytes = 0  # read so far
         self._more = True
 
     async def read(self) -> bytes:
@@ -36,8 +36,8 @@ class Body:
         if message["type"] == "http.disconnect":
             raise ClientGone
         chunk: bytes = message.get("body", b"")
-        self._size += len(chunk)
-        if self._size > self._limit_bytes:  # a chunked body declares no length
+        self.size_bytes += len(chunk)
+        if self.size_bytes > self._limit_bytes:  # a chunked body declares no length
             raise BodyTooLarge(self._limit_bytes)
         self._more = message.get("more_body", False)
         return chunk

@@ -15,6 +15,8 @@ from models.manifest import Preprocess
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MAX_PIXELS = 50_000_000
+# Raise it with whatever changes a pixel, here or in models.jpeg: cached pixels are kept under it.
+VERSION = 1
 
 # What Pillow's decoders raise on hostile bytes; anything else is a defect and should be seen.
 _BAD_BYTES = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)

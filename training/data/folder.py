@@ -13,7 +13,7 @@ from rich.progress import track
 from models.atomic import replacing
 from models.errors import ModelsError
 from models.manifest import Preprocess
-from models.preprocess import preprocess
+from models.preprocess import VERSION, preprocess
 from training.data.dataset import Dataset, LabelledImages
 from training.errors import InvalidDataset
 
@@ -33,13 +33,15 @@ def load_folder(root: Path, spec: Preprocess, cache: Path) -> Dataset:
     """Load a data set of `root/train/<class>/*` and `root/test/<class>/*`.
 
     Class folders sort into label order. Decoded pixels are kept in `cache`, under a hash of
-    every path and content and of `spec`, so a changed file is never served from the cache.
+    every path and content, of `spec` and of the decoder's version, so that a changed file is never
+    served from the cache.
     Raises InvalidDataset, with what to do about it.
     """
     class_names = _class_names(root)
     train, test = (_list_files(root, part, class_names) for part in ("train", "test"))
     digest = _hash((*train.paths, *test.paths), root)
-    key = hashlib.sha256(f"{digest} {spec.model_dump_json()}".encode()).hexdigest()[:32]
+    facts = f"{digest} {VERSION} {spec.model_dump_json()}"
+    key = hashlib.sha256(facts.encode()).hexdigest()[:32]
     parts = {
         name: LabelledImages(
             torch.from_numpy(_cached(cache / f"{key}-{name}.npy", files, spec)),

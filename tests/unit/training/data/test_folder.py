@@ -75,6 +75,16 @@ def test_a_changed_file_is_never_answered_from_the_cache(root: Path) -> None:
     assert not torch.equal(changed.train.images[1], first.train.images[1])
 
 
+def test_another_version_of_the_decoder_is_not_answered_from_the_cache(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(root)
+    monkeypatch.setattr(folder, "preprocess", lambda *_: np.full((32, 32, 3), 7, np.uint8))
+    assert not torch.all(load(root).train.images == 7)
+    monkeypatch.setattr(folder, "VERSION", folder.VERSION + 1)
+    assert torch.all(load(root).train.images == 7)
+
+
 def test_another_size_is_not_answered_from_the_cache(root: Path) -> None:
     assert load(root).train.images.shape == (6, 32, 32, 3)
     assert load(root, Preprocess(size_px=16)).train.images.shape == (6, 16, 16, 3)

@@ -5,5 +5,14 @@ from jaxtyping import install_import_hook
 # Before anything imports them: a module imported earlier would go unchecked. Of the service, the
 # parts that handle arrays: beartype cannot take the `Self` of a pydantic validator in the others.
 install_import_hook(
-    ["training", "service.decode", "service.session", "service.index"], "beartype.beartype"
+    [
+        "training",
+        "service.buckets",
+        "service.cuda",
+        "service.decode",
+        "service.device",
+        "service.index",
+        "service.session",
+    ],
+    "beartype.beartype",
 )

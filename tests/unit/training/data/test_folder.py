@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from models.manifest import Preprocess
-from models.preprocess import preprocess
+from models.preprocess import VERSION, preprocess
 from training import data
 from training.data import folder
 from training.data.dataset import Dataset
@@ -81,7 +81,7 @@ def test_another_version_of_the_decoder_is_not_answered_from_the_cache(
     load(root)
     monkeypatch.setattr(folder, "preprocess", lambda *_: np.full((32, 32, 3), 7, np.uint8))
     assert not torch.all(load(root).train.images == 7)
-    monkeypatch.setattr(folder, "VERSION", folder.VERSION + 1)
+    monkeypatch.setattr(folder, "VERSION", VERSION + 1)
     assert torch.all(load(root).train.images == 7)
 
 

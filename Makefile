@@ -2,7 +2,7 @@
 # Kept plain enough for the GNU make 3.81 that macOS ships, and for any /bin/sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve serve-cuda test check format lock environments
+.PHONY: help serve serve-cuda test check format bench-serving lock environments
 .DELETE_ON_ERROR:
 
 # The newest Python that every locked package has a wheel for is 3.14.
@@ -17,7 +17,7 @@ UV_HTTP_TIMEOUT ?= 180
 export UV_HTTP_TIMEOUT
 
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 21
 
 serve: .venv-service/ready ## serve the models of models/registry on http://127.0.0.1:8000; ARGS="--port 9000" adds flags
 	@exec .venv-service/bin/python -m service $(ARGS)
@@ -38,6 +38,9 @@ format: .venv/ready ## let ruff format the code and mend what it can
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
+bench-serving: .venv-benchmarks/ready ## measure this service beside its peers (25 minutes); ARGS="--quick" to try
+	@exec .venv-benchmarks/bin/python -m benchmarks.serving $(ARGS)
+
 environments: .venv/ready .venv-service/ready ## set up .venv (training and development) and .venv-service (no torch)
 
 .venv/ready: requirements/dev.txt | $(OWN_UV)
@@ -48,6 +51,9 @@ environments: .venv/ready .venv-service/ready ## set up .venv (training and deve
 
 .venv-service-cuda/ready: requirements/service-cuda.txt | $(OWN_UV)
 	$(call environment,.venv-service-cuda,the service with CUDA and cuDNN: no PyTorch)
+
+.venv-benchmarks/ready: requirements/benchmarks.txt | $(OWN_UV)
+	$(call environment,.venv-benchmarks,this service and its peers: no PyTorch)
 
 # $(1) folder, $(2) what it is for; $< is its lock. The folder's last file, `ready`, says that it is
 # complete, so that an interrupted set-up is taken up again and a finished one costs nothing.

@@ -64,7 +64,7 @@ def pins(lock: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("lock", ["dev", "training", "service", "service-cuda", "uv"])
+@pytest.mark.parametrize("lock", ["dev", "training", "service", "service-cuda", "benchmarks", "uv"])
 def test_every_pin_is_exact_and_hashed(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     entries = re.split(r"\n(?=\S)", text.strip())
@@ -82,6 +82,7 @@ REQUIRED = {
     "service-cuda": [*_BASE, *_EXTRAS["cuda"]],
     "training": [*_BASE, *_EXTRAS["training"]],
     "dev": [*_BASE, *_EXTRAS["training"], *PROJECT["dependency-groups"]["dev"]],
+    "benchmarks": [*_BASE, *PROJECT["dependency-groups"]["benchmarks"]],
 }
 
 

@@ -33,20 +33,27 @@ _UPRIGHT = {
 }
 
 
-def preprocess(data: bytes, spec: Preprocess, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def preprocess(
+    data: bytes,
+    spec: Preprocess,
+    max_pixels: int = MAX_PIXELS,
+    header: jpeg.Header | None = None,
+) -> NDArray[np.uint8]:
     """Decode one image and bring it to the model's input size.
 
     EXIF orientation is applied; alpha is composited on white; grey, CMYK, palette and 16-bit
     images become RGB; the first frame stands for an animation. Then the shorter side is resized
     to `spec.size_px` (bilinear, antialiased) and the centre is cropped. A JPEG that is much larger
-    is decoded at half scale before that (`models.jpeg.choose_step`).
+    is decoded at half scale before that (`models.jpeg.choose_step`). A JPEG's `header` is read
+    here unless it is given.
 
     Returns RGB uint8 [h, w, 3] with h = w = spec.size_px.
     Raises ImageTooLarge from the header alone, before any pixel is decoded, and
     UndecodableImage where the bytes are no complete image in one of `FORMATS`.
     """
     try:
-        pixels = _from_jpeg(data, min(max_pixels, MAX_PIXELS), spec.size_px)
+        header = jpeg.read_header(data) if header is None else header
+        pixels = _from_jpeg(data, header, min(max_pixels, MAX_PIXELS), spec.size_px)
         return _from_any(data, max_pixels, spec.size_px) if pixels is None else pixels
     except UnidentifiedImageError:  # its message names an object in memory
         raise UndecodableImage(f"the bytes start none of {', '.join(FORMATS)}") from None
@@ -56,9 +63,10 @@ def preprocess(data: bytes, spec: Preprocess, max_pixels: int = MAX_PIXELS) -> N
         raise UndecodableImage(str(error) or type(error).__name__) from None
 
 
-def _from_jpeg(data: bytes, max_pixels: int, size_px: int) -> NDArray[np.uint8] | None:
+def _from_jpeg(
+    data: bytes, header: jpeg.Header | None, max_pixels: int, size_px: int
+) -> NDArray[np.uint8] | None:
     """What `_from_any` gives, in less time; None where that must decide."""
-    header = jpeg.read_header(data)
     if header is None or header.width * header.height > max_pixels:
         return None
     step = jpeg.choose_step(header, size_px)

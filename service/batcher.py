@@ -2,18 +2,19 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
 
-from service.decode import Pixels
+from service.decode import Pixels, Small
 from service.errors import Overloaded, Stopping
 from service.lanes import Lanes
-from service.session import Outputs
+from service.session import Outputs, join
 
+Work = Pixels | Small  # of one request
 Infer = Callable[[Pixels], Outputs]
 
 
@@ -23,6 +24,7 @@ class BatchRecord:
 
     items: int
     waited_s: float  # by the piece that waited longest
+    decode_s: float  # of the small images in it; 0 without any
     inference_s: float
 
 
@@ -32,12 +34,14 @@ class Limits:
 
     queue_items: int
     max_batch: int
+    brief: bool = False  # a batch takes no longer than the event loop may be away
 
 
-class Answered(NamedTuple):
-    """The outputs for one request, and the last batch that it was in."""
+class Answer(NamedTuple):
+    """The outputs for one request, and what the last batch that it was in took."""
 
     outputs: Outputs
+    decode_s: float  # in that batch
     queue_s: float  # until that batch began
     inference_s: float
     batch_items: int
@@ -92,14 +96,15 @@ class Batcher:
         """Give room back."""
         self._items -= items
 
-    async def run(self, pixels: Pixels) -> Answered:
+    async def run(self, work: Work) -> Answer:
         """The model's outputs for these images, in order.
 
-        When the caller is cancelled, what has not begun to run is dropped. Raises Stopping.
+        When the caller is cancelled, what has not begun to run is dropped. Raises Stopping, and
+        what decoding a small image raises.
         """
         if self._stopping:
             raise Stopping
-        request = _Request(pixels, asyncio.get_running_loop().create_future(), perf_counter())
+        request = _Request(work, asyncio.get_running_loop().create_future(), perf_counter())
         self._queue.append(request)
         self._lanes.offer(self)
         return await request.answer
@@ -114,10 +119,12 @@ class Batcher:
                 continue
             piece = request.take(room)
             pieces.append(piece)
-            room -= len(piece.pixels)
+            room -= len(piece.work)
             if request.untaken:
                 self._queue.append(request)
-        return _Batch(self._infer, self._observe, pieces) if pieces else None
+        if not pieces:
+            return None
+        return _Batch(self._infer, self._observe, pieces, brief=self._limits.brief)
 
     def stop(self) -> None:
         """Take no more; whoever still waits gets Stopping."""
@@ -138,31 +145,34 @@ class _Room:
         self.batcher.release(self.items)
 
 
-@dataclass(eq=False, slots=True)
 class _Request:
-    pixels: Pixels
-    answer: asyncio.Future[Answered]
-    since: float
-    taken: int = 0
-    parts: dict[int, Outputs] = field(default_factory=dict)  # by the index of the first image
-    answered: int = 0
+    __slots__ = ("answer", "answered", "parts", "since", "taken", "work")
+
+    def __init__(self, work: Work, answer: asyncio.Future[Answer], since: float) -> None:
+        self.work = work
+        self.answer = answer
+        self.since = since
+        self.taken = self.answered = 0
+        self.parts: dict[int, Outputs] = {}  # by the index of the first image
 
     @property
     def untaken(self) -> int:
-        return len(self.pixels) - self.taken
+        return len(self.work) - self.taken
 
     def take(self, room: int) -> "_Piece":
         start = self.taken
-        self.taken = min(len(self.pixels), start + room)
-        return _Piece(self, start, self.pixels[start : self.taken])
+        self.taken = min(len(self.work), start + room)
+        return _Piece(self, start, self.work[start : self.taken])
 
     def give(self, start: int, part: Outputs, batch: "_Batch") -> None:
         self.parts[start] = part
         self.answered += len(part.embedding)
-        if self.answered == len(self.pixels) and not self.answer.done():
-            outputs = _joined([self.parts[start] for start in sorted(self.parts)])
+        if self.answered == len(self.work) and not self.answer.done():
+            outputs = join([self.parts[start] for start in sorted(self.parts)])
             queue_s = batch.started - self.since
-            self.answer.set_result(Answered(outputs, queue_s, batch.inference_s, batch.items))
+            self.answer.set_result(
+                Answer(outputs, batch.decode_s, queue_s, batch.inference_s, batch.items)
+            )
 
     def fail(self, error: Exception) -> None:
         if not self.answer.done():
@@ -174,38 +184,68 @@ class _Piece(NamedTuple):
 
     request: _Request
     start: int
-    pixels: Pixels
+    work: Work
 
 
 class _Batch:
     def __init__(
-        self, infer: Infer, observe: Callable[[BatchRecord], None], pieces: list[_Piece]
+        self,
+        infer: Infer,
+        observe: Callable[[BatchRecord], None],
+        pieces: list[_Piece],
+        *,
+        brief: bool,
     ) -> None:
-        self.items = sum(len(piece.pixels) for piece in pieces)
-        self.started = self.inference_s = 0.0
+        self.brief = brief
+        self.items = 0
+        self.started = self.decode_s = self.inference_s = 0.0
         self._infer = infer
         self._observe = observe
         self._pieces = pieces
         self._outputs: Outputs | None = None
-        self._error: Exception | None = None
+        self._failed: list[tuple[_Piece, Exception]] = []
 
     def run(self) -> None:
         self.started = perf_counter()
-        try:
-            parts = [piece.pixels for piece in self._pieces]
-            self._outputs = self._infer(parts[0] if len(parts) == 1 else np.concatenate(parts))
-        except Exception as error:  # noqa: BLE001 - each request in the batch re-raises it
-            self._error = error
-        self.inference_s = perf_counter() - self.started
+        parts = self._decode()
+        begun = perf_counter()
+        if any(isinstance(piece.work, Small) for piece in self._pieces):
+            self.decode_s = begun - self.started
+        if parts:
+            self._run(parts[0] if len(parts) == 1 else np.concatenate(parts))
+        self.inference_s = perf_counter() - begun
 
     def deliver(self) -> None:
         try:
             self._hand_out()
+        except Exception as error:  # noqa: BLE001 - each request in the batch re-raises it
+            self._fail_all(error)
+        for piece, reason in self._failed:
+            piece.request.fail(reason)
+
+    def _decode(self) -> list[Pixels]:
+        parts: list[Pixels] = []
+        good: list[_Piece] = []
+        for piece in self._pieces:
+            try:
+                work = piece.work
+                parts.append(work.pixels() if isinstance(work, Small) else work)
+            except Exception as error:  # noqa: BLE001 - of this request alone
+                self._failed.append((piece, error))
+            else:
+                good.append(piece)
+        self._pieces = good
+        return parts
+
+    def _run(self, pixels: Pixels) -> None:
+        self.items = len(pixels)
+        try:
+            self._outputs = self._infer(pixels)
         except Exception as error:  # noqa: BLE001 - as above
-            self._error = error
-        if self._error is not None:
-            for piece in self._pieces:
-                piece.request.fail(self._error)
+            self._fail_all(error)
+
+    def _fail_all(self, error: Exception) -> None:
+        self._failed += [(piece, error) for piece in self._pieces]
 
     def _hand_out(self) -> None:
         if self._outputs is None:
@@ -214,22 +254,13 @@ class _Batch:
             found = len(self._outputs.embedding)
             raise RuntimeError(f"the model gave {found} answers for {self.items} images")
         waited_s = self.started - min(piece.request.since for piece in self._pieces)
-        self._observe(BatchRecord(self.items, waited_s, self.inference_s))
+        self._observe(BatchRecord(self.items, waited_s, self.decode_s, self.inference_s))
         start = 0
         for piece in self._pieces:
-            stop = start + len(piece.pixels)
+            stop = start + len(piece.work)
             piece.request.give(piece.start, _rows(self._outputs, start, stop), self)
             start = stop
 
 
 def _rows(outputs: Outputs, start: int, stop: int) -> Outputs:
     return Outputs(outputs.embedding[start:stop], outputs.probabilities[start:stop])
-
-
-def _joined(parts: Sequence[Outputs]) -> Outputs:
-    if len(parts) == 1:
-        return parts[0]
-    return Outputs(
-        np.concatenate([part.embedding for part in parts]),
-        np.concatenate([part.probabilities for part in parts]),
-    )

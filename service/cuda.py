@@ -20,7 +20,8 @@ from models.bundle import MODEL, Bundle
 from models.errors import BundleDamaged
 from service.buckets import Buckets
 from service.decode import Pixels
-from service.device import CPU, CUDA, TENSORRT, Provider, load_driver
+from service.device import CPU, CUDA, TENSORRT, Provider
+from service.hardware import load_driver
 from service.session import Options, Outputs, Session
 
 MAX_BATCH = 256

@@ -1,16 +1,16 @@
 """Encoded images to one array of pixels: small ones at once, the others on a pool of threads."""
 
 import asyncio
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from models import jpeg
 from models.errors import ImageTooLarge, UndecodableImage
+from models.jpeg import Header, count_pixels, read_header
 from models.manifest import Preprocess
 from models.preprocess import preprocess
 from service.errors import OversizedImages, UndecodableImages
@@ -29,12 +29,39 @@ _SMALL_REQUEST_PIXELS = 256 * 32 * 32
 _TASK_BYTES = 128 * 1024
 
 
-class Decoder:
-    """A pool that decodes, as many threads as there are processors."""
+class Small:
+    """One small JPEG, which is decoded when its batch runs.
 
-    def __init__(self, max_pixels: int) -> None:
+    Decoded one after the other, small JPEGs take half as long as between other work.
+    """
+
+    __slots__ = ("_data", "_header", "_max_pixels", "_spec")
+
+    def __init__(self, data: bytes, header: Header, spec: Preprocess, max_pixels: int) -> None:
+        self._data = data
+        self._header = header
+        self._spec = spec
         self._max_pixels = max_pixels
-        self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="decode")
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, part: slice) -> "Small":
+        return self
+
+    def pixels(self) -> Pixels:
+        """Decode it: uint8 [1 h w 3]. Raises OversizedImages or UndecodableImages."""
+        decoded = _decode_one(self._data, self._spec, self._max_pixels, self._header)
+        return _stacked([decoded], self._max_pixels)
+
+
+class Decoder:
+    """Decodes images, and notes how long that takes for each request."""
+
+    def __init__(self, max_pixels: int, threads: int, observe: Callable[[float], None]) -> None:
+        self._max_pixels = max_pixels
+        self._observe = observe
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._pool.submit(Image.init)  # else the first image waits for Pillow's plugins
 
     async def decode(self, images: Sequence[Encoded], spec: Preprocess) -> Pixels:
@@ -42,11 +69,23 @@ class Decoder:
 
         Raises OversizedImages or UndecodableImages with the index of each bad image.
         """
+        started = perf_counter()
         if _are_small(images):
             decoded = self._decode_all(images, spec)
         else:
             decoded = await self._decode_on_pool(images, spec)
+        self._observe(perf_counter() - started)
         return _stacked(decoded, self._max_pixels)
+
+    def defer(self, images: Sequence[Encoded], spec: Preprocess) -> Small | None:
+        """A single small JPEG, to be decoded in its batch; None for anything else."""
+        image = images[0]
+        if len(images) > 1 or isinstance(image, UndecodableImage):
+            return None
+        header = read_header(image)
+        if header is None or header.width * header.height > _SMALL_PIXELS:
+            return None
+        return Small(image, header, spec, self._max_pixels)
 
     def close(self) -> None:
         """Stop the threads; what has not begun is dropped."""
@@ -61,28 +100,24 @@ class Decoder:
         return [pixels for part in await asyncio.gather(*tasks) for pixels in part]
 
     def _decode_all(self, images: Sequence[Encoded], spec: Preprocess) -> list[_Decoded]:
-        return [self._decode_one(image, spec) for image in images]
-
-    def _decode_one(self, image: Encoded, spec: Preprocess) -> _Decoded:
-        if isinstance(image, UndecodableImage):
-            return image
-        try:
-            return preprocess(image, spec, self._max_pixels)
-        except (UndecodableImage, ImageTooLarge) as error:
-            return error
+        return [_decode_one(image, spec, self._max_pixels) for image in images]
 
 
-def processors() -> int:
-    """Processors that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _decode_one(
+    image: Encoded, spec: Preprocess, max_pixels: int, header: Header | None = None
+) -> _Decoded:
+    if isinstance(image, UndecodableImage):
+        return image
+    try:
+        return preprocess(image, spec, max_pixels, header)
+    except (UndecodableImage, ImageTooLarge) as error:
+        return error
 
 
 def _are_small(images: Sequence[Encoded]) -> bool:
     left = _SMALL_REQUEST_PIXELS
     for image in images:
-        pixels = jpeg.count_pixels(image) if isinstance(image, bytes) else 0
+        pixels = count_pixels(image) if isinstance(image, bytes) else 0
         if pixels is None or pixels > _SMALL_PIXELS:
             return False
         left -= pixels

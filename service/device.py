@@ -2,15 +2,14 @@
 
 import base64
 import contextlib
-import ctypes
 import os
-import sys
 from typing import Literal
 
 import onnxruntime
 import structlog
 
 from service.errors import DeviceUnavailable
+from service.hardware import why_no_gpu
 from service.settings import Device
 
 Provider = Literal["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -28,7 +27,6 @@ _MISSING: dict[Provider, str] = {
 }
 _ORDER: tuple[Provider, ...] = (TENSORRT, CUDA, CPU)
 _BY_DEVICE: dict[str, Provider] = {"tensorrt": TENSORRT}
-_DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
 log = structlog.get_logger(__name__)
 
@@ -60,21 +58,10 @@ def providers(first: Provider) -> tuple[Provider, ...]:
     return _ORDER[_ORDER.index(first) :]
 
 
-def load_driver() -> ctypes.CDLL:
-    """NVIDIA's driver, which talks to the GPU. Raises OSError where there is none."""
-    return ctypes.CDLL(_DRIVER)
-
-
 def _why_no_gpu(provider: Provider) -> str | None:
     if provider not in onnxruntime.get_available_providers():
         return f"this onnxruntime is built without {provider}; install onnxruntime-gpu"
-    count = ctypes.c_int(0)
-    try:
-        driver = load_driver()
-        answered = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
-    except OSError:
-        return f"there is no NVIDIA driver ({_DRIVER})"
-    return None if answered and count.value else "the NVIDIA driver reports no device"
+    return why_no_gpu()
 
 
 def _why_no_session(provider: Provider) -> str | None:

@@ -6,11 +6,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple
 
 from models.bundle import Bundle, Gallery, Thumbnails
-from service.batcher import Answered, Batcher
-from service.decode import Decoder, Encoded, Pixels
+from service.batcher import Answer, Batcher, Work
+from service.decode import Decoder, Encoded
 from service.errors import UnknownCollection, UnknownThumbnail
 from service.index import VectorIndex
 from service.index.protocol import Vectors
@@ -31,16 +30,6 @@ class Neighbor:
     score: float
 
 
-class Answer(NamedTuple):
-    """The outputs for one request, and what each stage took."""
-
-    outputs: Outputs
-    decode_s: float
-    queue_s: float
-    inference_s: float
-    batch_items: int
-
-
 @dataclass(frozen=True)
 class LoadedModel:
     """Everything of a bundle that answering needs, verified."""
@@ -51,6 +40,7 @@ class LoadedModel:
     index: VectorIndex
     thumbnails: Thumbnails | None
     doubt: Doubt | None
+    image_s: float  # for one image of a batch
 
 
 class Engine:
@@ -70,11 +60,14 @@ class Engine:
         Raises Overloaded, Stopping, and whatever decoding raises.
         """
         with self.batcher.admit(len(images)):
+            spec = self.manifest.preprocess
+            small = self._decoder.defer(images, spec)
+            if small is not None:
+                return await self.batcher.run(small)
             started = perf_counter()
-            pixels = await self._decoder.decode(images, self.manifest.preprocess)
+            pixels = await self._decoder.decode(images, spec)
             decode_s = perf_counter() - started
-            outputs, queue_s, inference_s, batch_items = await self.batcher.run(pixels)
-        return Answer(outputs, decode_s, queue_s, inference_s, batch_items)
+            return (await self.batcher.run(pixels))._replace(decode_s=decode_s)
 
     async def unknown(self, outputs: Outputs) -> list[bool] | None:
         """For each image, whether the manifest's rule calls it unknown; None without a rule."""
@@ -135,10 +128,10 @@ async def answer_with_all(
         pixels = {spec: await decoder.decode(images, spec) for spec in specs}
         decode_s = perf_counter() - started
         answered = await _run_all([(one, pixels[one.manifest.preprocess]) for one in engines])
-    return [Answer(**one._asdict(), decode_s=decode_s) for one in answered]
+    return [one._replace(decode_s=decode_s) for one in answered]
 
 
-async def _run_all(work: Sequence[tuple[Engine, Pixels]]) -> list[Answered]:
+async def _run_all(work: Sequence[tuple[Engine, Work]]) -> list[Answer]:
     runs = [asyncio.create_task(engine.batcher.run(pixels)) for engine, pixels in work]
     try:
         return await asyncio.gather(*runs)

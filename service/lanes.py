@@ -1,4 +1,4 @@
-"""The threads that run batches, shared by all models and given to them in turn."""
+"""What runs batches: threads, or the event loop itself; shared by all models, which take turns."""
 
 import asyncio
 from collections import deque
@@ -15,8 +15,10 @@ log = structlog.get_logger(__name__)
 class Batch(Protocol):
     """Work for one lane."""
 
+    brief: bool  # takes no longer than the event loop may be away
+
     def run(self) -> None:
-        """Do it, on the lane's thread; keeps its own errors."""
+        """Do it; keeps its own errors."""
         ...
 
     def deliver(self) -> None:
@@ -43,10 +45,13 @@ class Lanes:
     A batch is taken when a lane is free and never waits for more to come; it is taken at the end
     of the loop's round, so that requests which arrived together leave together. While every lane
     is busy the queues fill. Models with work take turns.
+
+    With `on_loop`, the event loop runs brief batches itself, one in each of its rounds. A process
+    with one processor gains from that: threads would only take the processor from one another.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, *, on_loop: bool = False) -> None:
+        self._on_loop = on_loop
         self._idle = count
         self._turns: deque[Source] = deque()
         self._scheduled = False
@@ -74,7 +79,11 @@ class Lanes:
         """Say that a source has work."""
         if source not in self._turns:
             self._turns.append(source)
-        if self._idle and not self._scheduled:
+        if self._idle:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
             self._scheduled = True
             self._events.call_soon(self._dispatch)
 
@@ -91,9 +100,16 @@ class Lanes:
             batch = source.next_batch()
             if source.waiting:
                 self._turns.append(source)
-            if batch is not None:
-                self._idle -= 1
-                self._jobs.put(batch)
+            if batch is None:
+                continue
+            if self._on_loop and batch.brief:
+                _attempt(batch.run)
+                _attempt(batch.deliver)
+                break
+            self._idle -= 1
+            self._jobs.put(batch)
+        if self._idle and self._turns:
+            self._schedule()
 
     def _work(self) -> None:
         while (batch := self._jobs.get()) is not None:

@@ -1,6 +1,7 @@
 """From a published bundle to a verified model in memory."""
 
 from dataclasses import dataclass, field
+from time import perf_counter
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from models.store import Store
 from service.cuda import CudaSession, Gpu
 from service.device import CPU, Provider
 from service.engine import LoadedModel
+from service.hardware import give_back_memory
 from service.index import FlatIndex, VectorIndex
 from service.session import Session
 from service.unknown import make_doubt
@@ -36,11 +38,12 @@ class Loader:
         bundle = self.store.load(name, version)
         _ = bundle.report  # parsed once, here, so that a bad one is named at start
         session = self._open(bundle)
-        _check_golden(session, bundle)
+        image_s = _check_golden(session, bundle)
         gallery, index = _load_gallery(bundle)
         thumbnails = self._load_thumbnails(bundle)
         doubt = make_doubt(bundle, gallery)
-        return LoadedModel(bundle, session, gallery, index, thumbnails, doubt)
+        give_back_memory()
+        return LoadedModel(bundle, session, gallery, index, thumbnails, doubt, image_s)
 
     def _open(self, bundle: Bundle) -> Session:
         if self.provider == CPU:
@@ -58,11 +61,16 @@ class Loader:
         return self._thumbnails[digest]
 
 
-def _check_golden(session: Session, bundle: Bundle) -> None:
+def _check_golden(session: Session, bundle: Bundle) -> float:
+    """Replay the golden batch, twice: what an image takes of the second time, in seconds."""
     golden = bundle.golden()
     _check_batch(session, bundle, golden)
+    started = perf_counter()
+    _check_batch(session, bundle, golden)
+    image_s = (perf_counter() - started) / len(golden.images)
     for size in session.sizes:
         _check_batch(session, bundle, _resized(golden, size))
+    return image_s
 
 
 def _check_batch(session: Session, bundle: Bundle, golden: Golden) -> None:

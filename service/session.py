@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -22,8 +22,7 @@ _ERRORS_ONLY = 3  # onnxruntime's severity; its warnings speak to its developers
 Options = Mapping[Provider, Mapping[str, str]]
 
 
-@dataclass(frozen=True)
-class Outputs:
+class Outputs(NamedTuple):
     """What the graph says about n images."""
 
     embedding: Float32[np.ndarray, "n d"]

@@ -1,9 +1,12 @@
 """Wiring: settings in, application out."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -12,9 +15,10 @@ from service.batcher import Batcher, Limits
 from service.catalog import Catalog
 from service.comparison import read_compared
 from service.cuda import Gpu
-from service.decode import Decoder, processors
+from service.decode import Decoder
 from service.device import CPU, choose_provider
 from service.engine import Engine, LoadedModel
+from service.hardware import processors
 from service.http import errors
 from service.http.direct import Shortcut
 from service.http.metrics import Metrics, forget_ended_workers
@@ -29,11 +33,14 @@ from service.lanes import Lanes
 from service.loading import Loader
 from service.logs import configure_logs
 from service.settings import Settings, read_settings
+from service.workers import SHARED, meet
 
 # A processor gains nothing from more than 8 images in a batch (docs/performance.md): a batch is
 # as small as that allows, so that nobody waits long behind it. A GPU gains from every image.
 _CPU_BATCH = 32
 _GPU_BATCH = 256
+
+_BRIEF_S = 0.01  # longest time for which the event loop may run a batch
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -51,6 +58,9 @@ def create_app(settings: Settings) -> ASGIApp:
         api.state.services = parts
         lanes.start()
         parts.catalog.start()
+        if (settings.workers or 1) > 1:
+            await parts.catalog.loaded()
+            await meet(Path(os.environ[SHARED]), settings.workers or 1)
         showing = asyncio.create_task(metrics.keep_showing(), name="show queues")
         yield
         showing.cancel()
@@ -78,6 +88,7 @@ def worker_app() -> ASGIApp:
     forget_ended_workers()
     settings = read_settings({})
     configure_logs(settings.log_format)
+    structlog.contextvars.bind_contextvars(process=os.getpid())
     return create_app(settings)
 
 
@@ -85,13 +96,16 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
     store = Store(settings.registry)
     provider = choose_provider(settings.device)
     on_gpu = provider != CPU
-    lanes = Lanes(1 if on_gpu else max(1, processors() // settings.workers))
-    limits = Limits(settings.queue_items, _GPU_BATCH if on_gpu else _CPU_BATCH)
-    decoder = Decoder(settings.max_pixels)
+    share = max(1, processors() // (settings.workers or 1))
+    lanes = Lanes(1 if on_gpu else share, on_loop=share == 1 and not on_gpu)
+    decoder = Decoder(settings.max_pixels, share, metrics.observe_decode)
     loader = Loader(store, provider, 1, Gpu(_GPU_BATCH, settings.data_dir / "tensorrt"))
 
     def serve(model: LoadedModel) -> Engine:
         manifest = model.bundle.manifest
+        limits = Limits(settings.queue_items, _GPU_BATCH)
+        if not on_gpu:
+            limits = _cpu_limits(settings.queue_items, model.image_s)
         batcher = Batcher(model.session.run, limits, lanes, metrics.batch_observer(manifest))
         metrics.follow(manifest, batcher, model.session.provider)
         return Engine(model, decoder, batcher)
@@ -100,3 +114,9 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
     patience = Patience(settings.deadline_s)
     compared = read_compared(store)
     return lanes, Services(settings, metrics, decoder, catalog, patience, compared, Pages())
+
+
+def _cpu_limits(queue_items: int, image_s: float) -> Limits:
+    """Batches that are brief, where an image is."""
+    most = min(_CPU_BATCH, max(1, int(_BRIEF_S / image_s)))
+    return Limits(queue_items, most, brief=image_s <= _BRIEF_S)

@@ -25,9 +25,9 @@ from service.errors import (
     Stopping,
     UndecodableImages,
 )
+from service.workers import SHARED
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-SHARED = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported
 REFRESH_S = 1.0  # age of the queues that another worker shows
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _DROPS: dict[type[ServiceError], str] = {
@@ -52,7 +52,8 @@ class Metrics:
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
         self._decode_seconds = Histogram(
-            "lossatlas_decode_seconds", "Time to decode the images of one request",
+            "lossatlas_decode_seconds",
+            "Time to decode the images of one request, or the small images of one batch",
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
         self._decode_failures = Counter(
@@ -104,6 +105,8 @@ class Metrics:
         )
 
         def observe(record: BatchRecord) -> None:
+            if record.decode_s:
+                self._decode_seconds.observe(record.decode_s)
             items.observe(record.items)
             wait_seconds.observe(record.waited_s)
             inference_seconds.observe(record.inference_s)

@@ -41,24 +41,18 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        scope.setdefault("state", {})["request_id"] = self._request_id(scope)
-        status = await self._serve(scope, receive, send)
-        self._record(scope, status, perf_counter() - started)
-
-    def _request_id(self, scope: Scope) -> str:
-        given = header(scope, b"x-request-id")
-        return given if given and _REQUEST_ID.fullmatch(given) else next(self._ids)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> int:
+        request_id = self._request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
         status, complete = 0, False
-        request_id = scope["state"]["request_id"]
-        id_header = (b"x-request-id", request_id.encode())
 
         async def send_with_id(message: Message) -> None:
             nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), id_header]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id.encode()),
+                ]
             else:
                 complete = not message.get("more_body", False)
             await send(message)
@@ -71,7 +65,11 @@ class RequestContext:
                 await internal_problem(Request(scope))(scope, receive, send_with_id)
             elif not complete:  # half an answer is out: to close the connection is all that is left
                 raise
-        return status
+        self._record(scope, status, perf_counter() - started)
+
+    def _request_id(self, scope: Scope) -> str:
+        given = header(scope, b"x-request-id")
+        return given if given and _REQUEST_ID.fullmatch(given) else next(self._ids)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route, method = getattr(scope.get("route"), "path", "unmatched"), scope["method"]

@@ -14,7 +14,8 @@ LOOK_S = 0.05
 class Patience:
     """Ends requests that take longer than `deadline_s`, and those whose client has gone.
 
-    Both are noticed at the next look, every `LOOK_S` seconds while there are requests.
+    Both are noticed at a look, every `LOOK_S` seconds while there are requests; who is answered
+    before the second one was never watched.
     """
 
     def __init__(self, deadline_s: float) -> None:
@@ -45,6 +46,8 @@ class Patience:
 
 
 class _Request:
+    __slots__ = ("_reason", "_receive", "_requests", "_seen", "_task", "_watcher", "deadline")
+
     def __init__(self, receive: Receive, deadline: float, requests: "set[_Request]") -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
@@ -53,6 +56,7 @@ class _Request:
         self._receive = receive
         self._requests = requests
         self._reason: ServiceError | None = None
+        self._seen = False
         self._watcher: asyncio.Task[None] | None = None
 
     def __enter__(self) -> None:
@@ -73,8 +77,10 @@ class _Request:
             self._task.cancel()
 
     def watch(self) -> None:
-        """End the request when its client closes the connection."""
-        if self._watcher is None:
+        """From the second look on, end the request when its client closes the connection."""
+        if not self._seen:
+            self._seen = True
+        elif self._watcher is None:
             self._watcher = asyncio.create_task(self._until_disconnected())
 
     async def _until_disconnected(self) -> None:

@@ -9,9 +9,18 @@ from jaxtyping import Float32
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.manifest import Manifest
-from service.engine import COLLECTION, Answer, Engine
+from service.batcher import Answer
+from service.engine import COLLECTION, Engine
 from service.errors import ServiceError, UnknownCollection
-from service.http.answering import as_base64, as_json, neighbor_items, predictions, server_timing
+from service.http.answering import (
+    Header,
+    Written,
+    as_base64,
+    as_json,
+    neighbor_items,
+    predictions,
+    server_timing,
+)
 from service.http.body import header
 from service.http.direct import DirectRoute
 from service.http.images import read_images
@@ -22,6 +31,8 @@ from service.http.state import Parts, Services
 
 router = APIRouter(tags=["images"], route_class=DirectRoute)
 _ERRORS = (*MODEL_ERRORS, *IMAGE_ERRORS)
+_IS_NPY: Header = (b"content-type", NPY.encode())
+_VARY: Header = (b"vary", b"Accept")
 
 
 class ModelQuery(BaseModel):
@@ -66,13 +77,13 @@ async def embed(request: Request, parts: Parts, query: Annotated[EmbedQuery, Que
     engine = await parts.catalog.engine(query.loss, query.version)
     answer = await _answer(request, parts, engine)
     embedding = answer.outputs.embedding
-    headers = {**server_timing(answer), "Vary": "Accept"}
+    headers = (server_timing(answer), _VARY)
     if preferred(header(request.scope, b"accept"), (JSON, NPY)) == NPY:
-        return Response(_npy(embedding), 200, headers, NPY)
+        return Written(_npy(embedding), _IS_NPY, *headers)
     coded = query.encoding_format == "base64"
     embeddings = [as_base64(row) for row in embedding] if coded else embedding
     body = {"dimension": engine.manifest.dimension, "embeddings": embeddings}
-    return as_json(_named(engine.manifest, body), headers)
+    return as_json(_named(engine.manifest, body), *headers)
 
 
 @router.post(
@@ -115,12 +126,10 @@ async def _answer(request: Request, parts: Services, engine: Engine) -> Answer:
         engine.batcher.check_room()  # before the body is read, so that a refusal costs little
         images = await read_images(request.scope, request.receive, parts.settings)
         with parts.patience.waiting(request.receive):
-            answer = await engine.answer(images)
+            return await engine.answer(images)
     except ServiceError as error:
         parts.metrics.count_refusal(error)
         raise
-    parts.metrics.observe_decode(answer.decode_s)
-    return answer
 
 
 def _named(manifest: Manifest, body: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.batcher import Answer
 from service.catalog import Catalog, Entry
-from service.engine import COLLECTION, Answer, Engine, answer_with_all
+from service.engine import COLLECTION, Engine, answer_with_all
 from service.errors import ServiceError
 from service.http.answering import as_json, neighbor_items, predictions, server_timing
 from service.http.direct import DirectRoute
@@ -80,12 +81,10 @@ async def _answer(request: Request, parts: Services, engines: Sequence[Engine]) 
             engine.batcher.check_room()  # before the body is read, so that a refusal costs little
         images = await read_images(request.scope, request.receive, parts.settings)
         with parts.patience.waiting(request.receive):
-            answers = await answer_with_all(parts.decoder, engines, images)
+            return await answer_with_all(parts.decoder, engines, images)
     except ServiceError as error:
         parts.metrics.count_refusal(error)
         raise
-    parts.metrics.observe_decode(answers[0].decode_s)
-    return answers
 
 
 async def _opinions(engine: Engine, answer: Answer, query: CompareQuery) -> list[dict[str, Any]]:

@@ -43,7 +43,6 @@ async def embeddings(
     except ServiceError as error:
         parts.metrics.count_refusal(error)
         raise
-    parts.metrics.observe_decode(answer.decode_s)
     coded = asked.encoding_format == "base64"
     data = [
         {"object": "embedding", "index": i, "embedding": as_base64(row) if coded else row}

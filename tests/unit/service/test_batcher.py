@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.batcher import Batcher, BatchRecord, Limits
-from service.decode import Pixels
-from service.errors import Overloaded, Stopping
+from service.batcher import Answer, Batcher, BatchRecord, Limits, Work
+from service.decode import Pixels, Small
+from service.errors import Overloaded, Stopping, UndecodableImages
 from service.lanes import Lanes
 from service.session import Outputs
 from tests.serving import PATIENCE_S
@@ -300,3 +300,46 @@ def test_many_requests_of_every_size_come_through() -> None:
         assert bench.batcher.items == 0
 
     on_loop(scenario, Limits(queue_items=10_000, max_batch=4))
+
+
+class Undecoded(Small):
+    """An image of one value; a negative one is damaged, and 99 shows a defect of the decoder."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def pixels(self) -> Pixels:
+        if self.value < 0:
+            raise UndecodableImages((0,), ("truncated",))
+        if self.value == 99:
+            raise ZeroDivisionError
+        return np.full((1, 1, 1, 3), self.value, np.uint8)
+
+
+def test_small_images_are_decoded_in_their_batch_and_fail_alone() -> None:
+    async def scenario(bench: Bench) -> None:
+        running = await bench.hold(1)
+        several = np.full((2, 1, 1, 3), 7, np.uint8)
+        works: list[Work] = [several, *map(Undecoded, (2, -1, 3, 99))]
+        asked = [asyncio.create_task(bench.batcher.run(work)) for work in works]
+        await asyncio.sleep(0)
+        bench.model.gate.set()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        found = [one.outputs.embedding[:, 0].tolist() for one in answers if isinstance(one, Answer)]
+        assert found == [[7, 7], [2], [3]]
+        assert [type(one) for one in answers[2::2]] == [UndecodableImages, ZeroDivisionError]
+        assert bench.model.batches == [[1], [7, 7, 2, 3]]
+        assert (bench.records[0].decode_s, bench.records[1].decode_s > 0) == (0, True)
+        assert await running == [1]
+
+    on_loop(scenario, Limits(queue_items=100, max_batch=6))
+
+
+def test_a_batch_of_nothing_but_damaged_images_is_not_run() -> None:
+    async def scenario(bench: Bench) -> None:
+        with pytest.raises(UndecodableImages):
+            await bench.batcher.run(Undecoded(-1))
+        assert bench.model.batches == []
+        assert await bench.ask(5) == [5]
+
+    on_loop(scenario)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from models.errors import UndecodableImage
+from models.jpeg import Header
 from models.manifest import Preprocess
 from models.preprocess import preprocess
 from service.decode import Decoder, Encoded
@@ -19,7 +20,7 @@ SPEC = Preprocess(size_px=8)
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:
-    made = Decoder(max_pixels=100_000)
+    made = Decoder(100_000, 2, lambda seconds: None)
     yield made
     made.close()
 
@@ -56,12 +57,14 @@ def threads_that_decode(monkeypatch: pytest.MonkeyPatch, images: list[Encoded]) 
     """The names of the threads that decode these images."""
     found = set()
 
-    def watched(data: bytes, spec: Preprocess, max_pixels: int) -> np.ndarray:
+    def watched(
+        data: bytes, spec: Preprocess, max_pixels: int, header: Header | None
+    ) -> np.ndarray:
         found.add(current_thread().name.partition("_")[0])
-        return preprocess(data, spec, max_pixels)
+        return preprocess(data, spec, max_pixels, header)
 
     monkeypatch.setattr("service.decode.preprocess", watched)
-    made = Decoder(max_pixels=10_000_000)
+    made = Decoder(10_000_000, 2, lambda seconds: None)
     decode(made, images)
     made.close()
     return found
@@ -86,3 +89,35 @@ def test_what_takes_longer_is_decoded_on_the_pool(
     monkeypatch: pytest.MonkeyPatch, images: list[Encoded]
 ) -> None:
     assert threads_that_decode(monkeypatch, images) == {"decode"}
+
+
+def test_one_small_jpeg_can_wait_for_its_batch(decoder: Decoder) -> None:
+    small = decoder.defer([jpeg(40)], SPEC)
+    assert small is not None
+    assert len(small) == 1
+    np.testing.assert_array_equal(small.pixels(), decode(decoder, [jpeg(40)]))
+
+
+def test_a_damaged_one_says_so_when_it_is_decoded(decoder: Decoder) -> None:
+    small = decoder.defer([jpeg(40)[:-200]], SPEC)
+    assert small is not None
+    with pytest.raises(UndecodableImages):
+        small.pixels()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [[jpeg(129)], [jpeg(32)] * 2, [picture(0)], [b""], [UndecodableImage("not base64")]],
+    ids=["large", "two", "not JPEG", "empty", "no bytes"],
+)
+def test_nothing_else_waits(decoder: Decoder, images: list[Encoded]) -> None:
+    assert decoder.defer(images, SPEC) is None
+
+
+def test_how_long_a_request_took_is_noted() -> None:
+    noted: list[float] = []
+    made = Decoder(100_000, 1, noted.append)
+    decode(made, [picture(0)])
+    made.close()
+    assert len(noted) == 1
+    assert noted[0] > 0

@@ -39,7 +39,7 @@ def test_where_one_model_fails_the_others_stop_working(tmp_path: Path) -> None:
         )
 
     async def ask() -> None:
-        lanes, decoder = Lanes(2), Decoder(MAX_PIXELS)
+        lanes, decoder = Lanes(2), Decoder(MAX_PIXELS, 2, lambda seconds: None)
 
         def engine(infer: Callable[[Pixels], Outputs]) -> Engine:
             batcher = Batcher(infer, Limits(16, max_batch=2), lanes, lambda record: None)

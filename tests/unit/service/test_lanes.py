@@ -1,16 +1,19 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from threading import Barrier, Event
+from threading import Barrier, Event, current_thread
 
-from service.lanes import Batch, Lanes
+from service.lanes import Lanes
 from tests.serving import PATIENCE_S
 
 
 class Job:
     """A batch that does one thing on the lane and one on the loop."""
 
-    def __init__(self, run: Callable[[], object], deliver: Callable[[], object]) -> None:
+    def __init__(
+        self, run: Callable[[], object], deliver: Callable[[], object], *, brief: bool = False
+    ) -> None:
+        self.brief = brief
         self._run, self._deliver = run, deliver
 
     def run(self) -> None:
@@ -30,7 +33,7 @@ class Jobs:
     def waiting(self) -> bool:
         return bool(self._jobs)
 
-    def next_batch(self) -> Batch | None:
+    def next_batch(self) -> Job | None:
         return self._jobs.popleft()
 
 
@@ -42,12 +45,14 @@ def fail() -> None:
     raise ZeroDivisionError
 
 
-def run_all(count: int, make: Callable[[Callable[[], None]], list[Jobs]]) -> None:
+def run_all(
+    count: int, make: Callable[[Callable[[], None]], list[Jobs]], *, on_loop: bool = False
+) -> None:
     """Run jobs on lanes until the last one calls what it was given."""
 
     async def main() -> None:
         done = asyncio.Event()
-        lanes = Lanes(count)
+        lanes = Lanes(count, on_loop=on_loop)
         lanes.start()
         for source in make(done.set):
             lanes.offer(source)
@@ -99,3 +104,41 @@ def test_stopping_waits_for_the_batch_that_runs() -> None:
         assert delivered.is_set()
 
     asyncio.run(main())
+
+
+def where() -> str:
+    return current_thread().name
+
+
+def test_brief_batches_run_on_the_loop_where_that_is_wanted() -> None:
+    ran: list[tuple[str, str]] = []
+
+    def job(name: str, brief: bool, deliver: Callable[[], object] = nothing) -> Job:
+        return Job(lambda: ran.append((name, where())), deliver, brief=brief)
+
+    run_all(
+        1,
+        lambda done: [
+            Jobs(Job(fail, nothing, brief=True), None, job("brief", True)),
+            Jobs(job("long", False), job("last", True, done)),
+        ],
+        on_loop=True,
+    )
+    assert sorted(ran) == [("brief", "MainThread"), ("last", "MainThread"), ("long", "lane-0")]
+
+
+def test_the_loop_goes_round_between_brief_batches() -> None:
+    order: list[str] = []
+
+    async def main() -> None:
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        lanes = Lanes(1, on_loop=True)
+        lanes.start()
+        first = Job(lambda: loop.call_soon(lambda: order.append("other")), nothing, brief=True)
+        second = Job(lambda: order.append("second"), done.set, brief=True)
+        lanes.offer(Jobs(first, second))
+        await asyncio.wait_for(done.wait(), PATIENCE_S)
+        await lanes.stop()
+
+    asyncio.run(main())
+    assert order == ["other", "second"]

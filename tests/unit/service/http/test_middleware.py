@@ -18,16 +18,24 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return found
 
 
+class Log:
+    def __init__(self) -> None:
+        self.said: list[tuple[str, object]] = []
+
+    def warning(self, event: str, **facts: object) -> None:
+        self.said.append((event, facts))
+
+
 def test_lines_beyond_the_limit_wait_for_the_next_second(
-    clock: Clock, capfd: pytest.CaptureFixture[str]
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    log = Log()
+    monkeypatch.setattr(middleware, "log", log)
     restraint = Restraint(2)
     assert [restraint.allows() for _ in range(5)] == [True, True, False, False, False]
     clock.now += 1
     assert [restraint.allows() for _ in range(3)] == [True, True, False]
-    said = "".join(capfd.readouterr())
-    assert "requests not logged" in said
-    assert "3" in said
+    assert log.said == [("requests not logged", {"count": 3})]
 
 
 def test_without_a_limit_every_line_is_written(clock: Clock) -> None:

@@ -121,6 +121,11 @@ class Catalog:
         """Begin to load in the background."""
         self._background = asyncio.create_task(self._load_newest(), name="load models")
 
+    async def loaded(self) -> None:
+        """Come back once every newest version is ready or damaged."""
+        if self._background is not None:
+            await asyncio.wait([self._background])
+
     async def stop(self) -> None:
         """End the loading, and let no engine take more."""
         if self._background is not None:

@@ -35,7 +35,7 @@ def configure_logs(style: Literal["console", "json"]) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
-    for name in ("uvicorn", "uvicorn.error"):
+    for name in ("uvicorn", "uvicorn.error", "faiss"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

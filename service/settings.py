@@ -31,7 +31,13 @@ class Settings(BaseSettings):
         "auto", description="auto, cuda, tensorrt or cpu; only auto falls back to another"
     )
     default_loss: Name = Field("arcface", description="model that answers where none is named")
-    workers: int = Field(1, ge=1, le=256, description="processes behind the one port")
+    workers: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="processes behind the one port; unset, one for each processor up to 8, or one "
+        "where there is a GPU",
+    )
     max_body_bytes: int = Field(32 * 2**20, ge=1, description="largest request body, in bytes")
     max_images: int = Field(256, ge=1, description="most images in one request")
     max_pixels: int = Field(MAX_PIXELS, ge=1, description="most pixels in one image")

@@ -1,5 +1,6 @@
 """`python -m service` as a user meets it: a process, its flags, its last words."""
 
+import contextlib
 import json
 import os
 import re
@@ -10,12 +11,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 import httpx
 import pytest
 
 from service.__main__ import main
 from service.device import CUDA, choose_provider
+from service.workers import default_workers
 from tests.bundles import picture
 from tests.serving import PATIENCE_S, wait_loaded
 
@@ -124,9 +127,53 @@ def test_it_tells_its_address_serves_and_ends_quietly(tiny_registry: Path) -> No
         refused = client.post("/classify", content=b"no image", headers=headers)
         assert refused.status_code == 422
     lines = [json.loads(line) for line in "".join(said).splitlines()]
-    assert [line["event"] for line in lines] == ["listening", "ready", "request"]
+    workers = lines[0]["workers"]
+    assert workers == default_workers("cpu")
+    assert [line["event"] for line in lines] == ["listening", *["ready"] * workers, "request"]
     assert lines[1]["models"] == ["arcface", "softmax"]
-    assert lines[2]["request_id"] == refused.headers["x-request-id"]
+    assert len({line.get("process") for line in lines[1:-1]}) == workers
+    assert lines[-1]["request_id"] == refused.headers["x-request-id"]
+
+
+def test_every_worker_answers_as_soon_as_one_does(tiny_registry: Path) -> None:
+    headers = {"Content-Type": "image/png"}
+    with running(f"--registry={tiny_registry}", "--workers=3") as (client, _):
+        for _ in range(30):
+            answer = httpx.post(f"{client.base_url}/embed", content=picture(0), headers=headers)
+            assert answer.status_code == 200
+
+
+def workers_of(registry: Path) -> list[int]:
+    """The worker processes that serve this registry: forked, they show their parent's command."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"--registry={registry}".encode() in (folder / "cmdline").read_bytes():
+                parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+                found[int(folder.name)] = int(parent)
+    return [process for process, parent in found.items() if parent in found]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the workers in /proc")
+def test_a_worker_that_dies_is_replaced(tiny_registry: Path) -> None:
+    headers = {"Content-Type": "image/png"}
+    with running(f"--registry={tiny_registry}", "--workers=2") as (client, _):
+        before = workers_of(tiny_registry)
+        assert len(before) == 2
+        os.kill(before[0], signal.SIGKILL)
+        deadline = monotonic() + PATIENCE_S
+        while len(set(workers_of(tiny_registry)) - {before[0]}) < 2:
+            assert monotonic() < deadline
+            sleep(0.05)
+        for _ in range(20):  # the other one, and the new one once it has loaded
+            answer = httpx.post(
+                f"{client.base_url}/embed",
+                content=picture(0),
+                headers=headers,
+                timeout=PATIENCE_S,
+            )
+            assert answer.status_code == 200
+            sleep(0.05)
 
 
 def test_every_request_is_logged_where_that_is_asked_for(tiny_registry: Path) -> None:

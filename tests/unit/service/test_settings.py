@@ -23,7 +23,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "data_dir": Path("var"),
         "device": "auto",
         "default_loss": "arcface",
-        "workers": 1,
+        "workers": None,
         "max_body_bytes": 32 * 1024 * 1024,
         "max_images": 256,
         "max_pixels": 50_000_000,

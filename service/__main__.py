@@ -7,12 +7,13 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
 import structlog
 import uvicorn
+from uvicorn._types import ASGIApplication
 
 from models.store import Store
 from service.errors import AddressTaken, RegistryEmpty, StartError
@@ -20,7 +21,7 @@ from service.http.protocol import OneWriteProtocol
 from service.http.tracing import require_tracing
 from service.logs import configure_logs
 from service.settings import Settings, flag, read_settings, to_environment
-from service.workers import SHARED, default_workers, supervise
+from service.workers import CANNOT_START, FORKED, SHARED, default_workers, supervise
 
 # At Python's own 700, collecting takes a twentieth of what a small request does (measured).
 _GC_THRESHOLD = 5000
@@ -38,12 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_device(settings)
         if settings.tracing == "otlp":
             require_tracing()
-        listener = _listen(settings)
+        workers = settings.workers or default_workers(settings.device)
+        settings = settings.model_copy(update={"workers": workers})
+        listeners = _listen(settings, workers)
     except StartError as error:
         print(f"python -m service: {error}", file=sys.stderr)  # noqa: T201 - no log yet
         return 2
-    with listener:
-        return _serve(settings, listener)
+    with contextlib.ExitStack() as open_sockets:
+        for listener in listeners:
+            open_sockets.enter_context(listener)
+        return _serve(settings, listeners)
 
 
 def _parse(arguments: Sequence[str] | None) -> dict[str, str]:
@@ -78,12 +83,26 @@ def _check_device(settings: Settings) -> None:
         choose_provider(settings.device)
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(settings: Settings, workers: int) -> list[socket.socket]:
+    """A socket for each worker, all on the one port."""
+    first = _bind(settings, settings.port)
+    if workers == 1:
+        return [first]
+    port = first.getsockname()[1]
+    if not FORKED:
+        return [first] * workers
+    first.close()  # it has shown that nobody else is there; sockets that share would not notice
+    return [_bind(settings, port, shared=True) for _ in range(workers)]
+
+
+def _bind(settings: Settings, port: int, *, shared: bool = False) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((settings.host, port))
         listener.listen(2048)
     except OSError as error:
         listener.close()
@@ -92,30 +111,44 @@ def _listen(settings: Settings) -> socket.socket:
             f"cannot listen on {settings.host} port {settings.port}: {reason}; choose another "
             f"with {flag('host')} and {flag('port')}"
         ) from None
-    listener.set_inheritable(True)
     return listener
 
 
-def _serve(settings: Settings, listener: socket.socket) -> int:
+def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> int:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http://{host}:{listener.getsockname()[1]}"
-    workers = settings.workers or default_workers(settings.device)
-    settings = settings.model_copy(update={"workers": workers})
-    log.info("listening", address=address, docs=f"{address}/docs", workers=workers)
-    if workers == 1:
-        return _serve_alone(settings, listener)
+    address = f"http://{host}:{listeners[0].getsockname()[1]}"
+    log.info("listening", address=address, docs=f"{address}/docs", workers=settings.workers)
+    if settings.workers == 1:
+        app = _import_app().create_app(settings)
+        return 0 if _run(settings, app, listeners[0]) else CANNOT_START
     with tempfile.TemporaryDirectory(prefix="lossatlas-workers-") as shared:
         os.environ.update(to_environment(settings), **{SHARED: shared})
-        app = _import_app()
-        supervise(_config(settings, app.worker_app), listener)
-    return 0
+        _import_app()
+        return supervise(_work, listeners, settings.deadline_s + 2)
 
 
-def _serve_alone(settings: Settings, listener: socket.socket) -> int:
-    server = uvicorn.Server(_config(settings, _import_app().create_app(settings)))
+def _work(listener: socket.socket) -> None:
+    """Be one of several workers."""
+    settings = read_settings({})
+    if not _run(settings, _import_app().worker_app(settings), listener):
+        sys.exit(CANNOT_START)
+
+
+def _run(settings: Settings, app: ASGIApplication, listener: socket.socket) -> bool:
+    """Serve until interrupted; whether it got as far as serving."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=OneWriteProtocol,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=round(settings.deadline_s) + 1,
+        )
+    )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped by then
         server.run(sockets=[listener])
-    return 0 if server.started else 3
+    return server.started
 
 
 def _import_app() -> ModuleType:
@@ -129,19 +162,6 @@ def _import_app() -> ModuleType:
     gc.set_threshold(_GC_THRESHOLD)
     gc.enable()
     return app
-
-
-def _config(settings: Settings, app: Callable[..., object]) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        factory=settings.workers != 1,
-        http=OneWriteProtocol,
-        workers=settings.workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=round(settings.deadline_s) + 1,
-    )
 
 
 if __name__ == "__main__":

@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.decode import Pixels, Small
+from service.decode import Deferred, Pixels
 from service.errors import Overloaded, Stopping
 from service.lanes import Lanes
 from service.session import Outputs, join
 
-Work = Pixels | Small  # of one request
 Infer = Callable[[Pixels], Outputs]
+Work = Pixels | Deferred  # of one request
+
+_MOST_EFFORT = 4 * 2**20  # pixels that one batch decodes: about 10 ms
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class BatchRecord:
 
     items: int
     waited_s: float  # by the piece that waited longest
-    decode_s: float  # of the small images in it; 0 without any
+    decode_s: float  # of the deferred images in it; 0 without any
     inference_s: float
 
 
@@ -100,7 +102,7 @@ class Batcher:
         """The model's outputs for these images, in order.
 
         When the caller is cancelled, what has not begun to run is dropped. Raises Stopping, and
-        what decoding a small image raises.
+        what decoding a deferred image raises.
         """
         if self._stopping:
             raise Stopping
@@ -112,14 +114,16 @@ class Batcher:
     def next_batch(self) -> "_Batch | None":
         """Take what fits one batch, a part of each request in turn."""
         pieces: list[_Piece] = []
-        room = self._limits.max_batch
-        while room and self._queue:
+        room, effort = self._limits.max_batch, _MOST_EFFORT
+        while room and effort > 0 and self._queue:
             request = self._queue.popleft()
             if request.answer.done():  # its client has gone, or its deadline has passed
                 continue
             piece = request.take(room)
             pieces.append(piece)
             room -= len(piece.work)
+            if isinstance(piece.work, Deferred):
+                effort -= piece.work.effort
             if request.untaken:
                 self._queue.append(request)
         if not pieces:
@@ -209,7 +213,7 @@ class _Batch:
         self.started = perf_counter()
         parts = self._decode()
         begun = perf_counter()
-        if any(isinstance(piece.work, Small) for piece in self._pieces):
+        if any(isinstance(piece.work, Deferred) for piece in self._pieces):
             self.decode_s = begun - self.started
         if parts:
             self._run(parts[0] if len(parts) == 1 else np.concatenate(parts))
@@ -229,7 +233,7 @@ class _Batch:
         for piece in self._pieces:
             try:
                 work = piece.work
-                parts.append(work.pixels() if isinstance(work, Small) else work)
+                parts.append(work.pixels() if isinstance(work, Deferred) else work)
             except Exception as error:  # noqa: BLE001 - of this request alone
                 self._failed.append((piece, error))
             else:

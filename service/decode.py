@@ -1,4 +1,4 @@
-"""Encoded images to one array of pixels: small ones at once, the others on a pool of threads."""
+"""Encoded images to one array of pixels: in their batch, at once, or on a pool of threads."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ _Decoded = UInt8[np.ndarray, "h w 3"] | UndecodableImage | ImageTooLarge
 
 # A small JPEG is decoded in less time than a thread is woken in (docs/performance.md). What is
 # decoded on the event loop stays below this many pixels, in one image and in a whole request.
-_SMALL_PIXELS = 128 * 128
+SMALL_PIXELS = 128 * 128
 _SMALL_REQUEST_PIXELS = 256 * 32 * 32
 
 # Pillow holds the GIL while it decodes a small image, so that a second thread gains nothing:
@@ -29,8 +29,8 @@ _SMALL_REQUEST_PIXELS = 256 * 32 * 32
 _TASK_BYTES = 128 * 1024
 
 
-class Small:
-    """One small JPEG, which is decoded when its batch runs.
+class Deferred:
+    """One JPEG, which is decoded when its batch runs.
 
     Decoded one after the other, small JPEGs take half as long as between other work.
     """
@@ -46,8 +46,13 @@ class Small:
     def __len__(self) -> int:
         return 1
 
-    def __getitem__(self, part: slice) -> "Small":
+    def __getitem__(self, part: slice) -> "Deferred":
         return self
+
+    @property
+    def effort(self) -> int:
+        """How many pixels are to be decoded."""
+        return self._header.width * self._header.height
 
     def pixels(self) -> Pixels:
         """Decode it: uint8 [1 h w 3]. Raises OversizedImages or UndecodableImages."""
@@ -58,9 +63,18 @@ class Small:
 class Decoder:
     """Decodes images, and notes how long that takes for each request."""
 
-    def __init__(self, max_pixels: int, threads: int, observe: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        max_pixels: int,
+        threads: int,
+        observe: Callable[[float], None],
+        *,
+        defer_pixels: int = SMALL_PIXELS,
+    ) -> None:
+        """Prepare `threads` threads; a JPEG of up to `defer_pixels` can wait for its batch."""
         self._max_pixels = max_pixels
         self._observe = observe
+        self._defer_pixels = defer_pixels
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._pool.submit(Image.init)  # else the first image waits for Pillow's plugins
 
@@ -77,15 +91,15 @@ class Decoder:
         self._observe(perf_counter() - started)
         return _stacked(decoded, self._max_pixels)
 
-    def defer(self, images: Sequence[Encoded], spec: Preprocess) -> Small | None:
-        """A single small JPEG, to be decoded in its batch; None for anything else."""
+    def defer(self, images: Sequence[Encoded], spec: Preprocess) -> Deferred | None:
+        """A single JPEG that is to be decoded in its batch; None for anything else."""
         image = images[0]
         if len(images) > 1 or isinstance(image, UndecodableImage):
             return None
         header = read_header(image)
-        if header is None or header.width * header.height > _SMALL_PIXELS:
+        if header is None or header.width * header.height > self._defer_pixels:
             return None
-        return Small(image, header, spec, self._max_pixels)
+        return Deferred(image, header, spec, self._max_pixels)
 
     def close(self) -> None:
         """Stop the threads; what has not begun is dropped."""
@@ -118,7 +132,7 @@ def _are_small(images: Sequence[Encoded]) -> bool:
     left = _SMALL_REQUEST_PIXELS
     for image in images:
         pixels = count_pixels(image) if isinstance(image, bytes) else 0
-        if pixels is None or pixels > _SMALL_PIXELS:
+        if pixels is None or pixels > SMALL_PIXELS:
             return False
         left -= pixels
     return left >= 0

@@ -61,9 +61,9 @@ class Engine:
         """
         with self.batcher.admit(len(images)):
             spec = self.manifest.preprocess
-            small = self._decoder.defer(images, spec)
-            if small is not None:
-                return await self.batcher.run(small)
+            deferred = self._decoder.defer(images, spec)
+            if deferred is not None:
+                return await self.batcher.run(deferred)
             started = perf_counter()
             pixels = await self._decoder.decode(images, spec)
             decode_s = perf_counter() - started

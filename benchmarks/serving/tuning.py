@@ -19,7 +19,7 @@ from benchmarks.serving.results import Report, Settings
 from benchmarks.serving.workloads import WORKLOADS
 
 _FLAGS = {
-    "ours": ("--workers 2",),
+    "ours": ("--workers 1",),
     "litserve": (
         "--queue plain",
         "--api-servers 1",

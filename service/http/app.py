@@ -15,7 +15,7 @@ from service.batcher import Batcher, Limits
 from service.catalog import Catalog
 from service.comparison import read_compared
 from service.cuda import Gpu
-from service.decode import Decoder
+from service.decode import SMALL_PIXELS, Decoder
 from service.device import CPU, choose_provider
 from service.engine import Engine, LoadedModel
 from service.hardware import processors
@@ -32,7 +32,7 @@ from service.http.tracing import Tracing
 from service.lanes import Lanes
 from service.loading import Loader
 from service.logs import configure_logs
-from service.settings import Settings, read_settings
+from service.settings import Settings
 from service.workers import SHARED, meet
 
 # A processor gains nothing from more than 8 images in a batch (docs/performance.md): a batch is
@@ -40,7 +40,9 @@ from service.workers import SHARED, meet
 _CPU_BATCH = 32
 _GPU_BATCH = 256
 
-_BRIEF_S = 0.01  # longest time for which the event loop may run a batch
+# What the event loop may do itself: a batch, or a photograph that is decoded in its batch.
+_BRIEF_S = 0.01
+_BRIEF_PIXELS = 2**20
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -83,10 +85,9 @@ def create_app(settings: Settings) -> ASGIApp:
     return app if tracing is None else tracing.wrap(app)
 
 
-def worker_app() -> ASGIApp:
-    """The application of one worker process, which finds its settings in the environment."""
+def worker_app(settings: Settings) -> ASGIApp:
+    """The application of one worker process of several."""
     forget_ended_workers()
-    settings = read_settings({})
     configure_logs(settings.log_format)
     structlog.contextvars.bind_contextvars(process=os.getpid())
     return create_app(settings)
@@ -97,8 +98,10 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
     provider = choose_provider(settings.device)
     on_gpu = provider != CPU
     share = max(1, processors() // (settings.workers or 1))
-    lanes = Lanes(1 if on_gpu else share, on_loop=share == 1 and not on_gpu)
-    decoder = Decoder(settings.max_pixels, share, metrics.observe_decode)
+    on_loop = share == 1 and not on_gpu
+    lanes = Lanes(1 if on_gpu else share, on_loop=on_loop)
+    defer_pixels = _BRIEF_PIXELS if on_loop else SMALL_PIXELS
+    decoder = Decoder(settings.max_pixels, share, metrics.observe_decode, defer_pixels=defer_pixels)
     loader = Loader(store, provider, 1, Gpu(_GPU_BATCH, settings.data_dir / "tensorrt"))
 
     def serve(model: LoadedModel) -> Engine:

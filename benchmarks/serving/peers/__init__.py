@@ -48,17 +48,17 @@ SERVERS = (
     Server(
         name="ours",
         title="LossAtlas",
-        tuning="default settings: one process",
+        tuning="default settings: a process for each processor",
         module="service",
         arguments=("--port", "{port}"),
         ready="/health/ready",
     ),
     Server(
-        name="ours-2",
-        title="LossAtlas, 2 workers",
-        tuning="default settings but for two processes",
+        name="ours-1",
+        title="LossAtlas, 1 worker",
+        tuning="default settings but for one process, whose threads run the batches",
         module="service",
-        arguments=("--port", "{port}", "--workers", "2"),
+        arguments=("--port", "{port}", "--workers", "1"),
         ready="/health/ready",
     ),
     Server(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from service.batcher import Answer, Batcher, BatchRecord, Limits, Work
-from service.decode import Pixels, Small
+from service.decode import Deferred, Pixels
 from service.errors import Overloaded, Stopping, UndecodableImages
 from service.lanes import Lanes
 from service.session import Outputs
@@ -302,11 +302,15 @@ def test_many_requests_of_every_size_come_through() -> None:
     on_loop(scenario, Limits(queue_items=10_000, max_batch=4))
 
 
-class Undecoded(Small):
+class Undecoded(Deferred):
     """An image of one value; a negative one is damaged, and 99 shows a defect of the decoder."""
 
     def __init__(self, value: int) -> None:
         self.value = value
+
+    @property
+    def effort(self) -> int:
+        return 1
 
     def pixels(self) -> Pixels:
         if self.value < 0:
@@ -341,5 +345,20 @@ def test_a_batch_of_nothing_but_damaged_images_is_not_run() -> None:
             await bench.batcher.run(Undecoded(-1))
         assert bench.model.batches == []
         assert await bench.ask(5) == [5]
+
+    on_loop(scenario)
+
+
+class Photo(Undecoded):
+    @property
+    def effort(self) -> int:
+        return 3 * 2**20
+
+
+def test_a_batch_decodes_no_more_than_what_is_brief() -> None:
+    async def scenario(bench: Bench) -> None:
+        asked = [asyncio.create_task(bench.batcher.run(Photo(value))) for value in range(5)]
+        await asyncio.gather(*asked)
+        assert bench.model.batches == [[0, 1], [2, 3], [4]]
 
     on_loop(scenario)

@@ -32,15 +32,6 @@ class Header(NamedTuple):
     tagged: bool  # EXIF or XMP, which may say how to turn it
 
 
-def count_pixels(data: bytes) -> int | None:
-    """How many pixels a JPEG declares; None for anything else."""
-    try:
-        height, width, *_ = simplejpeg.decode_jpeg_header(data)
-    except (ValueError, KeyError):
-        return None
-    return int(height) * int(width)
-
-
 def read_header(data: bytes) -> Header | None:
     """The header of a YCbCr or grey JPEG; None for anything else."""
     if not data.startswith(b"\xff\xd8\xff"):

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from models.errors import ImageTooLarge, UndecodableImage
-from models.jpeg import Header, count_pixels, read_header
+from models.jpeg import Header, read_header
 from models.manifest import Preprocess
 from models.preprocess import preprocess
 from service.errors import OversizedImages, UndecodableImages
@@ -84,10 +84,14 @@ class Decoder:
         Raises OversizedImages or UndecodableImages with the index of each bad image.
         """
         started = perf_counter()
-        if _are_small(images):
-            decoded = self._decode_all(images, spec)
-        else:
+        headers = _small_headers(images)
+        if headers is None:
             decoded = await self._decode_on_pool(images, spec)
+        else:
+            decoded = [
+                _decode_one(image, spec, self._max_pixels, header)
+                for image, header in zip(images, headers, strict=True)
+            ]
         self._observe(perf_counter() - started)
         return _stacked(decoded, self._max_pixels)
 
@@ -128,14 +132,22 @@ def _decode_one(
         return error
 
 
-def _are_small(images: Sequence[Encoded]) -> bool:
+def _small_headers(images: Sequence[Encoded]) -> list[Header | None] | None:
+    """The headers of images that are all small; None where one is not, or all are much."""
+    headers: list[Header | None] = []
     left = _SMALL_REQUEST_PIXELS
     for image in images:
-        pixels = count_pixels(image) if isinstance(image, bytes) else 0
-        if pixels is None or pixels > SMALL_PIXELS:
-            return False
+        if isinstance(image, UndecodableImage):
+            headers.append(None)
+            continue
+        header = read_header(image)
+        if header is None or (pixels := header.width * header.height) > SMALL_PIXELS:
+            return None
         left -= pixels
-    return left >= 0
+        if left < 0:
+            return None
+        headers.append(header)
+    return headers
 
 
 def _tasks(images: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:

@@ -81,13 +81,6 @@ def test_a_header_says_what_there_is() -> None:
     assert header_of(SPACES["grey"](photo(size=(5, 3)))) == (5, 3, "Gray", False)
 
 
-def test_any_jpegs_pixels_are_counted() -> None:
-    for mode in ("RGB", "L", "CMYK"):
-        assert jpeg.count_pixels(encode(photo(size=(5, 3)).convert(mode), "JPEG")) == 15
-    for data in (b"", PLAIN[:30], encode(photo(), "PNG")):
-        assert jpeg.count_pixels(data) is None
-
-
 @pytest.mark.parametrize(
     "data",
     [

@@ -31,6 +31,11 @@ class Header(NamedTuple):
     subsampling: str
     tagged: bool  # EXIF or XMP, which may say how to turn it
 
+    @property
+    def pixels(self) -> int:
+        """How many there are."""
+        return self.width * self.height
+
 
 def read_header(data: bytes) -> Header | None:
     """The header of a YCbCr or grey JPEG; None for anything else."""

@@ -1,9 +1,10 @@
-"""Encoded images to one array of pixels: in their batch, at once, or on a pool of threads."""
+"""Encoded images to one array of pixels: on a pool of threads, or later in their batch."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -19,10 +20,9 @@ Encoded = bytes | UndecodableImage  # an image's bytes, or why there are none
 Pixels = UInt8[np.ndarray, "n h w 3"]
 _Decoded = UInt8[np.ndarray, "h w 3"] | UndecodableImage | ImageTooLarge
 
-# A small JPEG is decoded in less time than a thread is woken in (docs/performance.md). What is
-# decoded on the event loop stays below this many pixels, in one image and in a whole request.
+# A JPEG of up to so many pixels is decoded in less time than a thread is woken in
+# (docs/performance.md).
 SMALL_PIXELS = 128 * 128
-_SMALL_REQUEST_PIXELS = 256 * 32 * 32
 
 # Pillow holds the GIL while it decodes a small image, so that a second thread gains nothing:
 # a task is at least this much encoded data, and only photographs spread over the cores.
@@ -30,34 +30,55 @@ _TASK_BYTES = 128 * 1024
 
 
 class Deferred:
-    """One JPEG, which is decoded when its batch runs.
+    """Small JPEGs of one request, which are decoded when their batch runs.
 
-    Decoded one after the other, small JPEGs take half as long as between other work.
+    One after the other they take half as long as between other work, and a request that is
+    dropped before its batch costs nothing.
     """
 
-    __slots__ = ("_data", "_header", "_max_pixels", "_spec")
+    __slots__ = ("_headers", "_images", "_max_pixels", "_part", "_spec")
 
-    def __init__(self, data: bytes, header: Header, spec: Preprocess, max_pixels: int) -> None:
-        self._data = data
-        self._header = header
+    def __init__(
+        self,
+        images: Sequence[bytes],
+        headers: Sequence[Header],
+        spec: Preprocess,
+        max_pixels: int,
+        part: range,
+    ) -> None:
+        self._images = images
+        self._headers = headers
         self._spec = spec
         self._max_pixels = max_pixels
+        self._part = part
 
     def __len__(self) -> int:
-        return 1
+        return len(self._part)
 
     def __getitem__(self, part: slice) -> "Deferred":
-        return self
+        return Deferred(self._images, self._headers, self._spec, self._max_pixels, self._part[part])
 
     @property
     def effort(self) -> int:
         """How many pixels are to be decoded."""
-        return self._header.width * self._header.height
+        return sum(self._headers[i].pixels for i in self._part)
 
     def pixels(self) -> Pixels:
-        """Decode it: uint8 [1 h w 3]. Raises OversizedImages or UndecodableImages."""
-        decoded = _decode_one(self._data, self._spec, self._max_pixels, self._header)
-        return _stacked([decoded], self._max_pixels)
+        """Decode them: uint8 [n h w 3].
+
+        Raises OversizedImages or UndecodableImages with the index of each bad image of the whole
+        request, also of those in its other parts.
+        """
+        decoded = self._decode(self._part)
+        if not all(isinstance(one, np.ndarray) for one in decoded):
+            decoded = self._decode(range(len(self._images)))
+        return _stacked(decoded, self._max_pixels)
+
+    def _decode(self, part: range) -> list[_Decoded]:
+        return [
+            _decode_one(self._images[i], self._spec, self._max_pixels, self._headers[i])
+            for i in part
+        ]
 
 
 class Decoder:
@@ -79,43 +100,38 @@ class Decoder:
         self._pool.submit(Image.init)  # else the first image waits for Pillow's plugins
 
     async def decode(self, images: Sequence[Encoded], spec: Preprocess) -> Pixels:
-        """Decode every image, in order: uint8 [n h w 3] with h = w = spec.size_px.
+        """Decode every image on the pool, in order: uint8 [n h w 3] with h = w = spec.size_px.
 
         Raises OversizedImages or UndecodableImages with the index of each bad image.
         """
         started = perf_counter()
-        headers = _small_headers(images)
-        if headers is None:
-            decoded = await self._decode_on_pool(images, spec)
-        else:
-            decoded = [
-                _decode_one(image, spec, self._max_pixels, header)
-                for image, header in zip(images, headers, strict=True)
-            ]
-        self._observe(perf_counter() - started)
-        return _stacked(decoded, self._max_pixels)
-
-    def defer(self, images: Sequence[Encoded], spec: Preprocess) -> Deferred | None:
-        """A single JPEG that is to be decoded in its batch; None for anything else."""
-        image = images[0]
-        if len(images) > 1 or isinstance(image, UndecodableImage):
-            return None
-        header = read_header(image)
-        if header is None or header.width * header.height > self._defer_pixels:
-            return None
-        return Deferred(image, header, spec, self._max_pixels)
-
-    def close(self) -> None:
-        """Stop the threads; what has not begun is dropped."""
-        self._pool.shutdown(cancel_futures=True)
-
-    async def _decode_on_pool(self, images: Sequence[Encoded], spec: Preprocess) -> list[_Decoded]:
         loop = asyncio.get_running_loop()
         tasks = [
             loop.run_in_executor(self._pool, self._decode_all, task, spec)
             for task in _tasks(images)
         ]
-        return [pixels for part in await asyncio.gather(*tasks) for pixels in part]
+        decoded = [pixels for part in await asyncio.gather(*tasks) for pixels in part]
+        self._observe(perf_counter() - started)
+        return _stacked(decoded, self._max_pixels)
+
+    def defer(self, images: Sequence[Encoded], spec: Preprocess) -> Deferred | None:
+        """JPEGs that are to be decoded in their batch; None where one of them is anything else.
+
+        They are a photograph that is small enough, or as many small images as a request may have.
+        """
+        most = self._defer_pixels if len(images) == 1 else SMALL_PIXELS
+        headers = []
+        for image in images:
+            header = None if isinstance(image, UndecodableImage) else read_header(image)
+            if header is None or header.pixels > most:
+                return None
+            headers.append(header)
+        encoded = cast(Sequence[bytes], images)  # the others have no header
+        return Deferred(encoded, headers, spec, self._max_pixels, range(len(images)))
+
+    def close(self) -> None:
+        """Stop the threads; what has not begun is dropped."""
+        self._pool.shutdown(cancel_futures=True)
 
     def _decode_all(self, images: Sequence[Encoded], spec: Preprocess) -> list[_Decoded]:
         return [_decode_one(image, spec, self._max_pixels) for image in images]
@@ -130,24 +146,6 @@ def _decode_one(
         return preprocess(image, spec, max_pixels, header)
     except (UndecodableImage, ImageTooLarge) as error:
         return error
-
-
-def _small_headers(images: Sequence[Encoded]) -> list[Header | None] | None:
-    """The headers of images that are all small; None where one is not, or all are much."""
-    headers: list[Header | None] = []
-    left = _SMALL_REQUEST_PIXELS
-    for image in images:
-        if isinstance(image, UndecodableImage):
-            headers.append(None)
-            continue
-        header = read_header(image)
-        if header is None or (pixels := header.width * header.height) > SMALL_PIXELS:
-            return None
-        left -= pixels
-        if left < 0:
-            return None
-        headers.append(header)
-    return headers
 
 
 def _tasks(images: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:

@@ -308,6 +308,12 @@ class Undecoded(Deferred):
     def __init__(self, value: int) -> None:
         self.value = value
 
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, part: slice) -> "Undecoded":
+        return self
+
     @property
     def effort(self) -> int:
         return 1

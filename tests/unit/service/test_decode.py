@@ -76,42 +76,46 @@ def jpeg(side: int) -> bytes:
         return file.getvalue()
 
 
-def test_small_jpegs_are_decoded_where_they_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert threads_that_decode(monkeypatch, [jpeg(32), jpeg(128)]) == {"MainThread"}
+def test_images_are_decoded_on_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert threads_that_decode(monkeypatch, [jpeg(32), picture(0)]) == {"decode"}
+
+
+def test_small_jpegs_can_wait_for_their_batch(decoder: Decoder) -> None:
+    images: list[Encoded] = [jpeg(40), jpeg(128), jpeg(8)]
+    deferred = decoder.defer(images, SPEC)
+    assert deferred is not None
+    assert (len(deferred), deferred.effort) == (3, 40**2 + 128**2 + 8**2)
+    expected = decode(decoder, images)
+    np.testing.assert_array_equal(deferred.pixels(), expected)
+    part = deferred[1:][:1]
+    assert (len(part), part.effort) == (1, 128**2)
+    np.testing.assert_array_equal(part.pixels(), expected[1:2])
+
+
+def test_any_part_names_every_damaged_one(decoder: Decoder) -> None:
+    deferred = decoder.defer([jpeg(40), jpeg(40)[:-200], jpeg(40), jpeg(40)[:-99]], SPEC)
+    assert deferred is not None
+    assert deferred[:1].pixels().shape == (1, 8, 8, 3)
+    for part in (deferred[:2], deferred[3:]):
+        with pytest.raises(UndecodableImages) as caught:
+            part.pixels()
+        assert caught.value.indexes == (1, 3)
 
 
 @pytest.mark.parametrize(
     "images",
-    [[jpeg(129)], [jpeg(32), picture(0, (32, 32))], [jpeg(128)] * 17],
-    ids=["large", "not all JPEG", "many"],
-)
-def test_what_takes_longer_is_decoded_on_the_pool(
-    monkeypatch: pytest.MonkeyPatch, images: list[Encoded]
-) -> None:
-    assert threads_that_decode(monkeypatch, images) == {"decode"}
-
-
-def test_one_small_jpeg_can_wait_for_its_batch(decoder: Decoder) -> None:
-    small = decoder.defer([jpeg(40)], SPEC)
-    assert small is not None
-    assert len(small) == 1
-    np.testing.assert_array_equal(small.pixels(), decode(decoder, [jpeg(40)]))
-
-
-def test_a_damaged_one_says_so_when_it_is_decoded(decoder: Decoder) -> None:
-    small = decoder.defer([jpeg(40)[:-200]], SPEC)
-    assert small is not None
-    with pytest.raises(UndecodableImages):
-        small.pixels()
-
-
-@pytest.mark.parametrize(
-    "images",
-    [[jpeg(129)], [jpeg(32)] * 2, [picture(0)], [b""], [UndecodableImage("not base64")]],
-    ids=["large", "two", "not JPEG", "empty", "no bytes"],
+    [[jpeg(129)], [jpeg(32), picture(0)], [b""], [jpeg(8), UndecodableImage("not base64")]],
+    ids=["large", "not all JPEG", "empty", "no bytes"],
 )
 def test_nothing_else_waits(decoder: Decoder, images: list[Encoded]) -> None:
     assert decoder.defer(images, SPEC) is None
+
+
+def test_a_photograph_waits_where_the_loop_may_decode_it() -> None:
+    made = Decoder(10_000_000, 1, lambda seconds: None, defer_pixels=129**2)
+    assert made.defer([jpeg(129)], SPEC) is not None
+    assert made.defer([jpeg(129), jpeg(129)], SPEC) is None
+    made.close()
 
 
 def test_how_long_a_request_took_is_noted() -> None:

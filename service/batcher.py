@@ -77,6 +77,16 @@ class Batcher:
         """Whether images wait for a lane."""
         return bool(self._queue)
 
+    @property
+    def batch_waits(self) -> bool:
+        """Whether there are requests for a full batch."""
+        return len(self._queue) >= self._limits.max_batch
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another image."""
+        return self._items >= self._limits.queue_items
+
     def check_room(self, items: int = 1) -> None:
         """Raise Overloaded where there is no room for this many images."""
         if self._items + items > self._limits.queue_items:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import structlog
 
+_MOST_ROUNDS = 8  # of the event loop before a batch
+
 log = structlog.get_logger(__name__)
 
 
@@ -38,6 +40,11 @@ class Source(Protocol):
         """Whether there may be another batch to take."""
         ...
 
+    @property
+    def batch_waits(self) -> bool:
+        """Whether the next batch can grow no more."""
+        ...
+
 
 class Lanes:
     """`count` threads, one batch at a time on each. Use it on one event loop.
@@ -46,13 +53,16 @@ class Lanes:
     of the loop's round, so that requests which arrived together leave together. While every lane
     is busy the queues fill. Models with work take turns.
 
-    With `on_loop`, the event loop runs brief batches itself, one in each of its rounds. A process
-    with one processor gains from that: threads would only take the processor from one another.
+    With `on_loop`, the event loop runs brief batches itself. A process with one processor gains
+    from that: threads would only take the processor from one another. Before a batch that is not
+    full the loop goes round while each round brings requests: it accepts one connection in each.
     """
 
     def __init__(self, count: int, *, on_loop: bool = False) -> None:
         self._on_loop = on_loop
         self._idle = count
+        self._rounds_left = 0
+        self._came = False
         self._turns: deque[Source] = deque()
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -77,6 +87,7 @@ class Lanes:
 
     def offer(self, source: Source) -> None:
         """Say that a source has work."""
+        self._came = True
         if source not in self._turns:
             self._turns.append(source)
         if self._idle:
@@ -85,6 +96,7 @@ class Lanes:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
+            self._rounds_left = _MOST_ROUNDS if self._on_loop else 0
             self._events.call_soon(self._dispatch)
 
     @property
@@ -94,6 +106,11 @@ class Lanes:
         return self._loop
 
     def _dispatch(self) -> None:
+        if self._came and self._rounds_left and not self._turns[0].batch_waits:
+            self._came = False
+            self._rounds_left -= 1
+            self._events.call_soon(self._dispatch)
+            return
         self._scheduled = False
         while self._idle and self._turns:
             source = self._turns.popleft()

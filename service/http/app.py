@@ -26,6 +26,8 @@ from service.http.middleware import RequestContext, RequireKey
 from service.http.openapi import describe
 from service.http.pages import Pages
 from service.http.patience import Patience
+from service.http.protocol import REFUSALS
+from service.http.refusing import Refusals
 from service.http.routes import answers, compare, health, home, openai, registry, reports
 from service.http.state import Services
 from service.http.tracing import Tracing
@@ -55,16 +57,16 @@ def create_app(settings: Settings) -> ASGIApp:
     tracing = Tracing() if settings.tracing == "otlp" else None
 
     @asynccontextmanager
-    async def lifespan(api: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(api: FastAPI) -> AsyncIterator[dict[str, Refusals]]:
         lanes, parts = _build(settings, metrics)
         api.state.services = parts
         lanes.start()
         parts.catalog.start()
-        if (settings.workers or 1) > 1:
+        if settings.workers is not None and settings.workers > 1:
             await parts.catalog.loaded()
-            await meet(Path(os.environ[SHARED]), settings.workers or 1)
+            await meet(Path(os.environ[SHARED]), settings.workers)
         showing = asyncio.create_task(metrics.keep_showing(), name="show queues")
-        yield
+        yield {REFUSALS: parts.refusals}
         showing.cancel()
         await parts.catalog.stop()
         await lanes.stop()
@@ -97,7 +99,9 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
     store = Store(settings.registry)
     provider = choose_provider(settings.device)
     on_gpu = provider != CPU
-    share = max(1, processors() // (settings.workers or 1))
+    workers = settings.workers or 1
+    share = max(1, processors() // workers)
+    queue_items = max(settings.max_images, settings.queue_items // workers)
     on_loop = share == 1 and not on_gpu
     lanes = Lanes(1 if on_gpu else share, on_loop=on_loop)
     defer_pixels = _BRIEF_PIXELS if on_loop else SMALL_PIXELS
@@ -106,17 +110,19 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
 
     def serve(model: LoadedModel) -> Engine:
         manifest = model.bundle.manifest
-        limits = Limits(settings.queue_items, _GPU_BATCH)
+        limits = Limits(queue_items, _GPU_BATCH)
         if not on_gpu:
-            limits = _cpu_limits(settings.queue_items, model.image_s)
+            limits = _cpu_limits(queue_items, model.image_s)
         batcher = Batcher(model.session.run, limits, lanes, metrics.batch_observer(manifest))
         metrics.follow(manifest, batcher, model.session.provider)
         return Engine(model, decoder, batcher)
 
     catalog = Catalog(store, settings.default_loss, loader.load, serve)
-    patience = Patience(settings.deadline_s)
+    patience, refusals = Patience(settings.deadline_s), Refusals(metrics)
     compared = read_compared(store)
-    return lanes, Services(settings, metrics, decoder, catalog, patience, compared, Pages())
+    return lanes, Services(
+        settings, metrics, decoder, catalog, patience, refusals, compared, Pages()
+    )
 
 
 def _cpu_limits(queue_items: int, image_s: float) -> Limits:

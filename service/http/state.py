@@ -11,6 +11,7 @@ from service.decode import Decoder
 from service.http.metrics import Metrics
 from service.http.pages import Pages
 from service.http.patience import Patience
+from service.http.refusing import Refusals
 from service.settings import Settings
 
 
@@ -23,6 +24,7 @@ class Services:
     decoder: Decoder
     catalog: Catalog
     patience: Patience
+    refusals: Refusals
     compared: Compared
     pages: Pages
 

@@ -123,7 +123,8 @@ async def neighbors(
 
 async def _answer(request: Request, parts: Services, engine: Engine) -> Answer:
     try:
-        engine.batcher.check_room()  # before the body is read, so that a refusal costs little
+        # Before the body is read, so that a refusal costs little.
+        parts.refusals.check_room(request, engine.batcher)
         images = await read_images(request.scope, request.receive, parts.settings)
         with parts.patience.waiting(request.receive):
             return await engine.answer(images)

@@ -33,6 +33,8 @@ class Jobs:
     def waiting(self) -> bool:
         return bool(self._jobs)
 
+    batch_waits = False
+
     def next_batch(self) -> Job | None:
         return self._jobs.popleft()
 

@@ -106,7 +106,7 @@ class Lanes:
         return self._loop
 
     def _dispatch(self) -> None:
-        if self._came and self._rounds_left and not self._turns[0].batch_waits:
+        if self._goes_round():
             self._came = False
             self._rounds_left -= 1
             self._events.call_soon(self._dispatch)
@@ -127,6 +127,10 @@ class Lanes:
             self._jobs.put(batch)
         if self._idle and self._turns:
             self._schedule()
+
+    def _goes_round(self) -> bool:
+        may_grow = bool(self._turns) and not self._turns[0].batch_waits
+        return may_grow and self._came and self._rounds_left > 0
 
     def _work(self) -> None:
         while (batch := self._jobs.get()) is not None:

@@ -144,3 +144,34 @@ def test_the_loop_goes_round_between_brief_batches() -> None:
 
     asyncio.run(main())
     assert order == ["other", "second"]
+
+
+def test_the_loop_goes_round_while_requests_come() -> None:
+    """A batch that is not full waits for them, and one that is does not."""
+
+    def run(full: bool) -> list[str]:
+        order: list[str] = []
+
+        async def main() -> None:
+            loop, done = asyncio.get_running_loop(), asyncio.Event()
+            lanes = Lanes(1, on_loop=True)
+            lanes.start()
+            source = Jobs(Job(lambda: order.append("batch"), done.set, brief=True))
+            source.batch_waits = full
+
+            def request(more: int) -> None:
+                order.append("request")
+                lanes.offer(source)
+                if more:
+                    loop.call_soon(request, more - 1)
+
+            request(2)
+            await asyncio.wait_for(done.wait(), PATIENCE_S)
+            await asyncio.sleep(0.01)
+            await lanes.stop()
+
+        asyncio.run(main())
+        return order
+
+    assert run(full=False) == ["request"] * 3 + ["batch"]
+    assert run(full=True)[:3] == ["request", "batch", "request"]

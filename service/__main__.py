@@ -13,11 +13,10 @@ from types import ModuleType
 
 import structlog
 import uvicorn
-from uvicorn._types import ASGIApplication
+from starlette.types import ASGIApp
 
 from models.store import Store
 from service.errors import AddressTaken, RegistryEmpty, StartError
-from service.http.protocol import OneWriteProtocol
 from service.http.tracing import require_tracing
 from service.logs import configure_logs
 from service.settings import Settings, flag, read_settings, to_environment
@@ -119,23 +118,28 @@ def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> int:
     address = f"http://{host}:{listeners[0].getsockname()[1]}"
     log.info("listening", address=address, docs=f"{address}/docs", workers=settings.workers)
     if settings.workers == 1:
-        app = _import_app().create_app(settings)
-        return 0 if _run(settings, app, listeners[0]) else CANNOT_START
+        return _serve_alone(settings, listeners[0])
     with tempfile.TemporaryDirectory(prefix="lossatlas-workers-") as shared:
         os.environ.update(to_environment(settings), **{SHARED: shared})
         _import_app()
-        return supervise(_work, listeners, settings.deadline_s + 2)
+        return supervise(_be_worker, listeners, settings.deadline_s + 2)
 
 
-def _work(listener: socket.socket) -> None:
-    """Be one of several workers."""
+def _serve_alone(settings: Settings, listener: socket.socket) -> int:
+    app = _import_app().create_app(settings)
+    return 0 if _run(settings, app, listener) else CANNOT_START
+
+
+def _be_worker(listener: socket.socket) -> None:
     settings = read_settings({})
     if not _run(settings, _import_app().worker_app(settings), listener):
         sys.exit(CANNOT_START)
 
 
-def _run(settings: Settings, app: ASGIApplication, listener: socket.socket) -> bool:
+def _run(settings: Settings, app: ASGIApp, listener: socket.socket) -> bool:
     """Serve until interrupted; whether it got as far as serving."""
+    from service.http.protocol import OneWriteProtocol  # late, as _import_app says
+
     server = uvicorn.Server(
         uvicorn.Config(
             app,

@@ -1,6 +1,7 @@
-"""`python -m benchmarks.serving.profile`: where this service spends its processor time.
+"""`python -m benchmarks.serving.profile`: where a worker of this service spends its processor time.
 
-The load is the closed loop's. The sampler itself takes some of the time and is listed.
+The service gets one processor, so that it is one worker; the load is the closed loop's, from
+another. The sampler itself takes some of the time and is listed.
 """
 
 import argparse
@@ -47,12 +48,12 @@ def profile(
         server = Server(
             name="sampled",
             title="LossAtlas, sampled",
-            tuning="default settings",
+            tuning="default settings, one processor",
             module="benchmarks.serving.sampler",
             arguments=(str(out), "--port", "{port}", *flags),
             ready="/health/ready",
         )
-        with running(server, workload.images[0]) as live:
+        with running(server, workload.images[0], cpus=[_one_processor()]) as live:
             requests = [
                 server.request([workload.images[index] for index in request])
                 for request in workload.requests
@@ -62,6 +63,10 @@ def profile(
             os.kill(live.session, signal.SIGUSR1)
             sample = closed_loop(target, connections, seconds)
         return len(sample.good_s), json.loads(out.read_text())
+
+
+def _one_processor() -> int:
+    return min(os.sched_getaffinity(0))
 
 
 def listed(spent: Mapping[str, int], answered: int, rows: int) -> str:

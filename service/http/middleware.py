@@ -15,7 +15,7 @@ from service.http.body import header
 from service.http.errors import domain_problem, internal_problem
 from service.http.metrics import Metrics
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _OPEN = ("/health/live", "/health/ready")
 _FAILURES_PER_S = 20
 _UNLOGGED = (*_OPEN, "/metrics")
@@ -69,7 +69,7 @@ class RequestContext:
 
     def _request_id(self, scope: Scope) -> str:
         given = header(scope, b"x-request-id")
-        return given if given and _REQUEST_ID.fullmatch(given) else next(self._ids)
+        return given if given and REQUEST_ID.fullmatch(given) else next(self._ids)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route, method = getattr(scope.get("route"), "path", "unmatched"), scope["method"]

@@ -8,12 +8,12 @@ What `Refusals` knows to be refused is refused before anything is made of it.
 """
 
 import asyncio
-import re
 from types import SimpleNamespace
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.http.middleware import REQUEST_ID
 from service.http.refusing import Refusals
 
 REFUSALS = "refusals"  # where the lifespan's state has them
@@ -24,7 +24,6 @@ _UNAVAILABLE = _HEAD + b"503 Service Unavailable\r\n"
 
 # In the place of a request: uvicorn drops the body that follows.
 _ANSWERED: Any = SimpleNamespace(response_complete=True, message_event=asyncio.Event())
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")  # as in middleware.py
 
 
 class OneWriteProtocol(HttpToolsProtocol):
@@ -63,7 +62,7 @@ class OneWriteProtocol(HttpToolsProtocol):
         self.cycle = _ANSWERED
         self._last = not self.parser.should_keep_alive() or self.expect_100_continue
         given = next((value for name, value in self.headers if name == b"x-request-id"), b"")
-        request_id = given if _REQUEST_ID.fullmatch(given) else b""
+        request_id = given if REQUEST_ID.fullmatch(given.decode("latin-1")) else b""
         defaults = b"".join(b"%b: %b\r\n" % one for one in self.server_state.default_headers)
         ending = b"connection: close\r\n" if self._last else b""
         answer = refusals.answer(self.url, request_id)

@@ -143,6 +143,15 @@ def test_every_worker_answers_as_soon_as_one_does(tiny_registry: Path) -> None:
             assert answer.status_code == 200
 
 
+def test_a_second_service_does_not_share_the_port(
+    capsys: pytest.CaptureFixture[str], tiny_registry: Path
+) -> None:
+    with running(f"--registry={tiny_registry}", "--workers=2") as (client, _):
+        port = client.base_url.port
+        said = refused(capsys, f"--registry={tiny_registry}", f"--port={port}", "--workers=2")
+        assert f"cannot listen on 127.0.0.1 port {port}" in said
+
+
 def workers_of(registry: Path) -> list[int]:
     """The worker processes that serve this registry: forked, they show their parent's command."""
     found = {}

@@ -61,7 +61,7 @@ define environment
 	@echo "==> $(1): $(2) (first run, or $< changed)"
 	@$(1)/bin/python -c '' 2>/dev/null || { rm -rf $(1) && $(UV) venv --quiet --python '$(PYTHONS)' $(1); } || \
 		{ echo 'make: no Python $(PYTHONS) was found or could be fetched; install one, then run this again.' >&2; exit 1; }
-	@$(UV) pip sync --python $(1)/bin/python --require-hashes $< || \
+	@$(UV) pip sync --compile-bytecode --python $(1)/bin/python --require-hashes $< || \
 		{ echo 'make: $(1) could not be set up; see above. Supported: Linux (x86-64, arm64) and macOS 14+ on Apple silicon.' >&2; exit 1; }
 	@touch $@
 endef

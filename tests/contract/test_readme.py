@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.serving.results import Report
+from benchmarks.serving.table import everything, summary
 from models.store import Store
 from models.table import comparison_table, results_table
 from tests.serving import ready
@@ -33,6 +35,12 @@ def test_the_result_table_is_made_from_the_reports() -> None:
     assert compared is not None
     assert results_table(store) in README
     assert comparison_table(compared) in README
+
+
+def test_the_tables_of_speed_are_made_from_the_measurements() -> None:
+    report = Report.model_validate_json((ROOT / "benchmarks/results/serving.json").read_text())
+    assert summary(report) in README
+    assert everything(report) in (ROOT / "docs/performance.md").read_text()
 
 
 def test_the_readme_states_the_comparisons_protocol() -> None:

@@ -80,6 +80,77 @@ class UnknownCollection(ServiceError):
         self.available = available
 
 
+class CollectionDiffers(ServiceError):
+    """A collection of that name is there already, made with other choices."""
+
+    def __init__(self, name: str, differences: tuple[str, ...]) -> None:
+        super().__init__(
+            f"collection {name!r} is there already and differs in {', '.join(differences)}; "
+            "delete it first, or choose another name"
+        )
+        self.name = name
+        self.differences = differences
+
+
+class ModelMismatch(ServiceError):
+    """Vectors of one model are asked of a collection that another model made."""
+
+    def __init__(self, collection: str, made_by: str, given: str) -> None:
+        super().__init__(
+            f"collection {collection!r} was made by {made_by}, not by {given}; use that model, or "
+            f"embed it anew with 'python -m service reembed {collection}'"
+        )
+        self.collection = collection
+        self.made_by = made_by
+        self.given = given
+
+
+class UnknownItem(ServiceError):
+    """The collection has no item of that id."""
+
+    def __init__(self, collection: str, id: str) -> None:  # noqa: A002 - what it is
+        super().__init__(f"collection {collection!r} has no item {id!r}")
+        self.collection = collection
+        self.id = id
+
+
+class InvalidItems(ServiceError):
+    """Some items or vectors of the request cannot be taken; none was."""
+
+    def __init__(self, indexes: tuple[int, ...], reasons: tuple[str, ...]) -> None:
+        super().__init__(
+            "; ".join(f"item {i}: {r}" for i, r in zip(indexes, reasons, strict=True))
+        )
+        self.index = indexes[0]
+        self.indexes = indexes
+
+
+class InvalidFilter(ServiceError):
+    """The metadata filter is not one."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"filter: {reason}")
+        self.reason = reason
+
+
+class CollectionDamaged(ServiceError):
+    """The collection's file cannot be read as what it must be."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"collection {name!r} is damaged: {reason}; restore it from a snapshot")
+        self.name = name
+        self.reason = reason
+
+
+class IndexUnavailable(ServiceError):
+    """The engine that searches cannot be reached."""
+
+    def __init__(self, reason: str, retry_after_s: int = 1) -> None:
+        super().__init__(f"the vector index does not answer: {reason}")
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
 class UnknownFigure(ServiceError):
     """The report has no figure of that name."""
 

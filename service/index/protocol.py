@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 Vectors = Float32[np.ndarray, "n d"]
+Rows = Int64[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
@@ -19,18 +20,34 @@ class Hits:
 
 @runtime_checkable
 class VectorIndex(Protocol):
-    """Vectors in rows, numbered from 0 in the order in which they were added.
+    """Vectors by row: a number from 0 that the caller chooses once and never uses again.
 
     A score is the cosine where the metric is cosine, and the negative squared distance where it
-    is l2, so that higher is nearer in either.
+    is l2, so that higher is nearer in either. Every method may be called from any thread; searches
+    run at once, with each other and with one writer, and a search sees a write wholly or not at
+    all.
     """
 
-    def __len__(self) -> int: ...
-
-    def add(self, vectors: Vectors) -> None:
-        """Append rows."""
+    def __len__(self) -> int:
+        """How many rows can be found."""
         ...
 
-    def search(self, queries: Vectors, k: int) -> Hits:
-        """The min(k, len(self)) nearest rows of each query."""
+    def add(self, rows: Rows, vectors: Vectors) -> None:
+        """Make rows findable; every row is greater than all that were added before."""
+        ...
+
+    def remove(self, rows: Rows) -> None:
+        """Make rows unfindable; rows that are not there are passed over."""
+        ...
+
+    def search(self, queries: Vectors, k: int, among: Rows | None = None) -> Hits:
+        """The min(k, n) nearest rows of each query, n rows being findable.
+
+        With `among`, only its rows are looked at, and n is how many of them are findable; it is
+        sorted and holds each row once.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds; nothing is called after it."""
         ...

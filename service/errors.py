@@ -118,9 +118,7 @@ class InvalidItems(ServiceError):
     """Some items or vectors of the request cannot be taken; none was."""
 
     def __init__(self, indexes: tuple[int, ...], reasons: tuple[str, ...]) -> None:
-        super().__init__(
-            "; ".join(f"item {i}: {r}" for i, r in zip(indexes, reasons, strict=True))
-        )
+        super().__init__("; ".join(f"item {i}: {r}" for i, r in zip(indexes, reasons, strict=True)))
         self.index = indexes[0]
         self.indexes = indexes
 
@@ -140,6 +138,42 @@ class CollectionDamaged(ServiceError):
         super().__init__(f"collection {name!r} is damaged: {reason}; restore it from a snapshot")
         self.name = name
         self.reason = reason
+
+
+class UnknownImage(ServiceError):
+    """The item was stored without that picture."""
+
+    def __init__(self, collection: str, id: str, kind: str) -> None:  # noqa: A002 - what it is
+        super().__init__(f"item {id!r} of collection {collection!r} has no {kind}")
+        self.collection = collection
+        self.id = id
+        self.kind = kind
+
+
+class InvalidCollectionName(ServiceError):
+    """The name cannot be one of a collection."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"a collection cannot be named {name!r}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class CollectionBusy(ServiceError):
+    """Other writers held the collection for too long; nothing of this request was written."""
+
+    def __init__(self, name: str, retry_after_s: int = 1) -> None:
+        super().__init__(f"collection {name!r} is busy with other writes")
+        self.name = name
+        self.retry_after_s = retry_after_s
+
+
+class StorageFull(ServiceError):
+    """The disk has no room; nothing of this request was written."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no room on the disk for collection {name!r}; nothing was written")
+        self.name = name
 
 
 class IndexUnavailable(ServiceError):

@@ -1,0 +1,41 @@
+"""Collections: items that people put, durable in SQLite, and the indexes that find them."""
+
+from service.collections.collection import Collection
+from service.collections.filters import Condition, Where, parse_filter
+from service.collections.library import Library
+from service.collections.values import (
+    Backup,
+    CollectionSpec,
+    Facts,
+    Hit,
+    Item,
+    Kind,
+    Maintained,
+    Metadata,
+    NewItem,
+    OpenIndex,
+    Page,
+    Receipt,
+    Search,
+)
+
+__all__ = [
+    "Backup",
+    "Collection",
+    "CollectionSpec",
+    "Condition",
+    "Facts",
+    "Hit",
+    "Item",
+    "Kind",
+    "Library",
+    "Maintained",
+    "Metadata",
+    "NewItem",
+    "OpenIndex",
+    "Page",
+    "Receipt",
+    "Search",
+    "Where",
+    "parse_filter",
+]

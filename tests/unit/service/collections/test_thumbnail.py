@@ -1,0 +1,63 @@
+"""The small picture that is kept of an image."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.errors import ImageTooLarge, UndecodableImage
+from service.collections.thumbnail import SIDE_PX, thumbnail
+from tests.unit.models.pictures import ENCODINGS, PHOTOS, encode, oriented, photo
+
+
+def shown(encoded: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(thumbnail(encoded)))
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_every_encoding_has_one(name: str) -> None:
+    small = shown(ENCODINGS[name](photo(size=(600, 400))))
+    assert (small.format, small.mode, small.size) == ("JPEG", "RGB", (SIDE_PX, 64))
+
+
+@pytest.mark.parametrize("path", PHOTOS, ids=lambda path: path.name)
+def test_it_looks_like_the_image(path: object) -> None:
+    encoded = path.read_bytes()  # type: ignore[attr-defined]
+    with Image.open(io.BytesIO(encoded)) as image:
+        expected = image.convert("RGB").resize(shown(encoded).size, Image.Resampling.BOX)
+    difference = np.asarray(shown(encoded)).astype(int) - np.asarray(expected)
+    assert np.abs(difference).mean() < 8
+
+
+def test_a_small_image_stays_as_large_as_it_is() -> None:
+    assert shown(encode(photo(size=(20, 10)), "PNG")).size == (20, 10)
+
+
+def test_what_is_transparent_is_white() -> None:
+    clear = Image.new("RGBA", (30, 30), (255, 0, 0, 0))
+    assert shown(encode(clear, "PNG")).getpixel((15, 15)) == (255, 255, 255)
+
+
+def test_it_stands_upright() -> None:
+    lying = Image.new("RGB", (300, 200))
+    lying.paste((255, 0, 0), (0, 0, 300, 100))
+    small = shown(oriented(lying, 6))
+    assert small.size == (64, SIDE_PX)
+    right, left = small.getpixel((60, 48)), small.getpixel((3, 48))
+    assert right[0] > 200 > 50 > left[0]  # type: ignore[index]
+
+
+def test_it_carries_nothing_but_the_picture() -> None:
+    told = encode(photo(size=(200, 100)), "JPEG", comment=b"where I live" * 1000)
+    assert len(thumbnail(told)) < 6000
+    assert b"where I live" not in thumbnail(told)
+
+
+def test_what_is_no_image_is_refused_as_by_the_model() -> None:
+    with pytest.raises(UndecodableImage):
+        thumbnail(b"no image")
+    with pytest.raises(UndecodableImage):
+        thumbnail(encode(photo(size=(200, 100)), "JPEG")[:900])
+    with pytest.raises(ImageTooLarge):
+        thumbnail(encode(photo(size=(200, 100)), "PNG"), max_pixels=1000)

@@ -21,6 +21,7 @@ VERSION = 1
 # What Pillow's decoders raise on hostile bytes; anything else is a defect and should be seen.
 _BAD_BYTES = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_REFUSED = (*_BAD_BYTES, *_BOMB)
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -55,12 +56,31 @@ def preprocess(
         header = jpeg.read_header(data) if header is None else header
         pixels = _from_jpeg(data, header, min(max_pixels, MAX_PIXELS), spec.size_px)
         return _from_any(data, max_pixels, spec.size_px) if pixels is None else pixels
-    except UnidentifiedImageError:  # its message names an object in memory
-        raise UndecodableImage(f"the bytes start none of {', '.join(FORMATS)}") from None
-    except _BOMB as error:
-        raise _too_large(error, max_pixels) from None
-    except _BAD_BYTES as error:
-        raise UndecodableImage(str(error) or type(error).__name__) from None
+    except _REFUSED as error:
+        raise _refusal(error, max_pixels) from None
+
+
+def preview(data: bytes, side_px: int, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """The whole picture as RGB, as `preprocess` sees it, with no side longer than `side_px`.
+
+    A large JPEG is decoded at a fraction of its size. Raises what `preprocess` raises.
+    """
+    try:
+        with _open(data, max_pixels) as image:
+            image.draft(None, (2 * side_px, 2 * side_px))
+            rgb = _upright_rgb(image)
+    except _REFUSED as error:
+        raise _refusal(error, max_pixels) from None
+    rgb.thumbnail((side_px, side_px))
+    return rgb
+
+
+def _refusal(error: Exception, max_pixels: int) -> UndecodableImage | ImageTooLarge:
+    if isinstance(error, UnidentifiedImageError):  # its message names an object in memory
+        return UndecodableImage(f"the bytes start none of {', '.join(FORMATS)}")
+    if isinstance(error, _BOMB):
+        return _too_large(error, max_pixels)
+    return UndecodableImage(str(error) or type(error).__name__)
 
 
 def _from_jpeg(
@@ -83,15 +103,24 @@ def _from_jpeg(
 
 
 def _from_any(data: bytes, max_pixels: int, size_px: int) -> NDArray[np.uint8]:
-    with Image.open(BytesIO(data), formats=FORMATS) as image:
-        pixels = image.width * image.height
-        if pixels > max_pixels:
-            raise ImageTooLarge(pixels, max_pixels)
-        image.load()
-        if image.mode == "P" and image.palette is None:
-            raise UndecodableImage("palette image without its palette")
-        rgb = _to_rgb(_turned(image, tags=image))
+    with _open(data, max_pixels) as image:
+        rgb = _upright_rgb(image)
     return _fit(rgb, rgb.size, 1, size_px)
+
+
+def _open(data: bytes, max_pixels: int) -> Image.Image:
+    image = Image.open(BytesIO(data), formats=FORMATS)
+    pixels = image.width * image.height
+    if pixels > max_pixels:
+        raise ImageTooLarge(pixels, max_pixels)
+    return image
+
+
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    image.load()
+    if image.mode == "P" and image.palette is None:
+        raise UndecodableImage("palette image without its palette")
+    return _to_rgb(_turned(image, tags=image))
 
 
 def _too_large(bomb: Exception | Warning, max_pixels: int) -> ImageTooLarge:

@@ -4,6 +4,7 @@ ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS builder
 # service: for the processor. service-cuda: adds CUDA and cuDNN (see docker-compose.gpu.yml).
+# service-distributed: adds Milvus's client (see docker-compose.yml).
 ARG LOCK=service
 WORKDIR /build
 COPY requirements/uv.txt requirements/${LOCK}.txt ./
@@ -11,7 +12,7 @@ RUN python -m venv uv && uv/bin/python -m pip install --quiet --disable-pip-vers
 RUN python -m venv --without-pip /venv \
  && uv/bin/uv pip sync --quiet --no-cache --python /venv/bin/python --require-hashes ${LOCK}.txt
 # Without CUDA its provider is dead weight: 285 of the environment's 585 MB (onnxruntime-gpu 1.31.1).
-RUN [ ${LOCK} != service ] \
+RUN [ ${LOCK} = service-cuda ] \
  || rm -f /venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime_providers_cuda.so \
           /venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime_providers_tensorrt.so
 COPY models /app/models

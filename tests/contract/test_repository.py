@@ -64,7 +64,18 @@ def pins(lock: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("lock", ["dev", "training", "service", "service-cuda", "benchmarks", "uv"])
+LOCKS = [
+    "dev",
+    "training",
+    "service",
+    "service-cuda",
+    "service-distributed",
+    "benchmarks",
+    "uv",
+]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
 def test_every_pin_is_exact_and_hashed(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     entries = re.split(r"\n(?=\S)", text.strip())
@@ -80,6 +91,7 @@ _EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 REQUIRED = {
     "service": _BASE,
     "service-cuda": [*_BASE, *_EXTRAS["cuda"]],
+    "service-distributed": [*_BASE, *_EXTRAS["distributed"]],
     "training": [*_BASE, *_EXTRAS["training"]],
     "dev": [*_BASE, *_EXTRAS["training"], *PROJECT["dependency-groups"]["dev"]],
     "benchmarks": [*_BASE, *PROJECT["dependency-groups"]["benchmarks"]],
@@ -96,12 +108,12 @@ def test_a_lock_holds_what_pyproject_asks_for(lock: str) -> None:
         )
 
 
-@pytest.mark.parametrize("narrow", ["service", "training"])
+@pytest.mark.parametrize("narrow", ["service", "service-distributed", "training"])
 def test_a_package_has_one_version_wherever_it_is_installed(narrow: str) -> None:
     wide = pins("dev")
     assert {name: wide.get(name) for name in pins(narrow)} == pins(narrow)
 
 
-@pytest.mark.parametrize("lock", ["service", "service-cuda"])
+@pytest.mark.parametrize("lock", ["service", "service-cuda", "service-distributed"])
 def test_the_service_is_locked_without_the_training_stack(lock: str) -> None:
     assert not {"torch", "torchvision", "onnx", "scikit-learn", "matplotlib"} & set(pins(lock))

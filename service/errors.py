@@ -53,11 +53,19 @@ class UndecodableImages(ServiceError):
     """Some images of the request are not complete images in an accepted format."""
 
     def __init__(self, indexes: tuple[int, ...], reasons: tuple[str, ...]) -> None:
-        super().__init__(
-            "; ".join(f"image {i}: {r}" for i, r in zip(indexes, reasons, strict=True))
-        )
+        super().__init__(indexes, reasons)
         self.index = indexes[0]
         self.indexes = indexes
+
+    def __str__(self) -> str:
+        told = zip(self.indexes, self.reasons, strict=True)
+        return "; ".join(f"image {i}: {reason}" for i, reason in told)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why each of them is not; the message says it, so that it is no fact of its own."""
+        _, reasons = self.args
+        return tuple(reasons)
 
 
 class OversizedImages(ServiceError):
@@ -121,6 +129,14 @@ class InvalidItems(ServiceError):
         super().__init__("; ".join(f"item {i}: {r}" for i, r in zip(indexes, reasons, strict=True)))
         self.index = indexes[0]
         self.indexes = indexes
+
+
+class TooManyItems(ServiceError):
+    """One request holds more items or queries than the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit:,} items in one request")
+        self.limit = limit
 
 
 class InvalidFilter(ServiceError):

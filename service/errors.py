@@ -295,3 +295,14 @@ class TracingUnavailable(StartError):
             f"tracing needs the extra 'tracing', which is not installed ({reason}); install it "
             "with 'uv pip install --extra tracing -r pyproject.toml', or set tracing to off"
         )
+
+
+class DistributedUnavailable(StartError):
+    """A distributed index is asked for and its packages are not installed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"index_url milvus://... needs the extra 'distributed', which is not installed "
+            f"({reason}); install it with 'uv pip install --extra distributed -r pyproject.toml', "
+            "or set index_url to embedded"
+        )

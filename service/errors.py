@@ -3,6 +3,8 @@
 An error's public attributes are its facts; `service.http.errors` shows them to the client.
 """
 
+from pathlib import Path
+
 
 class ServiceError(Exception):
     """Base of every error that a request can meet."""
@@ -306,3 +308,12 @@ class DistributedUnavailable(StartError):
             f"({reason}); install it with 'uv pip install --extra distributed -r pyproject.toml', "
             "or set index_url to embedded"
         )
+
+
+class BackupRefused(StartError):
+    """The copy of a collection cannot be restored."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(f"{file} cannot be restored: {reason}")
+        self.file = file
+        self.reason = reason

@@ -1,15 +1,16 @@
 """Collections: items that people put, durable in SQLite, and the indexes that find them."""
 
+from service.collections.backup import restore
 from service.collections.collection import Collection
 from service.collections.filters import Condition, Where, parse_filter
 from service.collections.library import Library
 from service.collections.values import (
     Backup,
     CollectionSpec,
+    Droppable,
     Facts,
     Hit,
     Item,
-    Kind,
     Maintained,
     Metadata,
     NewItem,
@@ -18,12 +19,14 @@ from service.collections.values import (
     Receipt,
     Search,
 )
+from service.index.kinds import Kind
 
 __all__ = [
     "Backup",
     "Collection",
     "CollectionSpec",
     "Condition",
+    "Droppable",
     "Facts",
     "Hit",
     "Item",
@@ -38,4 +41,5 @@ __all__ = [
     "Search",
     "Where",
     "parse_filter",
+    "restore",
 ]

@@ -1,67 +1,192 @@
-"""A collection: its items and the view that finds them."""
+"""A collection: its items, and the view that finds them."""
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 
+import numpy as np
+
+from service.collections import backup, reading, searching, writing
+from service.collections.checking import ready_items, ready_vectors
+from service.collections.connections import Connections
+from service.collections.keeping import Keeper
+from service.collections.layout import size_bytes
+from service.collections.usage import Reason, Usage
 from service.collections.values import (
     Backup,
-    CollectionSpec,
+    Droppable,
     Facts,
     Hit,
     Item,
+    Maintained,
     NewItem,
+    OpenIndex,
     Page,
     Receipt,
     Search,
 )
+from service.collections.view import View
+from service.errors import UnknownImage, UnknownItem
 from service.index.protocol import Vectors
 
 
 class Collection:
-    """Every method may be called from any thread, and raises UnknownCollection once it is gone."""
+    """Every method may be called from any thread, and raises UnknownCollection once it is gone.
 
-    spec: CollectionSpec
+    A `Library` makes it. Its index is opened when it is first needed.
+    """
+
+    def __init__(self, folder: Path, open_index: OpenIndex) -> None:
+        self._folder = folder
+        self._open_index = open_index
+        self._connections = Connections(folder)
+        self._usage = Usage()
+        self._opening = Lock()
+        self._view: View | None = None
+        self.spec = self._connections.spec
+        self._keeper = Keeper(folder, self._connections)
 
     def put(self, items: Sequence[NewItem]) -> Receipt:
-        """Add or replace items, all or none; they are durable when it returns."""
-        raise NotImplementedError
+        """Add or replace items, all or none; they are durable when it returns.
+
+        Of two items with one id the last one stays. Raises InvalidItems, StorageFull,
+        CollectionBusy.
+        """
+        vectors = ready_items(items, self.spec)
+        with self._usage.using(), self._connections.writing() as database:
+            return writing.put(database, items, vectors)
+
+    def delete(self, id: str) -> int:  # noqa: A002 - what it is
+        """Delete an item; the collection's sequence after it. Raises UnknownItem."""
+        with self._usage.using(), self._connections.writing() as database:
+            sequence = writing.delete(database, id)
+            if sequence is None:
+                raise UnknownItem(self.spec.name, id)
+            return sequence
 
     def has(self, ids: Sequence[str]) -> list[bool]:
         """For each id, whether there is an item."""
-        raise NotImplementedError
+        with self._reading() as database:
+            there = reading.present(database, ids)
+        return [id in there for id in ids]  # noqa: A001
 
-    def get(self, id: str) -> Item:  # noqa: A002 - what it is
+    def get(self, id: str) -> Item:  # noqa: A002
         """The item of that id. Raises UnknownItem."""
-        raise NotImplementedError
+        with self._reading() as database:
+            return self._item(database, id)
 
     def image(self, id: str) -> bytes:  # noqa: A002
         """The image as it came. Raises UnknownItem and UnknownImage."""
-        raise NotImplementedError
+        return self._picture(id, "image")
 
     def thumbnail(self, id: str) -> bytes:  # noqa: A002
         """Its JPEG thumbnail. Raises UnknownItem and UnknownImage."""
-        raise NotImplementedError
+        return self._picture(id, "thumbnail")
 
     def vectors(self, ids: Sequence[str]) -> Vectors:
-        """The stored vectors. Raises UnknownItem."""
-        raise NotImplementedError
-
-    def delete(self, id: str) -> int:  # noqa: A002
-        """Delete an item; the collection's sequence after it. Raises UnknownItem."""
-        raise NotImplementedError
+        """The stored vectors, in the order of the ids. Raises UnknownItem."""
+        with self._reading() as database:
+            there = reading.present(database, ids)
+            for id in ids:  # noqa: A001
+                if id not in there:
+                    raise UnknownItem(self.spec.name, id)
+            rows = np.array([there[id] for id in ids], np.int64)  # noqa: A001
+            return reading.vectors(database, rows, self.spec.dimension)
 
     def page(self, after: int, limit: int) -> Page:
-        """At most `limit` items with rows greater than `after`."""
-        raise NotImplementedError
+        """At most `limit` items, the first one that was put after row `after`; begin with 0."""
+        with self._reading() as database:
+            return reading.page(database, after, limit)
 
     def search(self, queries: Vectors, query: Search) -> list[list[Hit]]:
-        """The nearest items of each query, nearest first."""
-        raise NotImplementedError
+        """The min(k, n) nearest items of each query, nearest first, n items meeting the filter.
+
+        It sees every write that was acknowledged before it began, by any process. Raises
+        InvalidItems for queries that are no vectors, and InvalidFilter.
+        """
+        queries = ready_vectors(queries, self.spec)
+        with self._usage.using():
+            self._connections.confirm()
+            return searching.search(self._connections, self._opened(), queries, query)
 
     def facts(self) -> Facts:
         """How it stands."""
-        raise NotImplementedError
+        with self._reading() as database:
+            sequence, items = reading.counts(database)
+            view = self._opened()
+        index = view.index
+        kind = index.kind_in_use if isinstance(index, Maintained) else self.spec.index
+        return Facts(self.spec, items, sequence, kind, view.sequence, size_bytes(self._folder))
 
     def backup(self, folder: Path) -> Backup:
-        """Copy the items as they are now to one file in the folder."""
-        raise NotImplementedError
+        """Copy the items, as they are at one moment, to `<name>-<sequence>.sqlite` in the folder.
+
+        Its hash is beside it, for `sha256sum -c`.
+        """
+        with self._reading() as database:
+            return backup.write(database, self.spec.name, folder)
+
+    def is_there(self) -> bool:
+        """Whether its files are still in their place."""
+        return self._connections.is_there()
+
+    def maintain(self) -> None:
+        """Bring the index up to date, build what is due, and save it where that is worth it."""
+        with self._usage.using():
+            self._connections.confirm()
+            view = self._opened()
+        self._keeper.keep(view)  # closing does not wait for a build
+
+    def close(self, because: Reason) -> None:
+        """Save the index and let go of the files; whoever comes later meets `because`."""
+        with self._ending(because) as view:
+            if view is not None and self.is_there():
+                self._keeper.keep_last(view)
+
+    def drop(self, because: Reason) -> None:
+        """The same for a collection that was deleted, whose index nobody needs."""
+        with self._ending(because) as view:
+            if view is not None and isinstance(view.index, Droppable):
+                view.index.drop()
+
+    @contextmanager
+    def _ending(self, because: Reason) -> Iterator[View | None]:
+        if not self._usage.close(because):
+            yield None
+            return
+        with ExitStack() as closing:
+            closing.callback(self._connections.close)
+            if self._view is not None:
+                closing.callback(self._view.close)
+            closing.callback(self._keeper.close)
+            if self._view is not None:
+                closing.callback(self._view.index.close)  # first, so that a build ends
+            yield self._view
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._usage.using():
+            self._connections.confirm()
+            with self._connections.reading() as database:
+                yield database
+
+    def _item(self, database: sqlite3.Connection, id: str) -> Item:  # noqa: A002
+        found = reading.item(database, id)
+        if found is None:
+            raise UnknownItem(self.spec.name, id)
+        return found
+
+    def _picture(self, id: str, kind: reading.Picture) -> bytes:  # noqa: A002
+        with self._reading() as database:
+            found = reading.picture(database, self._item(database, id).row, kind)
+        if found is None:
+            raise UnknownImage(self.spec.name, id, kind)
+        return found
+
+    def _opened(self) -> View:
+        with self._opening:
+            if self._view is None:
+                self._view = View(self._connections, self._folder, self._open_index)
+            return self._view

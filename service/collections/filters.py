@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from service.errors import InvalidFilter
 
@@ -83,7 +83,7 @@ def _value(key: str, value: object) -> Value:
     problem = value_problem(value)
     if problem:
         raise InvalidFilter(f"a value of {key!r} {problem}")
-    return value  # type: ignore[return-value] - that is what was just checked
+    return cast("Value", value)
 
 
 def value_problem(value: object) -> str | None:

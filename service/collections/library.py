@@ -1,33 +1,138 @@
 """All collections of one data folder."""
 
+import shutil
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
+from threading import Event, Lock, Thread
 
+import structlog
+
+from service.collections import layout, schema
 from service.collections.collection import Collection
 from service.collections.values import CollectionSpec, OpenIndex
+from service.errors import CollectionDiffers, Stopping, UnknownCollection
+
+log = structlog.get_logger(__name__)
 
 
 class Library:
-    """One for each process, made after it was forked."""
+    """Several processes may each have one on the same folder. Make it after forking.
 
-    def __init__(self, folder: Path, open_index: OpenIndex) -> None:
-        raise NotImplementedError
+    Args:
+        folder: where the collections are, one folder for each.
+        open_index: gives a collection's index.
+        maintain_every_s: how often a thread looks after the indexes; never where it is none.
+    """
+
+    def __init__(
+        self, folder: Path, open_index: OpenIndex, *, maintain_every_s: float | None = 1.0
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        layout.sweep(folder)
+        self._folder = folder
+        self._open_index = open_index
+        self._open: dict[str, Collection] = {}
+        self._opening = Lock()
+        self._closing = Event()
+        self._thread = Thread(target=self._look_after, name="collections", daemon=True)
+        self._every_s = maintain_every_s
+        if maintain_every_s is not None:
+            self._thread.start()
 
     def create(self, spec: CollectionSpec) -> tuple[Collection, bool]:
-        """The collection of that spec, and whether this call made it. Raises CollectionDiffers."""
-        raise NotImplementedError
+        """The collection of that spec, and whether this call made it.
+
+        Raises InvalidCollectionName, and CollectionDiffers where one of that name is there that
+        differs in more than when it was created.
+        """
+        layout.check_name(spec.name)
+        made = self._make(spec)
+        collection = self.get(spec.name)
+        differences = _differences(collection.spec, spec)
+        if differences:
+            raise CollectionDiffers(spec.name, differences)
+        return collection, made
 
     def get(self, name: str) -> Collection:
-        """The collection of that name. Raises UnknownCollection."""
-        raise NotImplementedError
+        """The collection of that name. Raises UnknownCollection and CollectionDamaged."""
+        known = self._open.get(name)
+        if known is not None and known.is_there():
+            return known
+        with self._opening:
+            return self._found(name)
 
     def names(self) -> tuple[str, ...]:
-        """What there is, sorted."""
-        raise NotImplementedError
+        """The collections that are there, sorted."""
+        return layout.names(self._folder)
 
     def delete(self, name: str) -> None:
-        """Delete a collection and its files. Raises UnknownCollection."""
-        raise NotImplementedError
+        """Delete a collection and its files, damaged or not. Raises UnknownCollection."""
+        if name not in self.names():
+            raise self._unknown(name)
+        with self._opening:
+            known = self._open.pop(name, None)
+            try:
+                gone = layout.unmake(self._folder, name)
+            except FileNotFoundError:
+                raise self._unknown(name) from None
+        if known is not None:
+            known.drop(partial(self._unknown, name))
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def maintain(self) -> None:
+        """Bring the indexes of the open collections up to date, build and save what is due."""
+        for name, collection in list(self._open.items()):
+            try:
+                collection.maintain()
+            except (UnknownCollection, Stopping):
+                continue
+            except Exception:
+                # Of whatever kind: searches tell it to who asks, the next round tries again.
+                log.exception("an index could not be looked after", collection=name)
 
     def close(self) -> None:
         """Save the indexes and let go of the files."""
-        raise NotImplementedError
+        self._closing.set()
+        with self._opening:
+            for collection in self._open.values():
+                collection.close(Stopping)
+            self._open.clear()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _make(self, spec: CollectionSpec) -> bool:
+        if (self._folder / spec.name).exists():
+            return False
+        try:
+            with layout.making(self._folder, spec.name) as folder:
+                schema.make(folder / layout.ITEMS, spec)
+        except FileExistsError:
+            return False
+        return True
+
+    def _found(self, name: str) -> Collection:
+        if self._closing.is_set():
+            raise Stopping
+        known = self._open.get(name)
+        if known is not None and known.is_there():
+            return known
+        if known is not None:
+            del self._open[name]
+            known.close(partial(self._unknown, name))
+        if name not in self.names():
+            raise self._unknown(name)
+        self._open[name] = Collection(self._folder / name, self._open_index)
+        return self._open[name]
+
+    def _unknown(self, name: str) -> UnknownCollection:
+        return UnknownCollection(name, self.names())
+
+    def _look_after(self) -> None:
+        while not self._closing.wait(self._every_s):
+            self.maintain()
+
+
+def _differences(there: CollectionSpec, asked: CollectionSpec) -> tuple[str, ...]:
+    names = (field.name for field in fields(CollectionSpec) if field.name != "created")
+    return tuple(name for name in names if getattr(there, name) != getattr(asked, name))

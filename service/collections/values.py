@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
 
 from models.manifest import Metric
 from service.collections.filters import Where
+from service.index.kinds import Kind
 from service.index.protocol import Rows, VectorIndex, Vectors
 
-Kind = Literal["auto", "exact", "hnsw", "compact"]
 Metadata = dict[str, str | int | float | bool | None]
 
 
@@ -122,11 +122,23 @@ class Maintained(Protocol):
         ...
 
     def maintain(self) -> bool:
-        """Build or rebuild what is due; whether anything was."""
+        """Build or rebuild what is due, until it is built or the index closed; whether it did."""
         ...
 
     def save(self, folder: Path, sequence: int, model_sha256: str) -> None:
-        """Write the index, which reflects `sequence`, atomically."""
+        """Write the index atomically: what reflects `sequence`, and perhaps later changes.
+
+        Such changes are then added and removed once more by who loads it.
+        """
+        ...
+
+
+@runtime_checkable
+class Droppable(Protocol):
+    """A VectorIndex may keep its rows elsewhere, such as in an engine that many share."""
+
+    def drop(self) -> None:
+        """Delete them, because the collection was deleted; `close` comes after it."""
         ...
 
 

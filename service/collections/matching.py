@@ -1,0 +1,123 @@
+"""The rows that meet a filter."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+
+from service.collections.checking import LABEL
+from service.collections.filters import Condition, Value, Where
+from service.collections.writing import filed, kind_of
+from service.errors import InvalidFilter
+from service.index.protocol import Rows
+
+_FEW = 5_000  # rows that are looked up one by one, instead of reading all that a condition gives
+_SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A condition in SQL, on properties named p."""
+
+    sql: str
+    parameters: tuple[object, ...]
+    looked_up: bool  # the primary key answers it for one row
+
+
+def rows_where(database: sqlite3.Connection, where: Where) -> Rows:
+    """The rows of items that meet all conditions, ascending.
+
+    Raises InvalidFilter where no item has such a key, which is more likely a slip than a wish.
+    """
+    _check_keys(database, {condition.key for condition in where})
+    tests = sorted(_tests(where), key=lambda test: _count(database, test))
+    rows = _all(database, tests[0])
+    for test in tests[1:]:
+        if len(rows) == 0:
+            break
+        if test.looked_up and len(rows) <= _FEW:
+            rows = _looked_up(database, test, rows)
+        else:
+            rows = np.intersect1d(rows, _all(database, test), assume_unique=True)
+    return rows
+
+
+def _tests(where: Where) -> list[_Test]:
+    ranges: dict[tuple[str, str], list[Condition]] = {}
+    tests = []
+    for condition in where:
+        if condition.op == "in":
+            tests.append(_one_of(condition.key, condition.values))
+        else:
+            kind = kind_of(condition.values[0])
+            ranges.setdefault((condition.key, kind), []).append(condition)
+    return [*tests, *(_within(key, kind, bounds) for (key, kind), bounds in ranges.items())]
+
+
+def _one_of(key: str, values: Iterable[Value]) -> _Test:
+    # By kind, for in JSON's tables true is 1.
+    by_kind: dict[str, list[str | int | float]] = {}
+    for value in values:
+        by_kind.setdefault(kind_of(value), []).append(filed(value))
+    each = "p.kind = ? AND p.value IN (SELECT value FROM json_each(?))"
+    kinds = " OR ".join([each] * len(by_kind)) or "FALSE"
+    parameters = (one for kind, some in by_kind.items() for one in (kind, _json(some)))
+    return _Test(f"p.key = ? AND ({kinds})", (key, *parameters), looked_up=True)
+
+
+def _within(key: str, kind: str, bounds: Sequence[Condition]) -> _Test:
+    compared = " AND ".join(f"p.value {_SIGNS[bound.op]} ?" for bound in bounds)
+    values = (bound.values[0] for bound in bounds)
+    return _Test(f"p.key = ? AND p.kind = ? AND {compared}", (key, kind, *values), looked_up=False)
+
+
+def _count(database: sqlite3.Connection, test: _Test) -> int:
+    sql = f"SELECT COUNT(*) FROM (SELECT 1 FROM properties p WHERE {test.sql} LIMIT {_FEW + 1})"  # noqa: S608 - our words
+    (count,) = database.execute(sql, test.parameters).fetchone()
+    return int(count)
+
+
+def _all(database: sqlite3.Connection, test: _Test) -> Rows:
+    # One text of all rows: at 1 M rows a third of the time of as many Python tuples.
+    sql = f"SELECT GROUP_CONCAT(p.row, ' ') FROM properties p WHERE {test.sql}"  # noqa: S608
+    return _rows(database.execute(sql, test.parameters).fetchone()[0])
+
+
+def _looked_up(database: sqlite3.Connection, test: _Test, rows: Rows) -> Rows:
+    sql = (
+        "SELECT GROUP_CONCAT(r.value, ' ') FROM json_each(?) r WHERE EXISTS"  # noqa: S608
+        f" (SELECT 1 FROM properties p WHERE {test.sql} AND p.row = r.value)"
+    )
+    return _rows(database.execute(sql, (_json(rows.tolist()), *test.parameters)).fetchone()[0])
+
+
+def _rows(text: str | None) -> Rows:
+    if text is None:
+        return np.empty(0, np.int64)
+    rows: Rows = np.sort(np.fromstring(text, np.int64, sep=" "))
+    return rows
+
+
+def _check_keys(database: sqlite3.Connection, keys: set[str]) -> None:
+    for key in sorted(keys - {LABEL}):
+        if database.execute("SELECT 1 FROM properties WHERE key = ? LIMIT 1", (key,)).fetchone():
+            continue
+        there = _keys(database)
+        if there:
+            raise InvalidFilter(f"no item has {key!r}; there is: {', '.join(there)}")
+
+
+def _keys(database: sqlite3.Connection) -> list[str]:
+    # From each key to the next one, instead of over all properties.
+    found = database.execute(
+        "WITH RECURSIVE found(key) AS (SELECT MIN(key) FROM properties UNION ALL SELECT"
+        " (SELECT MIN(p.key) FROM properties p WHERE p.key > found.key) FROM found"
+        " WHERE found.key IS NOT NULL) SELECT key FROM found WHERE key IS NOT NULL LIMIT 100"
+    )
+    return [key for (key,) in found]
+
+
+def _json(values: Sequence[object]) -> str:
+    return orjson.dumps(values).decode()

@@ -1,0 +1,41 @@
+"""Who uses a thing that may be closed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Condition
+
+from service.errors import ServiceError
+
+Reason = Callable[[], ServiceError]  # makes the error of whoever comes too late
+
+
+class Usage:
+    """Lets users in until it is closed; closing waits for those inside to come out."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._inside = 0
+        self._closed: Reason | None = None
+
+    @contextmanager
+    def using(self) -> Iterator[None]:
+        """While the thing is open. Raises what it was closed for."""
+        with self._changed:
+            if self._closed:
+                raise self._closed()
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    def close(self, because: Reason) -> bool:
+        """Whether this call closed it; then nobody is inside any more."""
+        with self._changed:
+            if self._closed:
+                return False
+            self._closed = because
+            self._changed.wait_for(lambda: self._inside == 0)
+            return True

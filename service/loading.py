@@ -13,7 +13,7 @@ from service.cuda import CudaSession, Gpu
 from service.device import CPU, Provider
 from service.engine import LoadedModel
 from service.hardware import give_back_memory
-from service.index import FlatIndex, VectorIndex
+from service.index import ExactIndex, VectorIndex
 from service.session import Session
 from service.unknown import make_doubt
 
@@ -100,8 +100,8 @@ def _load_gallery(bundle: Bundle) -> tuple[Gallery, VectorIndex]:
         or not np.isin(gallery.labels, range(len(manifest.labels))).all()
     ):
         raise _damaged(bundle, "its gallery has labels that its manifest does not list")
-    index = FlatIndex(manifest.dimension, manifest.metric)
-    index.add(gallery.embeddings)
+    index = ExactIndex(manifest.dimension, manifest.metric)
+    index.add(np.arange(n), gallery.embeddings)
     return gallery, index
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.manifest import Metric
-from service.index import FlatIndex, VectorIndex
+from service.index import ExactIndex, VectorIndex
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(50, 6)).astype(np.float32)
@@ -19,9 +19,9 @@ def brute_force(metric: Metric, queries: np.ndarray, rows: np.ndarray) -> np.nda
 
 
 def filled(metric: Metric) -> VectorIndex:
-    index: VectorIndex = FlatIndex(6, metric)
-    index.add(ROWS[:20])
-    index.add(ROWS[20:])
+    index: VectorIndex = ExactIndex(6, metric)
+    index.add(np.arange(20), ROWS[:20])
+    index.add(np.arange(20, 50), ROWS[20:])
     return index
 
 
@@ -45,7 +45,7 @@ def test_a_row_is_its_own_nearest(metric: Metric) -> None:
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_there_are_no_more_hits_than_rows(metric: Metric) -> None:
     assert filled(metric).search(QUERIES, 1000).rows.shape == (4, 50)
-    empty = FlatIndex(6, metric)
+    empty = ExactIndex(6, metric)
     assert (len(empty), empty.search(QUERIES, 3).rows.shape) == (0, (4, 0))
 
 

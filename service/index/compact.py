@@ -1,0 +1,129 @@
+"""A built segment of compressed vectors: IVF-PQ (Jégou et al. 2011), its best re-ranked exactly."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+import faiss
+import numpy as np
+
+from models.manifest import Metric
+from service.index.kinds import (
+    IVF_LISTS_PER_ROOT,
+    IVF_PROBES,
+    LEAST_RERANKED,
+    PQ_BITS,
+    RERANKED_PER_HIT,
+    BuiltKind,
+    IndexSpec,
+    codes,
+    lists,
+)
+from service.index.mask import Mask, Positions
+from service.index.parts import ready
+from service.index.protocol import Rows, Vectors
+from service.index.scan import Found, Queries, scan, use_one_thread
+
+Fetch = Callable[[Rows], Vectors]  # exact vectors of rows that rise; NaN for rows that are gone
+
+_NO_TABLE = -1  # made beforehand it takes lists * d / 2 KiB: 128 MiB at 1 M x 64
+_FETCHED_OUTRIGHT = 2_000  # so few are not searched but read
+
+
+@dataclass(frozen=True)
+class Compact:
+    """Codes of about d / 2 bytes in memory; the exact vectors are read where they decide."""
+
+    index: faiss.IndexIVFPQ
+    rows: Rows
+    metric: Metric
+    fetch: Fetch
+    kind: BuiltKind = "compact"
+
+    @classmethod
+    def trained(cls, spec: IndexSpec, n: int, sample: Vectors, fetch: Fetch) -> "Compact":
+        """Nothing yet, divided and coded as suits n rows like the sample."""
+        index = _make(spec, min(lists(n), max(1, len(sample) // 39)))  # FAISS asks for 39 or more
+        index.train(sample)
+        return cls(index, np.empty(0, np.int64), spec.metric, fetch)
+
+    @classmethod
+    def over(cls, index: faiss.IndexIVFPQ, rows: Rows, metric: Metric, fetch: Fetch) -> "Compact":
+        """Around codes whose ids are positions that hold these rows."""
+        index.use_precomputed_table = _NO_TABLE
+        return cls(index, rows, metric, fetch)
+
+    def replaced(self, index: faiss.IndexIVFPQ, rows: Rows) -> "Compact":
+        """Of the same kind, around other codes."""
+        return Compact.over(index, rows, self.metric, self.fetch)
+
+    @property
+    def suited_rows(self) -> int:
+        """Rows that its lists are laid out for."""
+        return int((self.index.nlist / IVF_LISTS_PER_ROOT) ** 2)
+
+    def vectors(self, positions: Positions) -> Vectors:
+        """The exact vectors, as `fetch` gives them."""
+        return ready(self.fetch(self.rows[positions]), self.metric)
+
+    def search(self, queries: Queries, k: int, mask: Mask) -> Found:
+        """By the codes, then by the exact vectors of the best."""
+        if mask.count <= max(_FETCHED_OUTRIGHT, k):
+            return self._outright(queries, k, mask.positions())
+        probes = min(self.index.nlist, ceil(IVF_PROBES / mask.share))
+        candidates = min(mask.count, max(LEAST_RERANKED, RERANKED_PER_HIT * k))
+        positions = self._by_codes(queries, candidates, probes, mask)
+        short = np.flatnonzero(positions[:, k - 1] < 0)
+        if len(short):
+            everywhere = self._by_codes(queries[short], candidates, self.index.nlist, mask)
+            positions[short] = everywhere
+        return self._reranked(queries, k, positions)
+
+    def _by_codes(self, queries: Queries, candidates: int, probes: int, mask: Mask) -> np.ndarray:
+        use_one_thread()
+        chosen = mask.selector()  # lives until the search is over
+        params = faiss.SearchParametersIVF(  # type: ignore[call-arg]  # as the stubs have it
+            nprobe=probes, sel=chosen
+        )
+        found: np.ndarray = self.index.search(queries, candidates, params=params)[1]
+        return found
+
+    def _outright(self, queries: Queries, k: int, positions: Positions) -> Found:
+        vectors = self.vectors(positions)
+        gone = np.isnan(vectors[:, 0])
+        vectors[gone] = 0
+        found = scan(queries, vectors, len(positions), Mask.whole(len(positions)), self.metric)
+        found.scores[gone[found.positions]] = -np.inf
+        return _best(Found(found.scores, positions[found.positions]), k)
+
+    def _reranked(self, queries: Queries, k: int, positions: np.ndarray) -> Found:
+        wanted, at = np.unique(positions, return_inverse=True)
+        missing = int(wanted[0] < 0)  # -1 where a query has fewer candidates
+        vectors = self.vectors(wanted[missing:])
+        near = vectors[np.maximum(at.reshape(positions.shape) - missing, 0)]
+        if self.metric == "cosine":
+            scores = np.einsum("qd,qkd->qk", queries, near)
+        else:
+            scores = -np.square(near - queries[:, None]).sum(axis=2)
+        scores[np.isnan(scores) | (positions < 0)] = -np.inf
+        scores[positions < 0] = -np.inf
+        return _best(Found(scores, positions), k)
+
+
+def _best(found: Found, k: int) -> Found:
+    # The missing come last of those that score -inf.
+    order = np.lexsort((found.positions < 0, -found.scores), axis=1)[:, :k]
+    return Found(
+        np.take_along_axis(found.scores, order, 1), np.take_along_axis(found.positions, order, 1)
+    )
+
+
+def _make(spec: IndexSpec, divisions: int) -> faiss.IndexIVFPQ:
+    metric = faiss.METRIC_INNER_PRODUCT if spec.metric == "cosine" else faiss.METRIC_L2
+    flat = faiss.IndexFlatIP if spec.metric == "cosine" else faiss.IndexFlatL2
+    index = faiss.IndexIVFPQ(
+        flat(spec.dimension), spec.dimension, divisions, codes(spec.dimension), PQ_BITS, metric
+    )
+    index.use_precomputed_table = _NO_TABLE
+    index.pq.cp.min_points_per_centroid = 1
+    return index

@@ -1,0 +1,39 @@
+"""Exact search in memory."""
+
+from threading import Lock
+
+import numpy as np
+
+from models.manifest import Metric
+from service.index.buffer import Buffer
+from service.index.parts import ready, search
+from service.index.protocol import Hits, Rows, Vectors
+
+
+class ExactIndex:
+    """The VectorIndex that compares each query with every row: for what is small."""
+
+    def __init__(self, dimension: int, metric: Metric) -> None:
+        self._metric = metric
+        self._writing = Lock()
+        self._buffer = Buffer(dimension, metric)
+
+    def __len__(self) -> int:
+        return self._buffer.part.alive.count
+
+    def add(self, rows: Rows, vectors: Vectors) -> None:
+        """Make rows findable; every row is greater than all that were added before."""
+        with self._writing:
+            self._buffer.append(rows, ready(vectors, self._metric))
+
+    def remove(self, rows: Rows) -> None:
+        """Make rows unfindable; rows that are not there are passed over."""
+        with self._writing:
+            self._buffer.remove(np.unique(rows))
+
+    def search(self, queries: Vectors, k: int, among: Rows | None = None) -> Hits:
+        """The min(k, n) nearest rows of each query."""
+        return search((self._buffer.part,), ready(queries, self._metric), k, among)
+
+    def close(self) -> None:
+        """Nothing is held but memory."""

@@ -1,0 +1,93 @@
+"""A search over several segments, each with what is dead in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from models.manifest import Metric
+from service.index.mask import Mask, Positions
+from service.index.protocol import Hits, Rows, Vectors
+from service.index.scan import Found, Queries, unit
+
+
+class Segment(Protocol):
+    """Vectors that never change, by position; their rows rise."""
+
+    @property
+    def rows(self) -> Rows:
+        """The row at each position."""
+        ...
+
+    def vectors(self, positions: Positions) -> Vectors:
+        """The exact vectors; NaN where nobody has one any more."""
+        ...
+
+    def search(self, queries: Queries, k: int, mask: Mask) -> Found:
+        """The k nearest of the positions that are in, of which there are at least k."""
+        ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """A segment, and which of its positions can be found."""
+
+    segment: Segment
+    alive: Mask
+
+    def find(self, rows: Rows) -> Positions:
+        """The living positions of these rows, which rise; rows that are not there are left out."""
+        here = self.segment.rows
+        at = np.searchsorted(here, rows)
+        inside = at < len(here)
+        at = at[inside][here[at[inside]] == rows[inside]]
+        living: Positions = at[self.alive.holds(at)]
+        return living
+
+    def without(self, rows: Rows) -> "Part":
+        """With these rows dead."""
+        return Part(self.segment, self.alive.without(self.find(rows)))
+
+    def after(self, row: int) -> "Part":
+        """With all up to this row dead."""
+        positions = self.alive.positions()
+        positions = positions[np.searchsorted(self.segment.rows[positions], row, "right") :]
+        return Part(self.segment, Mask.of(self.alive.size, positions))
+
+    def among(self, rows: Rows | None) -> Mask:
+        """What can be found of these rows; of all where None is given."""
+        if rows is None:
+            return self.alive
+        return Mask.of(len(self.segment.rows), self.find(rows))
+
+
+def search(parts: Sequence[Part], queries: Queries, k: int, among: Rows | None) -> Hits:
+    """The min(k, n) nearest of the n living rows, of those in `among` where it is given."""
+    chosen = [(part.segment, part.among(among)) for part in parts]
+    chosen = [(segment, mask) for segment, mask in chosen if mask.count]
+    k = min(k, sum(mask.count for _, mask in chosen))
+    if k <= 0 or len(queries) == 0:
+        nothing = (len(queries), max(k, 0))
+        return Hits(np.empty(nothing, np.int64), np.empty(nothing, np.float32))
+    return _merged([_hits(segment, queries, k, mask) for segment, mask in chosen], k)
+
+
+def ready(vectors: Vectors, metric: Metric) -> Vectors:
+    """As they are compared: contiguous float32, at unit length where the metric is cosine."""
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    return unit(vectors) if metric == "cosine" else vectors
+
+
+def _hits(segment: Segment, queries: Queries, k: int, mask: Mask) -> Hits:
+    found = segment.search(queries, min(k, mask.count), mask)
+    return Hits(segment.rows[found.positions], found.scores)
+
+
+def _merged(hits: Sequence[Hits], k: int) -> Hits:
+    if len(hits) == 1:
+        return hits[0]
+    rows = np.concatenate([one.rows for one in hits], axis=1)
+    scores = np.concatenate([one.scores for one in hits], axis=1)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return Hits(np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1))

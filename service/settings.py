@@ -1,11 +1,12 @@
 """Every setting of the service: built once at start, frozen, passed down."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.manifest import Name
@@ -14,6 +15,11 @@ from service.errors import InvalidSettings
 
 PREFIX = "LOSSATLAS_"
 Device = Literal["auto", "cuda", "tensorrt", "cpu"]
+
+_INDEX_URL = re.compile(
+    r"embedded|milvus(\+tls)?://([^\s:@/]+:[^\s:@/]+@)?([\w.-]+|\[[\da-fA-F:.]+\])(:(?P<port>\d+))?(/\w*)?"
+)
+_LOGIN = re.compile(r"//.*@")
 
 
 class Settings(BaseSettings):
@@ -46,7 +52,12 @@ class Settings(BaseSettings):
     )
     deadline_s: float = Field(30, gt=0, description="longest time to an answer, in seconds")
     api_key: SecretStr | None = Field(None, description="bearer key to ask for; unset is open")
-    index_url: Literal["embedded"] = Field("embedded", description="where the vector index runs")
+    index_url: str = Field(
+        "embedded",
+        repr=False,  # it may have a password
+        description="where collections are searched: embedded, or a Milvus server, "
+        "milvus://host:19530",
+    )
     log_requests: Literal["failed", "all"] = Field(
         "failed", description="which requests get a line in the log: failed or all"
     )
@@ -54,6 +65,17 @@ class Settings(BaseSettings):
         "off", description="off, or otlp to send OpenTelemetry spans where OTEL_* says"
     )
     log_format: Literal["console", "json"] = Field("console", description="console or json")
+
+    @field_validator("index_url")
+    @classmethod
+    def _index_url_is_known(cls, url: str) -> str:
+        match = _INDEX_URL.fullmatch(url)
+        if match is None or not 0 < int(match["port"] or 1) < 2**16:
+            raise ValueError(
+                "must be embedded, or milvus://host:19530 or milvus+tls://host:19530, with "
+                "user:password@ before the host and /database after the port where Milvus has them"
+            )
+        return url
 
     @model_validator(mode="after")
     def _queue_holds_a_request(self) -> "Settings":
@@ -109,6 +131,7 @@ def _explain(error: ValidationError, flags: Mapping[str, str]) -> str:
         name = str(fault["loc"][0]) if fault["loc"] else ""
         source = flag(name) if name in flags else variable(name)
         what = fault["msg"].removeprefix("Value error, ")
-        given = f", not {fault['input']!r}" if name and name != "api_key" else ""
+        shown = _LOGIN.sub("//...@", repr(fault["input"]))
+        given = f", not {shown}" if name and name != "api_key" else ""
         lines.append(f"{source}: {what}{given}" if name else what)
     return "; ".join(lines)

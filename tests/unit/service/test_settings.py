@@ -65,7 +65,12 @@ def test_settings_cannot_change() -> None:
         ("max_pixels", "many"),
         ("deadline_s", "0"),
         ("device", "gpu"),
-        ("index_url", "milvus://somewhere"),
+        ("index_url", "milvus"),
+        ("index_url", "http://host:19530"),
+        ("index_url", "milvus://"),
+        ("index_url", "milvus://host:65536"),
+        ("index_url", "milvus://host/a/b"),
+        ("index_url", "milvus://a host"),
         ("log_format", "xml"),
         ("tracing", "jaeger"),
         ("default_loss", "../etc"),
@@ -100,6 +105,26 @@ def test_a_queue_that_no_full_request_fits_is_refused() -> None:
 def test_the_key_is_never_shown() -> None:
     settings = Settings(api_key=SecretStr("hush"))
     assert "hush" not in repr(settings) + str(settings.model_dump())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "milvus://milvus",
+        "milvus://10.0.0.1:19530",
+        "milvus+tls://[::1]:443/images",
+        "milvus://me:p%40ss@milvus.example.org:19530/",
+    ],
+)
+def test_an_index_may_be_a_milvus_server(url: str) -> None:
+    assert read_settings({"index_url": url}).index_url == url
+
+
+def test_the_password_of_an_index_is_never_shown() -> None:
+    assert "hush" not in repr(Settings(index_url="milvus://me:hush@host"))
+    with pytest.raises(InvalidSettings, match=r"//\.\.\.@host:x") as caught:
+        read_settings({"index_url": "milvus://me:hush@host:x"})
+    assert "hush" not in str(caught.value)
 
 
 def test_workers_get_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:

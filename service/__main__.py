@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from models.store import Store
+from service.commands import COMMANDS, run
 from service.errors import AddressTaken, RegistryEmpty, StartError
 from service.http.tracing import require_tracing
 from service.logs import configure_logs
@@ -29,8 +30,14 @@ log = structlog.get_logger("service")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until interrupted; 2 where it cannot start, with one line that says why."""
-    flags = _parse(arguments)
+    """Serve until interrupted; 2 where it cannot start, with one line that says why.
+
+    Where the first word is one of COMMANDS, do that instead.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    if words and words[0] in COMMANDS:
+        return run(words[0], words[1:])
+    flags = _parse(words)
     try:
         settings = read_settings(flags)
         configure_logs(settings.log_format)
@@ -50,11 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _serve(settings, listeners)
 
 
-def _parse(arguments: Sequence[str] | None) -> dict[str, str]:
+def _parse(arguments: Sequence[str]) -> dict[str, str]:
     parser = argparse.ArgumentParser(
         prog="python -m service",
         description="Serve the published models over HTTP.",
-        epilog="Each flag is also an environment variable: --max-images is LOSSATLAS_MAX_IMAGES.",
+        epilog=_epilog(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
@@ -62,6 +70,14 @@ def _parse(arguments: Sequence[str] | None) -> dict[str, str]:
         default = "" if field.default is None else f" (default {field.default})"
         parser.add_argument(flag(name), metavar="X", help=f"{field.description}{default}")
     return dict(vars(parser.parse_args(arguments)))
+
+
+def _epilog() -> str:
+    commands = "\n".join(f"  {name:<13}{summary}" for name, summary in COMMANDS.items())
+    return (
+        "Each flag is also an environment variable: --max-images is LOSSATLAS_MAX_IMAGES.\n\n"
+        "Besides serving, `python -m service COMMAND` (--help tells more) can\n" + commands
+    )
 
 
 def _check_registry(settings: Settings) -> None:

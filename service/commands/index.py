@@ -1,0 +1,125 @@
+"""`python -m service index`: a folder of images or a Parquet file into a collection."""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import get_args
+
+from rich.console import Console
+
+from models.manifest import Metric
+from models.store import Store
+from service.collections import Kind, Library
+from service.commands.errors import UnusableFile
+from service.commands.ingest import Ingest, T
+from service.commands.interrupts import stop_on_interrupt
+from service.commands.making import making
+from service.commands.opening import model_of, open_library
+from service.commands.parquet import open_vectors, start_rows
+from service.commands.parsing import command_parser, parse, positive
+from service.commands.pictures import find_pictures
+from service.commands.progress import console, showing
+from service.commands.target import Wish, find_or_make
+from service.commands.telling import tell_tally
+from service.settings import Settings
+
+_SETTINGS = ("data_dir", "registry", "default_loss", "device", "max_pixels")
+_DETAILS = (
+    "The collection is made if it is not there. What is there already is passed over, so that the "
+    "same command goes on where it was interrupted. A service that runs meanwhile finds the items "
+    "as they come. Exit status: 0; 1 where some items could not be taken; 2 where nothing could be "
+    "done; 130 where it was interrupted."
+)
+_IMAGES, _VECTORS = 256, 1000  # in a batch, unless something else is asked for
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Put what PATH holds into the collection."""
+    options, settings = parse(_parser(), arguments, _SETTINGS)
+    path: Path = options.path
+    if not path.exists():
+        raise UnusableFile(path, "there is no such file or folder")
+    work = _index_folder if path.is_dir() else _index_vectors
+    with open_library(settings) as library:
+        return work(options, settings, library)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("index", _DETAILS)
+    add = parser.add_argument
+    add(
+        "path",
+        type=Path,
+        metavar="PATH",
+        help="a folder, of which every image is taken, its path inside the folder being its id; or "
+        "a Parquet file with the columns id and vector, perhaps label, and others for metadata",
+    )
+    add("--collection", required=True, metavar="NAME", help="the collection that gets the items")
+    add("--loss", help="the model; by default the collection's, or the default model for a new one")
+    add(
+        "--label-from",
+        choices=("folder", "none"),
+        default="folder",
+        help="an image's label: the name of the folder that it lies in, unless that is PATH itself "
+        "(default), or none",
+    )
+    add(
+        "--batch", type=positive, metavar="N", help="items in one transaction (default 256 or 1000)"
+    )
+    add("--replace", action="store_true", help="take also what is there already, instead of it")
+    made = parser.add_argument_group("for a collection that is made now")
+    made.add_argument("--index", choices=get_args(Kind), help="the index (default auto)")
+    made.add_argument("--metric", choices=get_args(Metric), help="default: the model's")
+    made.add_argument(
+        "--keep-images",
+        action="store_true",
+        default=None,
+        help="keep the images themselves too; `reembed` needs them",
+    )
+    return parser
+
+
+def _index_folder(options: argparse.Namespace, settings: Settings, library: Library) -> int:
+    out, folder = console(), options.path
+    found = find_pictures(folder, labelled=options.label_from == "folder")
+    if not found.pictures:
+        raise UnusableFile(folder, "there is no image in it")
+    if found.others:
+        out.print(f"passed over, since their names are not those of images: {found.others:,}")
+    collection = find_or_make(library, _wish(options, settings), Store(settings.registry))
+    bundle = model_of(collection, Store(settings.registry))
+    size = options.batch or _IMAGES
+    pictures = found.pictures
+    batches = (pictures[i : i + size] for i in range(0, len(pictures), size))
+    with making(bundle, settings, keep_images=collection.spec.keep_images) as start:
+        into = Ingest(collection, start, options.replace)
+        return _run(out, into, batches, len(pictures))
+
+
+def _index_vectors(options: argparse.Namespace, settings: Settings, library: Library) -> int:
+    out = console()
+    file = open_vectors(options.path)
+    if file.left_out:
+        columns = ", ".join(file.left_out)
+        out.print(f"passed over, since their values cannot be metadata: {columns}")
+    collection = find_or_make(library, _wish(options, settings), Store(settings.registry))
+    into = Ingest(collection, start_rows, options.replace)
+    return _run(out, into, file.batches(options.batch or _VECTORS), file.rows)
+
+
+def _wish(options: argparse.Namespace, settings: Settings) -> Wish:
+    return Wish(
+        options.collection,
+        options.loss,
+        settings.default_loss,
+        options.index,
+        options.metric,
+        options.keep_images,
+    )
+
+
+def _run(out: Console, into: Ingest[T], batches: Iterable[Sequence[T]], total: int) -> int:
+    name = into.collection.spec.name
+    with stop_on_interrupt() as stop, showing(out, name, total) as tell:
+        tally = into.run(batches, stop, tell)
+    return tell_tally(out, tally, name)

@@ -1,0 +1,44 @@
+"""The grammar that all commands share."""
+
+import argparse
+from collections.abc import Sequence
+
+from service.commands import COMMANDS
+from service.settings import Settings, flag, read_settings
+
+
+def command_parser(name: str, details: str = "") -> argparse.ArgumentParser:
+    """A parser that introduces itself as `python -m service NAME`."""
+    summary = COMMANDS[name]
+    return argparse.ArgumentParser(
+        prog=f"python -m service {name}",
+        description=f"{summary[0].upper()}{summary[1:]}. {details}".strip(),
+        allow_abbrev=False,
+    )
+
+
+def parse(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], settings: Sequence[str]
+) -> tuple[argparse.Namespace, Settings]:
+    """The command's own options, and the settings of which it takes these as flags.
+
+    Raises InvalidSettings.
+    """
+    group = parser.add_argument_group("settings, each also an environment variable LOSSATLAS_*")
+    for name in settings:
+        field = Settings.model_fields[name]
+        default = "" if field.default is None else f" (default {field.default})"
+        group.add_argument(
+            flag(name), metavar="X", dest=f"setting {name}", help=f"{field.description}{default}"
+        )
+    options = parser.parse_args(arguments)
+    values = {name: getattr(options, f"setting {name}") for name in settings}
+    return options, read_settings({name: one for name, one in values.items() if one is not None})
+
+
+def positive(text: str) -> int:
+    """A whole number from 1, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number

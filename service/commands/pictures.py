@@ -1,0 +1,118 @@
+"""Images that are to be embedded: where they are, and what they become."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from models.errors import ImageTooLarge, UndecodableImage
+from models.manifest import Preprocess
+from models.preprocess import preprocess
+from service.collections import Metadata, NewItem
+from service.collections.thumbnail import thumbnail
+from service.decode import Pixels
+from service.errors import UnknownImage, UnknownItem
+from service.session import Session
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp"})
+
+# The last two: an image of a collection that was deleted meanwhile.
+_REFUSED = (UndecodableImage, ImageTooLarge, OSError, UnknownItem, UnknownImage)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image, not read yet."""
+
+    id: str
+    read: Callable[[], bytes]
+    label: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+
+
+class Fault(NamedTuple):
+    """What could not be taken, and why."""
+
+    id: str
+    reason: str
+
+
+class Found(NamedTuple):
+    """What a folder holds."""
+
+    pictures: list[Picture]
+    others: int  # files that are no images, by their names
+
+
+def find_pictures(folder: Path, *, labelled: bool) -> Found:
+    """Every image below the folder, in the order of the ids; hidden files are not looked at.
+
+    An id is the path inside the folder. With `labelled`, the label is the name of the folder in
+    which the image lies, and none where that is `folder` itself.
+    """
+    pictures, others = [], 0
+    for path in _files(folder):
+        if path.suffix.lower() not in SUFFIXES:
+            others += 1
+            continue
+        inside = path.relative_to(folder)
+        label = inside.parent.name or None if labelled else None
+        pictures.append(Picture(inside.as_posix(), path.read_bytes, label))
+    return Found(sorted(pictures, key=lambda picture: picture.id), others)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise error
+
+    for place, inner, names in os.walk(folder, onerror=fail):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        yield from (Path(place, name) for name in names if not name.startswith("."))
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """Makes items of pictures: read, decode, run the model, draw the thumbnail."""
+
+    session: Session
+    spec: Preprocess
+    max_pixels: int
+    keep_images: bool
+
+    def embed(self, pictures: Sequence[Picture]) -> list[NewItem | Fault]:
+        """An item for each picture, or what is wrong with it. Safe to call from any thread."""
+        opened = [self._open(picture) for picture in pictures]
+        pixels = [one.pixels for one in opened if isinstance(one, _Opened)]
+        if not pixels:
+            return [one for one in opened if isinstance(one, Fault)]
+        vectors = iter(self.session.run(np.stack(pixels)).embedding)
+        return [one if isinstance(one, Fault) else self._item(one, next(vectors)) for one in opened]
+
+    def _open(self, picture: Picture) -> "_Opened | Fault":
+        try:
+            encoded = picture.read()
+            pixels = preprocess(encoded, self.spec, self.max_pixels)
+            return _Opened(picture, encoded, pixels, thumbnail(encoded, self.max_pixels))
+        except _REFUSED as error:
+            return Fault(picture.id, getattr(error, "reason", None) or str(error))
+
+    def _item(self, opened: "_Opened", vector: np.ndarray) -> NewItem:
+        picture = opened.picture
+        return NewItem(
+            picture.id,
+            vector,
+            picture.label,
+            picture.metadata,
+            opened.encoded if self.keep_images else None,
+            opened.thumbnail,
+        )
+
+
+class _Opened(NamedTuple):
+    picture: Picture
+    encoded: bytes
+    pixels: Pixels
+    thumbnail: bytes

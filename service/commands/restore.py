@@ -1,0 +1,30 @@
+"""`python -m service restore`: a collection from a snapshot."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from service.collections import restore
+from service.commands.opening import open_library
+from service.commands.parsing import command_parser, parse
+from service.commands.progress import console
+from service.opening import COLLECTIONS
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make a collection of a snapshot, whole or not at all."""
+    parser = command_parser(
+        "restore",
+        "The file is compared with its sha256 first. A collection of that name must not be there. "
+        "A service that runs meanwhile has it at once.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="the snapshot; FILE.sha256 too")
+    parser.add_argument(
+        "--collection", required=True, metavar="NAME", help="what the collection will be called"
+    )
+    options, settings = parse(parser, arguments, ("data_dir",))
+    with open_library(settings):  # which first clears away what an interrupted one left
+        spec = restore(options.file, settings.data_dir / COLLECTIONS, options.collection)
+    console().print(
+        f"collection {spec.name} is there: {spec.loss}/{spec.version}, {spec.dimension} dimensions"
+    )
+    return 0

@@ -1,0 +1,34 @@
+"""What a command says at its end."""
+
+from rich.console import Console
+
+from service.commands import INTERRUPTED
+from service.commands.ingest import Tally
+
+GO_ON = "interrupted; the same command goes on from here"
+_MOST_FAULTS = 20
+
+
+def tell_tally(out: Console, tally: Tally, collection: str) -> int:
+    """Say what came of the items; the exit status."""
+    for fault in tally.faults[:_MOST_FAULTS]:
+        out.print(printable(f"not taken: {fault.id}: {fault.reason}"))
+    if len(tally.faults) > _MOST_FAULTS:
+        out.print(f"and {len(tally.faults) - _MOST_FAULTS:,} more")
+    counts = {
+        "added": tally.added,
+        "replaced": tally.replaced,
+        "there already": tally.present,
+        "not taken": len(tally.faults),
+    }
+    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    out.print(f"collection {collection}: {told or 'nothing to do'}")
+    if tally.stopped:
+        out.print(GO_ON)
+        return INTERRUPTED
+    return 1 if tally.faults else 0
+
+
+def printable(text: str) -> str:
+    """The text without control characters and halves of characters, as names of files have."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -7,8 +7,8 @@ import numpy as np
 from models.manifest import Metric
 from service.index.mask import Mask, Positions
 from service.index.parts import Part
-from service.index.protocol import Rows, Vectors
-from service.index.scan import Found, Queries, scan
+from service.index.protocol import Queries, Rows, Vectors
+from service.index.scan import Found, scan
 
 _LEAST_CAPACITY = 1024
 _DEAD_SHARE = 0.2  # more than that, and the dead are taken out

@@ -21,8 +21,8 @@ from service.index.kinds import (
 )
 from service.index.mask import Mask, Positions
 from service.index.parts import ready
-from service.index.protocol import Rows, Vectors
-from service.index.scan import Found, Queries, scan, use_one_thread
+from service.index.protocol import Queries, Rows, Vectors
+from service.index.scan import Found, scan, use_one_thread
 
 Fetch = Callable[[Rows], Vectors]  # exact vectors of rows that rise; NaN for rows that are gone
 

@@ -7,7 +7,7 @@ import numpy as np
 from models.manifest import Metric
 from service.index.buffer import Buffer
 from service.index.parts import ready, search
-from service.index.protocol import Hits, Rows, Vectors
+from service.index.protocol import Hits, Queries, Rows, Vectors
 
 
 class ExactIndex:
@@ -31,7 +31,7 @@ class ExactIndex:
         with self._writing:
             self._buffer.remove(np.unique(rows))
 
-    def search(self, queries: Vectors, k: int, among: Rows | None = None) -> Hits:
+    def search(self, queries: Queries, k: int, among: Rows | None = None) -> Hits:
         """The min(k, n) nearest rows of each query."""
         return search((self._buffer.part,), ready(queries, self._metric), k, among)
 

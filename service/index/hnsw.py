@@ -17,8 +17,8 @@ from service.index.kinds import (
     IndexSpec,
 )
 from service.index.mask import Mask, Positions
-from service.index.protocol import Rows, Vectors
-from service.index.scan import Found, Queries, scan, use_one_thread
+from service.index.protocol import Queries, Rows, Vectors
+from service.index.scan import Found, scan, use_one_thread
 
 _SCANNED_PER_STEP = 200  # vectors scanned in the time of one step of the search in the graph
 

@@ -15,7 +15,7 @@ from service.index.compact import Fetch
 from service.index.kinds import IndexSpec, KindInUse
 from service.index.mask import Mask
 from service.index.parts import Part, ready, search
-from service.index.protocol import Hits, Rows, Vectors
+from service.index.protocol import Hits, Queries, Rows, Vectors
 from service.index.saved import Mark, Unusable, read, write
 from service.index.view import Plan, View, due
 
@@ -72,7 +72,7 @@ class LocalIndex:
             self._buffer.remove(rows)
             self._show(built, alive)
 
-    def search(self, queries: Vectors, k: int, among: Rows | None = None) -> Hits:
+    def search(self, queries: Queries, k: int, among: Rows | None = None) -> Hits:
         """The min(k, n) nearest rows of each query."""
         return search(self._view.parts, ready(queries, self._spec.metric), k, among)
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from models.manifest import Metric
 from service.index.mask import Mask, Positions
-from service.index.protocol import Hits, Rows, Vectors
-from service.index.scan import Found, Queries, unit
+from service.index.protocol import Hits, Queries, Rows, Vectors
+from service.index.scan import Found, unit
 
 
+@runtime_checkable
 class Segment(Protocol):
     """Vectors that never change, by position; their rows rise."""
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 Vectors = Float32[np.ndarray, "n d"]
+Queries = Float32[np.ndarray, "q d"]
 Rows = Int64[np.ndarray, " n"]
 
 
@@ -40,7 +41,7 @@ class VectorIndex(Protocol):
         """Make rows unfindable; rows that are not there are passed over."""
         ...
 
-    def search(self, queries: Vectors, k: int, among: Rows | None = None) -> Hits:
+    def search(self, queries: Queries, k: int, among: Rows | None = None) -> Hits:
         """The min(k, n) nearest rows of each query, n rows being findable.
 
         With `among`, only its rows are looked at, and n is how many of them are findable; it is

@@ -8,9 +8,7 @@ from jaxtyping import Float32, Int64
 
 from models.manifest import Metric
 from service.index.mask import Mask
-from service.index.protocol import Vectors
-
-Queries = Float32[np.ndarray, "q d"]
+from service.index.protocol import Queries, Vectors
 
 # From this many queries on, FAISS multiplies matrices, but only where it looks at all vectors:
 # copying the vectors that are in costs less than comparing them one by one.

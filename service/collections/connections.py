@@ -29,7 +29,7 @@ class Connections:
         self._closed = False
         self._idle: deque[sqlite3.Connection] = deque()
         self._writer_free = Lock()
-        with together(folder.parent / LIBRARY_LOCK):
+        with together(folder.parent / LIBRARY_LOCK), self.translated():
             self._file = self._found()
             self._writer = connect(folder / ITEMS)
             try:

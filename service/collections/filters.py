@@ -47,6 +47,8 @@ def parse_filter(value: object) -> Where:
 def _conditions(key: object, test: object) -> Iterator[Condition]:
     if not isinstance(key, str):
         raise InvalidFilter(f"a key is text, not {key!r}")
+    if problem := text_problem(key):
+        raise InvalidFilter(f"key {key!r} {problem}")
     if not isinstance(test, dict):
         yield Condition(key, "in", (_value(key, test),))
         return

@@ -10,6 +10,7 @@ import structlog
 
 from service.collections import layout, schema
 from service.collections.collection import Collection
+from service.collections.usage import Reason
 from service.collections.values import CollectionSpec, OpenIndex
 from service.errors import CollectionDiffers, Stopping, UnknownCollection
 
@@ -28,8 +29,8 @@ class Library:
     def __init__(
         self, folder: Path, open_index: OpenIndex, *, maintain_every_s: float | None = 1.0
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        layout.sweep(folder)
+        if folder.exists():  # it is made with the first collection
+            layout.sweep(folder)
         self._folder = folder
         self._open_index = open_index
         self._open: dict[str, Collection] = {}
@@ -95,8 +96,8 @@ class Library:
         """Save the indexes and let go of the files."""
         self._closing.set()
         with self._opening:
-            for collection in self._open.values():
-                collection.close(Stopping)
+            for name, collection in self._open.items():
+                _close(name, collection, Stopping)
             self._open.clear()
         if self._thread.is_alive():
             self._thread.join()
@@ -104,6 +105,7 @@ class Library:
     def _make(self, spec: CollectionSpec) -> bool:
         if (self._folder / spec.name).exists():
             return False
+        self._folder.mkdir(parents=True, exist_ok=True)
         try:
             with layout.making(self._folder, spec.name) as folder:
                 schema.make(folder / layout.ITEMS, spec)
@@ -119,7 +121,7 @@ class Library:
             return known
         if known is not None:
             del self._open[name]
-            known.close(partial(self._unknown, name))
+            _close(name, known, partial(self._unknown, name))
         if name not in self.names():
             raise self._unknown(name)
         self._open[name] = Collection(self._folder / name, self._open_index)
@@ -131,6 +133,14 @@ class Library:
     def _look_after(self) -> None:
         while not self._closing.wait(self._every_s):
             self.maintain()
+
+
+def _close(name: str, collection: Collection, because: Reason) -> None:
+    try:
+        collection.close(because)
+    except Exception:
+        # Of whatever kind: the index is made again of the items, and others are to be closed too.
+        log.exception("an index could not be saved", collection=name)
 
 
 def _differences(there: CollectionSpec, asked: CollectionSpec) -> tuple[str, ...]:

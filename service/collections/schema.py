@@ -68,7 +68,11 @@ def connect(path: Path) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,  # handed from thread to thread, used by one at a time
     )
-    database.execute("PRAGMA synchronous = FULL")
+    try:
+        database.execute("PRAGMA synchronous = FULL")  # reads the file for the first time
+    except BaseException:
+        database.close()
+        raise
     return database
 
 

@@ -1,0 +1,317 @@
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.collections import Collection, CollectionSpec, Library, Search
+from service.errors import (
+    CollectionDiffers,
+    InvalidCollectionName,
+    InvalidFilter,
+    Stopping,
+    UnknownCollection,
+)
+from service.index import LocalIndex
+from service.index.kinds import IndexSpec
+from service.index.protocol import Rows, Vectors
+from tests.unit.service.collections.conftest import Opener
+from tests.unit.service.collections.small import batch, drawn, open_small, spec_of
+
+
+def found(collection: Collection, k: int = 100) -> set[str]:
+    return {hit.item.id for hit in collection.search(drawn(1), Search(k))[0]}
+
+
+def test_creating_what_is_there_gives_it(library: Library) -> None:
+    cats, made = library.create(spec_of())
+    again, anew = library.create(replace(spec_of(), created="2030-01-01T00:00:00+00:00"))
+    assert (made, anew) == (True, False)
+    assert again is cats
+    assert again.spec.created == spec_of().created
+
+
+def test_creating_what_is_there_otherwise_is_refused(library: Library) -> None:
+    library.create(spec_of())
+    with pytest.raises(CollectionDiffers) as caught:
+        library.create(replace(spec_of(), dimension=9, model_sha256="b" * 64))
+    assert caught.value.differences == ("model_sha256", "dimension")
+
+
+@pytest.mark.parametrize("name", ["", "Cats", "a b", "../x", ".x", "-x", "x" * 64, "gallery", "ü"])
+def test_names_that_cannot_be_are_refused(library: Library, name: str) -> None:
+    with pytest.raises(InvalidCollectionName):
+        library.create(spec_of(name))
+    with pytest.raises(UnknownCollection):
+        library.get(name)
+
+
+def test_what_is_not_there_is_unknown(library: Library) -> None:
+    library.create(spec_of("b"))
+    library.create(spec_of("a"))
+    with pytest.raises(UnknownCollection) as caught:
+        library.get("c")
+    assert caught.value.available == library.names() == ("a", "b")
+    with pytest.raises(UnknownCollection):
+        library.delete("c")
+
+
+def test_another_process_sees_every_write_at_once(open_library: Opener) -> None:
+    mine, theirs = open_library(), open_library()
+    cats = mine.create(spec_of())[0]
+    same = theirs.get("cats")
+    for step in range(10):
+        cats.put(batch([f"mine {step}"], seed=step))
+        assert f"mine {step}" in found(same)
+        same.put(batch([f"theirs {step}"], seed=100 + step))
+        assert f"theirs {step}" in found(cats)
+        cats.delete(f"theirs {step}")
+        assert f"theirs {step}" not in found(same)
+    assert found(cats) == found(same) == {f"mine {step}" for step in range(10)}
+    assert same.facts().indexed_sequence == cats.facts().sequence == 30
+
+
+def test_items_outlive_the_process(open_library: Opener) -> None:
+    first = open_library()
+    first.create(spec_of())[0].put(batch(["a", "b", "c"]))
+    first.get("cats").delete("b")
+    first.close()
+    second = open_library()
+    assert found(second.get("cats")) == {"a", "c"}
+    with pytest.raises(Stopping):
+        first.get("cats")
+
+
+def test_a_deleted_collection_is_gone_for_every_process(open_library: Opener, folder: Path) -> None:
+    mine, theirs = open_library(), open_library()
+    cats = mine.create(spec_of())[0]
+    same = theirs.get("cats")
+    same.put(batch(["a"]))
+    assert found(same) == {"a"}
+    mine.delete("cats")
+    assert mine.names() == theirs.names() == ()
+    for collection in (cats, same):
+        for ask in every_method(collection):
+            with pytest.raises(UnknownCollection):
+                ask()
+    with pytest.raises(UnknownCollection):
+        theirs.get("cats")
+    assert [path.name for path in folder.iterdir()] == [".lock"]
+
+
+def every_method(collection: Collection) -> list[Callable[[], object]]:
+    return [
+        lambda: collection.put(batch(["b"])),
+        lambda: collection.delete("a"),
+        lambda: collection.has(["a"]),
+        lambda: collection.get("a"),
+        lambda: collection.thumbnail("a"),
+        lambda: collection.vectors(["a"]),
+        lambda: collection.page(0, 10),
+        lambda: collection.search(drawn(1), Search(1)),
+        collection.facts,
+        collection.maintain,
+    ]
+
+
+def test_a_collection_made_anew_has_nothing_of_the_old_one(open_library: Opener) -> None:
+    mine, theirs, others = open_library(), open_library(), open_library()
+    mine.create(spec_of())[0].put(batch([f"old {i}" for i in range(5)]))
+    old, forgotten = theirs.get("cats"), others.get("cats")
+    old.put(batch(["old"]))
+    assert len(found(forgotten)) == 6
+    mine.delete("cats")
+    new, made = mine.create(spec_of())
+    assert made
+    new.put(batch(["new"]))
+    with pytest.raises(UnknownCollection):
+        old.put(batch(["lost"]))
+    same = theirs.get("cats")
+    assert same is not old
+    same.put(batch(["newer"]))
+    others.close()  # whose last connection to the old files takes nothing of the new ones away
+    assert found(new) == found(same) == {"new", "newer"}
+    assert found(open_library().get("cats")) == {"new", "newer"}
+
+
+def test_a_batch_is_not_acknowledged_that_went_into_a_file_since_deleted(
+    open_library: Opener,
+) -> None:
+    mine, theirs = open_library(), open_library()
+    cats = mine.create(spec_of())[0]
+
+    class Deletes(list):  # type: ignore[type-arg]
+        """Read once more inside the transaction; by then the collection is another's."""
+
+        def __getitem__(self, index: object) -> object:
+            if theirs.names():
+                theirs.delete("cats")
+                theirs.create(spec_of("dogs"))
+            return super().__getitem__(index)  # type: ignore[index]
+
+    theirs.get("cats")
+    items = Deletes(batch(["a"]))
+    with pytest.raises(UnknownCollection):
+        cats.put(items)
+
+
+def test_what_killed_processes_left_is_swept(open_library: Opener, folder: Path) -> None:
+    open_library().create(spec_of())
+    for name in (".new-killed", ".gone-killed"):
+        (folder / name).mkdir()
+        (folder / name / "items.sqlite").write_bytes(b"half")
+    assert open_library().names() == ("cats",)
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "cats"]
+
+
+def open_local(
+    spec: CollectionSpec, folder: Path, fetch: Callable[[Rows], Vectors]
+) -> tuple[LocalIndex, int]:
+    index_spec = IndexSpec(spec.dimension, spec.metric, spec.index)
+    return LocalIndex.load(folder, index_spec, spec.model_sha256, fetch=fetch)
+
+
+class Counting:
+    """Opens saved indexes, and keeps the sequence that each reflected."""
+
+    def __init__(self) -> None:
+        self.sequences: list[int] = []
+
+    def __call__(
+        self, spec: CollectionSpec, folder: Path, fetch: Callable[[Rows], Vectors]
+    ) -> tuple[LocalIndex, int]:
+        index, sequence = open_local(spec, folder, fetch)
+        self.sequences.append(sequence)
+        return index, sequence
+
+
+@pytest.fixture
+def saved(folder: Path) -> Path:
+    """The folder of an index that reflects 51 changes, of 53."""
+    library = Library(folder, open_local, maintain_every_s=None)
+    cats = library.create(spec_of())[0]
+    cats.put(batch([str(i) for i in range(50)]))
+    cats.delete("7")
+    assert len(found(cats)) == 49
+    library.close()
+    library = Library(folder, open_local, maintain_every_s=None)
+    library.get("cats").put(batch(["7", "8"], seed=1))
+    library.close()
+    return folder / "cats" / "index"
+
+
+def check_reopened(folder: Path, sequence: int) -> None:
+    opener = Counting()
+    library = Library(folder, opener, maintain_every_s=None)
+    cats = library.get("cats")
+    assert found(cats) == {str(i) for i in range(50)}
+    assert cats.search(cats.vectors(["7"]), Search(1))[0][0].item.id == "7"
+    assert opener.sequences == [sequence]
+    library.close()
+
+
+def test_an_index_is_saved_at_the_end_and_caught_up_at_the_start(folder: Path, saved: Path) -> None:
+    check_reopened(folder, 51)
+    check_reopened(folder, 53)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_torn_index_is_made_anew(folder: Path, saved: Path, kept: float) -> None:
+    for path in saved.iterdir():
+        os.truncate(path, int(kept * path.stat().st_size))
+    check_reopened(folder, 0)
+
+
+def test_an_index_ahead_of_its_items_is_made_anew(
+    folder: Path, saved: Path, tmp_path: Path
+) -> None:
+    library = Library(folder, open_local, maintain_every_s=None)
+    other = library.create(spec_of("dogs"))[0]
+    other.put(batch(["a", "b"]))
+    saved.rename(folder / "dogs" / "index")
+    assert found(other) == {"a", "b"}
+    library.close()
+
+
+def test_an_index_is_saved_once_enough_is_new(folder: Path) -> None:
+    library = Library(folder, open_local, maintain_every_s=None)
+    other = Library(folder, open_local, maintain_every_s=None)
+    cats = library.create(spec_of())[0]
+    other.get("cats")
+    saved = folder / "cats" / "index" / "index.json"
+    cats.put(batch([f"few {i}" for i in range(100)]))
+    library.maintain()
+    assert not saved.exists()
+    cats.put(batch([f"many {i}" for i in range(6000)]))
+    library.maintain()
+    first = saved.read_text()
+    cats.put(batch([f"more {i}" for i in range(9000)], seed=1))
+    other.maintain()  # the one that saved first goes on doing so
+    assert saved.read_text() == first
+    library.close()
+    assert saved.read_text() != first
+    other.close()
+    check = Counting()
+    last = Library(folder, check, maintain_every_s=None)
+    assert len(found(last.get("cats"), 20_000)) == 15_100
+    assert check.sequences == [15_100]
+    last.close()
+
+
+def test_an_index_that_fails_is_tried_again(folder: Path) -> None:
+    """Searches tell of the failure; the thread that looks after indexes outlives it."""
+    failing = True
+
+    def sometimes(
+        spec: CollectionSpec, index: Path, fetch: Callable[[Rows], Vectors]
+    ) -> tuple[LocalIndex, int]:
+        if failing:
+            raise OSError("the index's disk is away")
+        return open_local(spec, index, fetch)
+
+    library = Library(folder, sometimes, maintain_every_s=0.01)
+    cats = library.create(spec_of())[0]
+    cats.put(batch(["a"]))
+    with pytest.raises(OSError, match="away"):
+        found(cats)
+    library.maintain()
+    failing = False
+    assert found(cats) == {"a"}
+    library.close()
+
+
+def test_a_search_that_cannot_be_leaves_the_collection_usable(library: Library) -> None:
+    cats = library.create(spec_of())[0]
+    cats.put(batch(["a"], metadata={"x": 1}))
+    for _ in range(20):
+        with pytest.raises(InvalidFilter):
+            cats.search(drawn(1), Search(1, where=filter_of("y")))
+    assert found(cats) == {"a"}
+
+
+def filter_of(key: str) -> tuple[object, ...]:
+    from service.collections import parse_filter
+
+    return parse_filter({key: 1})
+
+
+def test_vectors_of_rows_that_are_gone_are_nan(folder: Path) -> None:
+    given: list[Callable[[Rows], Vectors]] = []
+
+    def keeping(
+        spec: CollectionSpec, index: Path, fetch: Callable[[Rows], Vectors]
+    ) -> tuple[object, int]:
+        given.append(fetch)
+        return open_small(spec, index, fetch)
+
+    library = Library(folder, keeping, maintain_every_s=None)  # type: ignore[arg-type]
+    points = library.create(spec_of("points", "l2"))[0]
+    points.put(batch(["a", "b", "c"]))
+    points.delete("b")
+    found(points)
+    vectors = given[0](np.array([3, 2, 1, 99]))
+    assert np.array_equal(vectors[[0, 2]], drawn(3)[[2, 0]])
+    assert np.isnan(vectors[[1, 3]]).all()
+    library.close()

@@ -2,7 +2,7 @@
 # Kept plain enough for the GNU make 3.81 that macOS ships, and for any /bin/sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve serve-cuda test check format bench-serving lock environments
+.PHONY: help serve serve-cuda test check format bench-serving bench-index lock environments
 .DELETE_ON_ERROR:
 
 # The newest Python that every locked package has a wheel for is 3.14.
@@ -40,6 +40,9 @@ format: .venv/ready ## let ruff format the code and mend what it can
 
 bench-serving: .venv-benchmarks/ready ## measure this service beside its peers (25 minutes); ARGS="--quick" to try
 	@exec .venv-benchmarks/bin/python -m benchmarks.serving $(ARGS)
+
+bench-index: .venv-service/ready ## measure collections and their indexes (15 minutes); ARGS="--quick" to try
+	@exec .venv-service/bin/python -m benchmarks.index $(ARGS)
 
 environments: .venv/ready .venv-service/ready ## set up .venv (training and development) and .venv-service (no torch)
 

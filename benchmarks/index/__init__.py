@@ -1,0 +1,1 @@
+"""Collections and their indexes, beside raw FAISS and raw SQLite: `python -m benchmarks.index`."""

@@ -1,0 +1,65 @@
+"""How long a new process takes to answer, and what an answer costs it."""
+
+import shutil
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.index.ingest import PERCENTS
+from benchmarks.index.jobs import COLLECTION, Job
+from benchmarks.index.opening import open_collections
+from benchmarks.index.results import RestartRun, WholeSearch
+from benchmarks.index.spread import Vectors
+from benchmarks.index.timing import singles
+from service.collections import Collection, Search, parse_filter
+from service.collections.layout import INDEX
+
+_WHERE = {
+    "plain": {},
+    "half": {"percent": {"lt": PERCENTS // 2}},
+    "hundredth": {"percent": {"lt": 1}},
+}
+
+
+class WrongAnswer(Exception):
+    """An item does not find itself."""
+
+
+def restart(job: Job) -> RestartRun:
+    """Open the library as the service would; with `items`, there is no saved index."""
+    if job.source == "items":
+        shutil.rmtree(job.collection / INDEX)
+    last = np.array(job.data.vectors[-1:])
+    start = time.perf_counter()
+    library = open_collections(job)
+    collection = library.get(COLLECTION)
+    ((hit,),) = collection.search(last, Search(k=1))
+    first_right_s = time.perf_counter() - start
+    if hit.item.id != f"{job.size - 1:07}":
+        raise WrongAnswer(f"item {job.size - 1} finds {hit.item.id} with a score of {hit.score}")
+    searches = tuple(_searches(job, collection)) if job.source == "snapshot" else ()
+    library.close()
+    return RestartRun(
+        size=job.size,
+        source=job.source,
+        first_right_s=round(first_right_s, 4),
+        searches=searches,
+    )
+
+
+def _searches(job: Job, collection: Collection) -> Iterator[WholeSearch]:
+    told = job.settings
+    queries = [job.data.queries[at : at + 1] for at in range(told.queries)]
+    for case, where in _WHERE.items():
+        asked = Search(k=told.k, where=parse_filter(where))
+        found: list[int] = []
+
+        def ask(query: Vectors) -> None:
+            (hits,) = collection.search(query, asked)  # noqa: B023 - called before the next case
+            found.append(len(hits))  # noqa: B023
+
+        latency = singles(ask, queries, told.seconds)
+        yield WholeSearch(
+            case=case, latency=latency, found=round(float(np.mean(found)) / told.k, 5)
+        )

@@ -1,0 +1,80 @@
+"""`python -m benchmarks.index.table RESULTS`: the tables of docs/index.md.
+
+With `--into docs/index.md` they are written there, between their two marks.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.index import sections
+from benchmarks.index.results import Report
+from models.atomic import replacing
+
+BEGIN = "<!-- by python -m benchmarks.index.table: begin -->"
+END = "<!-- end -->"
+_NAMED = ("python", "faiss-cpu", "numpy", "sqlite")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the tables, or write them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.index.table", description=__doc__)
+    parser.add_argument("results", type=Path, help="what python -m benchmarks.index wrote")
+    parser.add_argument("--into", type=Path, help="a page with the marks")
+    chosen = parser.parse_args(arguments)
+    tables = everything(Report.model_validate_json(chosen.results.read_text()))
+    if chosen.into is None:
+        print(tables)
+        return
+    page = chosen.into.read_text()
+    with replacing(chosen.into) as file:
+        file.write_text(put_into(page, tables))
+
+
+def put_into(page: str, tables: str) -> str:
+    """The page with these tables between the marks. Raises ValueError where a mark is missing."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page lacks {BEGIN} or {END}")
+    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
+
+
+def everything(report: Report) -> str:
+    """All tables, and how they came about."""
+    parts = {
+        "Search among all items": sections.search(report),
+        "Search among some": sections.narrowed(report),
+        "Memory, disk, building, loading": sections.room(report),
+        "Durable ingest": sections.ingest(report),
+        "Restart, and `Collection.search`": sections.restart(report),
+        "How each grows": sections.growth(report),
+    }
+    titled = (f"### {title}\n{text}" for title, text in parts.items())
+    return "\n\n".join([caption(report), *titled])
+
+
+def caption(report: Report) -> str:
+    """How the numbers came about, in a paragraph."""
+    where, told = report.machine, report.settings
+    versions = ", ".join(f"{name} {report.versions[name]}" for name in _NAMED)
+    unfinished = "" if report.complete else ", **interrupted**"
+    return (
+        f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {_short(report.commit)}"
+        f"{unfinished}. {where.cores} cores of {where.processor} ({', '.join(where.flags)}), "
+        f"{where.memory_mib / 1024:.0f} GiB, Linux {where.kernel}, {versions}. "
+        f"{report.data.dimension} dimensions, k = {told.k}, {told.queries:,} held-out queries: "
+        "each alone, and all in one batch, by one thread. Overhead: ours beside raw FAISS on the "
+        f"same index file, by turns; medians of up to {told.rounds} rounds of batches, and of the "
+        "single queries."
+    )
+
+
+def _short(commit: str | None) -> str:
+    if commit is None:
+        return "unknown"
+    return commit[:12] + ("+" if commit.endswith("+") else "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Two ways of doing one thing, timed by turns, so that what disturbs one disturbs the other."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TypeVar
+
+import numpy as np
+
+from benchmarks.serving.results import Percentiles
+from benchmarks.serving.sample import percentiles
+
+_LEAST_ROUNDS = 3
+_LEAST_SINGLES = 100
+
+Input = TypeVar("Input")
+
+
+@dataclass
+class Pair:
+    """Seconds of both ways, round by round."""
+
+    ours: list[float] = field(default_factory=list)
+    raw: list[float] = field(default_factory=list)
+
+    @property
+    def overhead(self) -> float:
+        """By how much ours takes longer, as a share of raw: the median over rounds."""
+        ratios = (one / other for one, other in zip(self.ours, self.raw, strict=True))
+        return median(ratios) - 1
+
+
+def by_turns(
+    ours: Callable[[Input], object],
+    raw: Callable[[Input], object],
+    inputs: Sequence[Input],
+    seconds: float,
+    least: int = _LEAST_ROUNDS,
+) -> Pair:
+    """Both ways for each input, either first in turn; ends early when `seconds` have passed."""
+    pair = Pair()
+    until = time.perf_counter() + seconds
+    for number, one in enumerate(inputs):
+        if number >= least and time.perf_counter() > until:
+            break
+        if number % 2:
+            pair.ours.append(timed(lambda: ours(one)))  # noqa: B023 - called at once
+            pair.raw.append(timed(lambda: raw(one)))  # noqa: B023
+        else:
+            pair.raw.append(timed(lambda: raw(one)))  # noqa: B023
+            pair.ours.append(timed(lambda: ours(one)))  # noqa: B023
+    return pair
+
+
+def singles(
+    call: Callable[[Input], object], inputs: Sequence[Input], seconds: float
+) -> Percentiles:
+    """Of calls one after another, until `seconds` have passed."""
+    until = time.perf_counter() + seconds
+    return latency(list(_timings(call, inputs, until)))
+
+
+def _timings(
+    call: Callable[[Input], object], inputs: Sequence[Input], until: float
+) -> Iterator[float]:
+    for number, one in enumerate(inputs):
+        if number >= _LEAST_SINGLES and time.perf_counter() > until:
+            return
+        yield timed(lambda: call(one))  # noqa: B023 - called at once
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Seconds of one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def latency(seconds: Sequence[float]) -> Percentiles:
+    """The percentiles of at least one."""
+    found = percentiles(np.asarray(seconds))
+    if found is None:
+        raise ValueError("nothing was timed")
+    return found

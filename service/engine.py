@@ -7,27 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
-from models.bundle import Bundle, Gallery, Thumbnails
+from models.bundle import MODEL, Bundle, Gallery, Thumbnails
 from service.batcher import Answer, Batcher, Work
+from service.collections import Search
 from service.decode import Decoder, Encoded
-from service.errors import UnknownCollection, UnknownThumbnail
+from service.gallery import ModelGallery, Neighbor
 from service.index import VectorIndex
 from service.index.protocol import Vectors
 from service.session import Outputs, Session
 from service.unknown import Doubt
 
-COLLECTION = "gallery"
 _QUICK_DISTANCES = 10_000  # searched in less time than a thread needs to begin
-
-
-@dataclass(frozen=True)
-class Neighbor:
-    """One gallery item near a query; a higher score is nearer."""
-
-    row: int
-    id: str
-    label: str
-    score: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +41,10 @@ class Engine:
         self.bundle = model.bundle
         self.provider = model.session.provider
         self.batcher = batcher
-        self._model = model
+        self.gallery = ModelGallery(
+            self.manifest.labels, model.gallery, model.index, model.thumbnails
+        )
+        self._doubt = model.doubt
         self._decoder = decoder
 
     async def answer(self, images: Sequence[Encoded]) -> Answer:
@@ -71,45 +64,21 @@ class Engine:
 
     async def unknown(self, outputs: Outputs) -> list[bool] | None:
         """For each image, whether the manifest's rule calls it unknown; None without a rule."""
-        doubt = self._model.doubt
-        return None if doubt is None else await doubt.unknown(outputs)
+        return None if self._doubt is None else await self._doubt.unknown(outputs)
 
-    async def neighbors(self, queries: Vectors, k: int, collection: str) -> list[list[Neighbor]]:
-        """The k nearest items of each query embedding, nearest first.
+    async def neighbors(self, queries: Vectors, query: Search) -> list[list[Neighbor]]:
+        """The nearest gallery items of each query embedding, nearest first.
 
-        Raises UnknownCollection.
+        Raises InvalidFilter where the filter is on anything but the label.
         """
-        self.check_collection(collection)
-        search = partial(self._model.index.search, queries, k)
-        quick = len(queries) * len(self._model.index) <= _QUICK_DISTANCES
-        hits = search() if quick else await asyncio.to_thread(search)
-        return [
-            [self._neighbor(row, score) for row, score in zip(rows, scores, strict=True)]
-            for rows, scores in zip(hits.rows.tolist(), hits.scores.tolist(), strict=True)
-        ]
-
-    def check_collection(self, name: str) -> None:
-        """Raise UnknownCollection unless the model has that collection."""
-        if name != COLLECTION:
-            raise UnknownCollection(name, (COLLECTION,))
-
-    def thumbnail(self, row: int) -> bytes:
-        """The JPEG of one gallery item. Raises UnknownThumbnail."""
-        thumbnails = self._model.thumbnails
-        count = 0 if thumbnails is None else len(thumbnails)
-        if thumbnails is None or not 0 <= row < count:
-            raise UnknownThumbnail(row, count)
-        return thumbnails.jpeg(row)
+        search = partial(self.gallery.search, queries, query)
+        quick = len(queries) * len(self.gallery) <= _QUICK_DISTANCES
+        return search() if quick else await asyncio.to_thread(search)
 
     @property
-    def has_thumbnails(self) -> bool:
-        """Whether the gallery's items have thumbnails."""
-        return self._model.thumbnails is not None
-
-    def _neighbor(self, row: int, score: float) -> Neighbor:
-        gallery = self._model.gallery
-        label = self.manifest.labels[gallery.labels[row]]
-        return Neighbor(row, gallery.ids[row], label, score)
+    def model_sha256(self) -> str:
+        """Of the model.onnx that answers."""
+        return self.manifest.files[MODEL].sha256
 
 
 async def answer_with_all(

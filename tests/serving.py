@@ -1,23 +1,30 @@
 """The real service on a real port, for tests."""
 
+import os
+import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
 import httpx
 import uvicorn
 from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
 
-from service.http.app import create_app
+from service.http.app import ROUTES, create_app
 from service.http.protocol import OneWriteProtocol
-from service.http.routes import answers, compare, health, home, openai, registry, reports
 from service.logs import configure_logs
 from service.settings import Settings
 
+ROOT = Path(__file__).parents[1]
 PATIENCE_S = 120  # how long a test waits for something that must happen
 
 
@@ -25,8 +32,15 @@ PATIENCE_S = 120  # how long a test waits for something that must happen
 def serving(registry: Path, **settings: Any) -> Iterator[httpx.Client]:
     """Serve a registry until the block ends; the models may still be loading."""
     configure_logs("console")
-    patient = {"deadline_s": 2 * PATIENCE_S, **settings}  # machines that test may be busy
-    app = create_app(Settings(registry=registry, device="cpu", **patient))
+    with TemporaryDirectory() as folder:
+        # Machines that test may be busy.
+        patient = {"deadline_s": 2 * PATIENCE_S, "data_dir": folder, **settings}
+        with _running(create_app(Settings(registry=registry, device="cpu", **patient))) as client:
+            yield client
+
+
+@contextmanager
+def _running(app: ASGIApp) -> Iterator[httpx.Client]:
     config = uvicorn.Config(
         app,
         http=OneWriteProtocol,
@@ -55,6 +69,28 @@ def ready(registry: Path, **settings: Any) -> Iterator[httpx.Client]:
         yield client
 
 
+@contextmanager
+def started(*flags: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
+    """`python -m service` in a process of its own, whose models have loaded, and its client."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("LOSSATLAS_")}
+    command = [sys.executable, "-m", "service", "--port=0", "--device=cpu", *flags]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=mine, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        match = re.search(r"http://127\.0\.0\.1:\d+", said := process.stderr.readline())
+        assert match, said
+        with ThreadPoolExecutor(1) as pool:
+            rest = pool.submit(process.stderr.read)  # else a full pipe would hold the service up
+            try:
+                with httpx.Client(base_url=match[0], timeout=PATIENCE_S) as client:
+                    wait_loaded(client)
+                    yield client, process
+            finally:
+                process.terminate()
+                rest.result(PATIENCE_S)
+
+
 def wait_loaded(client: httpx.Client) -> httpx.Response:
     """The first readiness answer in which nothing is loading any more."""
     give_up = time.monotonic() + PATIENCE_S
@@ -71,8 +107,7 @@ def wait_loaded(client: httpx.Client) -> httpx.Response:
 
 def routes() -> set[tuple[str, str]]:
     """Every method and path that the service answers, FastAPI's own pages aside."""
-    modules = (answers, compare, health, home, openai, registry, reports)
-    found = [route for module in modules for route in module.router.routes]
+    found = [route for module in ROUTES for route in module.router.routes]
     return {
         (method, route.path_format)
         for route in found

@@ -11,7 +11,8 @@ from fastapi import Response
 from jaxtyping import Float32
 
 from service.batcher import Answer
-from service.engine import Engine, Neighbor
+from service.engine import Engine
+from service.gallery import Neighbor
 from service.http.negotiate import JSON
 from service.session import Outputs
 
@@ -74,7 +75,7 @@ def neighbor_items(engine: Engine, found: Sequence[Neighbor]) -> list[dict[str, 
             "id": neighbor.id,
             "label": neighbor.label,
             "score": neighbor.score,
-            "thumbnail": address.format(neighbor.row) if engine.has_thumbnails else None,
+            "thumbnail": address.format(neighbor.row) if engine.gallery.has_thumbnails else None,
         }
         for neighbor in found
     ]

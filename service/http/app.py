@@ -28,12 +28,25 @@ from service.http.pages import Pages
 from service.http.patience import Patience
 from service.http.protocol import REFUSALS
 from service.http.refusing import Refusals
-from service.http.routes import answers, compare, health, home, openai, registry, reports
+from service.http.routes import (
+    answers,
+    collections,
+    compare,
+    health,
+    home,
+    items,
+    neighbors,
+    openai,
+    pictures,
+    registry,
+    reports,
+)
 from service.http.state import Services
 from service.http.tracing import Tracing
 from service.lanes import Lanes
 from service.loading import Loader
 from service.logs import configure_logs
+from service.opening import open_library
 from service.settings import Settings
 from service.workers import SHARED, meet
 
@@ -45,6 +58,22 @@ _GPU_BATCH = 256
 # What the event loop may do itself: a batch, or a photograph that is decoded in its batch.
 _BRIEF_S = 0.01
 _BRIEF_PIXELS = 2**20
+
+
+# In the order in which they are documented.
+ROUTES = (
+    answers,
+    neighbors,
+    compare,
+    collections,
+    items,
+    pictures,
+    openai,
+    registry,
+    reports,
+    health,
+    home,
+)
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -71,11 +100,12 @@ def create_app(settings: Settings) -> ASGIApp:
         await parts.catalog.stop()
         await lanes.stop()
         parts.decoder.close()
+        await asyncio.to_thread(parts.library.close)
         if tracing is not None:
             await asyncio.to_thread(tracing.stop)
 
     api = FastAPI(title="LossAtlas", version="0.1.0", lifespan=lifespan, redoc_url=None)
-    routers = [part.router for part in (answers, compare, openai, registry, reports, health, home)]
+    routers = [part.router for part in ROUTES]
     for router in routers:
         api.include_router(router)
     errors.install(api)
@@ -120,8 +150,9 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
     catalog = Catalog(store, settings.default_loss, loader.load, serve)
     patience, refusals = Patience(settings.deadline_s), Refusals(metrics)
     compared = read_compared(store)
+    library = open_library(settings)
     return lanes, Services(
-        settings, metrics, decoder, catalog, patience, refusals, compared, Pages()
+        settings, metrics, decoder, catalog, patience, refusals, compared, Pages(), library
     )
 
 

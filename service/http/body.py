@@ -50,3 +50,8 @@ def header(scope: Scope, name: bytes) -> str:
             text: str = value.decode("latin-1")
             return text
     return ""
+
+
+def media_type(scope: Scope) -> str:
+    """The request's content type in lower case, without parameters; empty where there is none."""
+    return header(scope, b"content-type").partition(";")[0].strip().lower()

@@ -43,6 +43,24 @@ TABLE: Mapping[type[Exception], Answer] = {
     service.UnknownCollection: Answer(404, "unknown_model", "No such model or collection"),
     service.UnknownFigure: Answer(404, "unknown_figure", "No such figure"),
     service.UnknownThumbnail: Answer(404, "unknown_thumbnail", "No such thumbnail"),
+    service.TooManyItems: Answer(413, "too_many_items", "Too many items in one request"),
+    service.InvalidItems: Answer(422, "invalid_items", "An item cannot be taken"),
+    service.InvalidFilter: Answer(422, "invalid_filter", "The filter cannot be understood"),
+    service.InvalidCollectionName: Answer(
+        422, "invalid_collection_name", "The name cannot be one of a collection"
+    ),
+    service.UnknownItem: Answer(404, "unknown_item", "No such item"),
+    service.UnknownImage: Answer(404, "unknown_image", "The item has no such picture"),
+    service.CollectionDiffers: Answer(
+        409, "collection_differs", "The collection is there with other choices"
+    ),
+    service.ModelMismatch: Answer(409, "model_mismatch", "Another model made the collection"),
+    service.CollectionDamaged: Answer(
+        409, "collection_damaged", "The collection's files are damaged"
+    ),
+    service.CollectionBusy: Answer(503, "collection_busy", "Others write to the collection"),
+    service.StorageFull: Answer(507, "storage_full", "There is no room on the disk"),
+    service.IndexUnavailable: Answer(503, "index_unavailable", "The vector index does not answer"),
     models.BundleDamaged: Answer(409, "model_damaged", "The model's files are damaged"),
     models.ComparisonDamaged: Answer(
         409, "comparison_damaged", "The comparison's files are damaged"

@@ -3,28 +3,26 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope
 
 from models.errors import UndecodableImage
 from service.decode import Encoded
-from service.errors import MalformedBody, NoImage, TooManyImages, UnsupportedMediaType
-from service.http.body import Body, header
+from service.errors import NoImage, TooManyImages, UnsupportedMediaType
+from service.http.body import Body, header, media_type
+from service.http.json_body import parsed, validated
 from service.http.multipart import FileParts, boundary
+from service.http.negotiate import JSON
 from service.settings import Settings
 
-ACCEPTED = ("image/*", "application/octet-stream", "multipart/form-data", "application/json")
+MULTIPART = "multipart/form-data"
+ACCEPTED = ("image/*", "application/octet-stream", MULTIPART, JSON)
 # From here on a thread takes a body apart, so that other requests need not wait. On the event loop
 # 1 MB of multipart would hold them up for 1 ms and 32 MB for 19 to 55 ms; with a thread these make
 # 5 to 12 ms, as a search for a delimiter keeps Python's lock (medians of 9, on 2 AMD EPYC cores).
-_LONG_JSON_BYTES = 64 * 1024
 _LONG_MULTIPART_BYTES = 1024 * 1024
-_T = TypeVar("_T")
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class ImagesBody(BaseModel):
@@ -42,14 +40,14 @@ async def read_images(scope: Scope, receive: Receive, settings: Settings) -> lis
     TooManyImages and NoImage once the body is whole, MalformedBody, and ClientGone.
     """
     content_type = header(scope, b"content-type")
-    media = content_type.partition(";")[0].strip().lower()
+    media = media_type(scope)
     body = Body(scope, receive, settings.max_body_bytes)
     if media.startswith("image/") or media == "application/octet-stream":
         data = await body.read()
         images: list[Encoded] = [data] if data else []
-    elif media == "multipart/form-data":
+    elif media == MULTIPART:
         images = await _from_multipart(body, content_type, settings.max_images)
-    elif media == "application/json":
+    elif media == JSON:
         images = await parsed(await body.read(), partial(_parse_json, settings.max_images))
     else:
         raise UnsupportedMediaType(content_type, ACCEPTED)
@@ -65,21 +63,6 @@ async def _from_multipart(body: Body, content_type: str, max_images: int) -> lis
     if body.size_bytes < _LONG_MULTIPART_BYTES:
         return list(parts.finish())
     return list(await asyncio.to_thread(parts.finish))
-
-
-async def parsed(body: bytes, parse: Callable[[bytes], _T]) -> _T:
-    """What `parse` makes of a JSON body, on a thread where the body is long."""
-    return parse(body) if len(body) < _LONG_JSON_BYTES else await asyncio.to_thread(parse, body)
-
-
-def validated(body: bytes, model: type[_Model]) -> _Model:
-    """The JSON body as this model. Raises MalformedBody with the first fault."""
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise MalformedBody(f"{where}: {fault['msg']}" if where else fault["msg"]) from None
 
 
 def _parse_json(max_images: int, body: bytes) -> list[Encoded]:

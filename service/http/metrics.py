@@ -6,7 +6,8 @@ a scrape says the same whichever worker it meets.
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -83,6 +84,20 @@ class Metrics:
             "lossatlas_model_ready", "Workers in which the model answers", (*model, "provider"),
             registry=registry, multiprocess_mode="livesum",
         )  # fmt: skip
+        self._put_items = Counter(
+            "lossatlas_collection_items_put", "Items added or replaced", registry=registry
+        )
+        self._deleted_items = Counter(
+            "lossatlas_collection_items_deleted", "Items deleted", registry=registry
+        )
+        self._put_seconds = Histogram(
+            "lossatlas_collection_put_seconds", "Time until one batch of items was durable",
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
+        self._search_seconds = Histogram(
+            "lossatlas_collection_search_seconds", "Time to search a collection for one request",
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
         self._batchers: dict[tuple[str, str], Batcher] = {}
         self._of_request = lru_cache(1024)(self._request_children)
 
@@ -133,6 +148,28 @@ class Metrics:
             self._decode_failures.labels("too_large").inc(len(error.indexes))
         elif (reason := _DROPS.get(type(error))) is not None:
             self._dropped.labels(reason).inc()
+
+    @contextmanager
+    def counting_refusals(self) -> Iterator[None]:
+        """A block whose refusals are counted."""
+        try:
+            yield
+        except ServiceError as error:
+            self.count_refusal(error)
+            raise
+
+    def observe_put(self, items: int, seconds: float) -> None:
+        """Note items that are durable, and how long that took."""
+        self._put_items.inc(items)
+        self._put_seconds.observe(seconds)
+
+    def count_deleted(self) -> None:
+        """Count one deleted item."""
+        self._deleted_items.inc()
+
+    def observe_search(self, seconds: float) -> None:
+        """Note how long one request's search of a collection took."""
+        self._search_seconds.observe(seconds)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus's text format."""

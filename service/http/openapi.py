@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from service.http.bodies import REFERENCES, NewItemBody
 from service.http.schemas import Problem
 
 _DESCRIPTION = """One embedder per loss, served side by side.
@@ -21,8 +22,10 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         document = generate()
         components = document.setdefault("components", {})
-        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        components.setdefault("schemas", {}).update(schema.pop("$defs"), Problem=schema)
+        schemas = components.setdefault("schemas", {})
+        for model in (Problem, NewItemBody):
+            schema = model.model_json_schema(ref_template=REFERENCES)
+            schemas.update(schema.pop("$defs", {}), **{model.__name__: schema})
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"key": []}, {}]
         return document

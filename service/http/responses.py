@@ -21,26 +21,44 @@ IMAGE_ERRORS = (
     errors.Stopping,
     errors.DeadlineExceeded,
 )
+COLLECTION_ERRORS = (
+    errors.UnknownCollection,
+    errors.CollectionDamaged,
+    errors.Stopping,
+    errors.DeadlineExceeded,
+)
+WRITE_ERRORS = (errors.CollectionBusy, errors.StorageFull)
+VECTOR_ERRORS = (
+    *MODEL_ERRORS,
+    *IMAGE_ERRORS,
+    *COLLECTION_ERRORS,
+    errors.ModelMismatch,
+    errors.TooManyItems,
+    errors.InvalidItems,
+)
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
+IMAGES_CONTENT: dict[str, Any] = {
+    "image/*": _BINARY,
+    "application/octet-stream": _BINARY,
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "properties": {
+                "image": {
+                    "type": "array",
+                    "items": {"type": "string", "format": "binary"},
+                    "description": "every file part is one image; its name is ignored",
+                }
+            },
+        }
+    },
+}
 IMAGES_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "image/*": _BINARY,
-            "application/octet-stream": _BINARY,
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "image": {
-                            "type": "array",
-                            "items": {"type": "string", "format": "binary"},
-                            "description": "every file part is one image; its name is ignored",
-                        }
-                    },
-                }
-            },
+            **IMAGES_CONTENT,
             "application/json": {"schema": ImagesBody.model_json_schema()},
         },
     }

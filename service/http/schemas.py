@@ -1,7 +1,8 @@
 """What the routes answer; the same models document them in OpenAPI."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.comparison import ComparisonReport
@@ -14,6 +15,17 @@ class Schema(BaseModel):
     """A value in an answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NoQuery(BaseModel):
+    """The address takes no parameters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+ItemId = Annotated[
+    str, Path(alias="id", description="an item's id, which may hold slashes; percent-encoded")
+]
 
 
 class EmbedResponse(Schema):
@@ -62,13 +74,23 @@ class NeighborItem(Schema):
     thumbnail: str | None = Field(description="address of a small JPEG, where there is one")
 
 
+class Hit(Schema):
+    """An item near the query; a higher score is nearer."""
+
+    id: str
+    label: str | None
+    score: float = Field(description="cosine, or with metric l2 the negative squared distance")
+    thumbnail: str | None = Field(description="address of a small JPEG, where there is one")
+    metadata: dict[str, Any] = Field(description="empty in a gallery")
+
+
 class NeighborsResponse(Schema):
-    """The nearest items of each image, nearest first, images in order."""
+    """The nearest items of each query, nearest first, queries in order."""
 
     loss: str
     version: int
     collection: str
-    neighbors: list[list[NeighborItem]]
+    neighbors: list[list[Hit]]
 
 
 class ModelState(Schema):

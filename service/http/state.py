@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.catalog import Catalog
+from service.collections import Library
 from service.comparison import Compared
 from service.decode import Decoder
 from service.http.metrics import Metrics
@@ -27,6 +28,7 @@ class Services:
     refusals: Refusals
     compared: Compared
     pages: Pages
+    library: Library
 
 
 def services(request: Request) -> Services:

@@ -70,6 +70,9 @@ IMAGES = {
     "deadline_exceeded", "unknown_model", "model_damaged", "not_ready",
 }  # fmt: skip
 MODEL = {"unknown_model", "model_damaged", "not_ready"}
+COLLECTION = {"unknown_model", "collection_damaged", "stopping", "deadline_exceeded"}
+WRITE = {"collection_busy", "storage_full"}
+VECTORS = IMAGES | COLLECTION | {"model_mismatch", "too_many_items", "invalid_items"}
 
 
 @pytest.mark.parametrize(
@@ -77,8 +80,32 @@ MODEL = {"unknown_model", "model_damaged", "not_ready"}
     [
         ("POST /embed", IMAGES),
         ("POST /classify", IMAGES),
-        ("POST /neighbors", IMAGES),
+        (
+            "POST /neighbors",
+            VECTORS | {"unknown_item", "invalid_filter", "index_unavailable"},
+        ),
         ("POST /compare", IMAGES),
+        (
+            "PUT /collections/{name}",
+            COLLECTION
+            | MODEL
+            | WRITE
+            | {"collection_differs", "invalid_collection_name", "index_unavailable"}
+            | {"body_too_large", "malformed_body", "unsupported_media_type"},
+        ),
+        ("GET /collections", COLLECTION | {"index_unavailable"}),
+        ("GET /collections/{name}", COLLECTION | {"index_unavailable"}),
+        ("DELETE /collections/{name}", COLLECTION),
+        ("POST /collections/{name}/snapshot", COLLECTION | WRITE),
+        ("POST /collections/{name}/items", VECTORS | WRITE),
+        ("GET /collections/{name}/items", COLLECTION),
+        ("GET /collections/{name}/items/{id}", COLLECTION | {"unknown_item"}),
+        ("DELETE /collections/{name}/items/{id}", COLLECTION | WRITE | {"unknown_item"}),
+        (
+            "GET /collections/{name}/thumbnails/{id}",
+            COLLECTION | {"unknown_item", "unknown_image"},
+        ),
+        ("GET /collections/{name}/images/{id}", COLLECTION | {"unknown_item", "unknown_image"}),
         ("POST /v1/embeddings", IMAGES),
         ("GET /v1/models", set()),
         ("GET /v1/models/{model}", MODEL),
@@ -116,6 +143,20 @@ def test_the_images_body_is_described(document: dict[str, Any]) -> None:
     for path in ("/embed", "/classify", "/neighbors", "/compare"):
         content = document["paths"][path]["post"]["requestBody"]["content"]
         assert {"image/*", "multipart/form-data", "application/json"} <= set(content)
+
+
+def test_the_bodies_of_collections_are_described(document: dict[str, Any]) -> None:
+    def members(method: str, path: str) -> set[str]:
+        body = document["paths"][path][method]["requestBody"]["content"]["application/json"]
+        return set(body["schema"]["properties"])
+
+    item = document["components"]["schemas"]["NewItemBody"]
+    assert members("post", "/collections/{name}/items") == {"items", "model_sha256"}
+    assert set(item["properties"]) == {"id", "image", "vector", "label", "metadata"}
+    assert members("put", "/collections/{name}") == {
+        "loss", "version", "metric", "index", "keep_images",
+    }  # fmt: skip
+    assert members("post", "/neighbors") == {"images", "vectors", "ids", "filter", "model_sha256"}
 
 
 def test_the_body_of_openais_clients_is_described(document: dict[str, Any]) -> None:

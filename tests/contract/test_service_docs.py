@@ -37,7 +37,7 @@ def test_no_other_setting_is_documented() -> None:
 
 def test_every_route_is_documented_and_no_other() -> None:
     head = API.split("## Images")[0]
-    named = set(re.findall(r"^\| \[?`(GET|POST) (/\S*?)`", head, re.MULTILINE))
+    named = set(re.findall(r"^\| \[?`([A-Z]+) (/\S*?)`", head, re.MULTILINE))
     assert named == routes()
 
 

@@ -1,4 +1,4 @@
-"""Images in; embeddings, classes and neighbours out."""
+"""Images in; embeddings and classes out."""
 
 import io
 from typing import Annotated, Any, Literal
@@ -10,14 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.manifest import Manifest
 from service.batcher import Answer
-from service.engine import COLLECTION, Engine
-from service.errors import ServiceError, UnknownCollection
+from service.engine import Engine
+from service.errors import ServiceError
 from service.http.answering import (
     Header,
     Written,
     as_base64,
     as_json,
-    neighbor_items,
     predictions,
     server_timing,
 )
@@ -26,7 +25,7 @@ from service.http.direct import DirectRoute
 from service.http.images import read_images
 from service.http.negotiate import JSON, NPY, preferred
 from service.http.responses import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
-from service.http.schemas import ClassifyResponse, EmbedResponse, NeighborsResponse
+from service.http.schemas import ClassifyResponse, EmbedResponse
 from service.http.state import Parts, Services
 
 router = APIRouter(tags=["images"], route_class=DirectRoute)
@@ -54,13 +53,6 @@ class ClassifyQuery(ModelQuery):
     """How many classes are listed."""
 
     top_k: int = Field(5, ge=1, description="classes listed for each image; all where it is more")
-
-
-class NeighborsQuery(ModelQuery):
-    """How many neighbours, and of what."""
-
-    k: int = Field(10, ge=1, le=100, description="neighbours listed for each image")
-    collection: str = Field(COLLECTION, description="where to search")
 
 
 @router.post(
@@ -100,25 +92,6 @@ async def classify(
     answer = await _answer(request, parts, engine)
     listed = await predictions(engine, answer.outputs, query.top_k)
     return as_json(_named(engine.manifest, {"predictions": listed}), server_timing(answer))
-
-
-@router.post(
-    "/neighbors",
-    response_model=NeighborsResponse,
-    responses=problems(*_ERRORS, UnknownCollection),
-    openapi_extra=IMAGES_BODY,
-)
-async def neighbors(
-    request: Request, parts: Parts, query: Annotated[NeighborsQuery, Query()]
-) -> Response:
-    """Find the nearest items of each image, nearest first; a higher score is nearer."""
-    engine = await parts.catalog.engine(query.loss, query.version)
-    engine.check_collection(query.collection)
-    answer = await _answer(request, parts, engine)
-    found = await engine.neighbors(answer.outputs.embedding, query.k, query.collection)
-    listed = [neighbor_items(engine, row) for row in found]
-    body = {"collection": query.collection, "neighbors": listed}
-    return as_json(_named(engine.manifest, body), server_timing(answer))
 
 
 async def _answer(request: Request, parts: Services, engine: Engine) -> Answer:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.batcher import Answer
 from service.catalog import Catalog, Entry
-from service.engine import COLLECTION, Engine, answer_with_all
+from service.collections import Search
+from service.engine import Engine, answer_with_all
 from service.errors import ServiceError
 from service.http.answering import as_json, neighbor_items, predictions, server_timing
 from service.http.direct import DirectRoute
@@ -90,7 +91,7 @@ async def _answer(request: Request, parts: Services, engines: Sequence[Engine]) 
 async def _opinions(engine: Engine, answer: Answer, query: CompareQuery) -> list[dict[str, Any]]:
     who = {"loss": engine.manifest.name, "version": engine.manifest.version}
     listed = await predictions(engine, answer.outputs, query.top_k)
-    near = await engine.neighbors(answer.outputs.embedding, query.k, COLLECTION)
+    near = await engine.neighbors(answer.outputs.embedding, Search(query.k))
     return [
         {**who, **said, "neighbors": neighbor_items(engine, found)}
         for said, found in zip(listed, near, strict=True)

@@ -5,29 +5,22 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
 
 from models.manifest import Manifest
 from service.decode import Encoded
-from service.errors import MalformedBody, NoImage, ServiceError, TooManyImages, UnsupportedMediaType
+from service.errors import MalformedBody, NoImage, ServiceError, TooManyImages
 from service.http.answering import as_base64, as_json, server_timing
-from service.http.body import Body, header
 from service.http.direct import DirectRoute
-from service.http.images import parsed, validated
+from service.http.json_body import read_json, validated
 from service.http.negotiate import JSON
 from service.http.openai import EmbeddingsBody, OpenAIEmbeddings, OpenAIModel, OpenAIModels
 from service.http.responses import IMAGE_ERRORS, MODEL_ERRORS, problems
+from service.http.schemas import NoQuery
 from service.http.state import Parts
 from service.settings import Settings
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 _VERSIONED = re.compile(r"(.+)/([1-9][0-9]{0,8})")
-
-
-class NoQuery(BaseModel):
-    """Everything is in the body."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 async def embeddings(
@@ -84,11 +77,8 @@ async def show_model(parts: Parts, model: str) -> OpenAIModel:
 
 
 async def _read(request: Request, settings: Settings) -> tuple[EmbeddingsBody, list[Encoded]]:
-    content_type = header(request.scope, b"content-type")
-    if content_type.partition(";")[0].strip().lower() != JSON:
-        raise UnsupportedMediaType(content_type, (JSON,))
-    body = await Body(request.scope, request.receive, settings.max_body_bytes).read()
-    return await parsed(body, partial(_parse, settings.max_images))
+    parse = partial(_parse, settings.max_images)
+    return await read_json(request.scope, request.receive, settings.max_body_bytes, parse)
 
 
 def _parse(max_images: int, body: bytes) -> tuple[EmbeddingsBody, list[Encoded]]:

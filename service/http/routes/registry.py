@@ -43,7 +43,7 @@ async def thumbnail(
     """Show one item of the model's gallery as a small JPEG."""
     engine = await parts.catalog.engine(loss, version)
     caching = "no-cache" if version is None else _FOREVER
-    return Response(engine.thumbnail(row), 200, {"Cache-Control": caching}, "image/jpeg")
+    return Response(engine.gallery.thumbnail(row), 200, {"Cache-Control": caching}, "image/jpeg")
 
 
 def _detail(catalog: Catalog, entry: Entry) -> ModelDetail:

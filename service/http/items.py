@@ -1,0 +1,195 @@
+"""The items that a request brings, before they are stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+from uuid import uuid4
+
+import orjson
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.collections import CollectionSpec, Metadata
+from service.collections.filters import text_problem, value_problem
+from service.decode import Encoded
+from service.errors import InvalidItems, MalformedBody, TooManyImages, TooManyItems
+from service.http.body import media_type
+from service.http.images import MULTIPART, from_base64, read_images
+from service.http.json_body import read_json
+from service.http.negotiate import JSON
+from service.http.vectors import Unfit, Vector, read_vector
+from service.settings import Settings
+
+MAX_ITEMS = 10_000
+TEXT_MAX_CHARACTERS = 256  # of an id and a label
+KEY_MAX_CHARACTERS = 128
+METADATA_MAX_KEYS = 64
+METADATA_MAX_BYTES = 16 * 1024  # as JSON
+
+_MEMBERS = {"items", "model_sha256"}
+_OF_AN_ITEM = {"id", "image", "vector", "label", "metadata"}
+
+
+class ItemQuery(BaseModel):
+    """What the address says of the one image that is the body."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str | None = Field(None, description="of an image/* body; a new one where absent")
+    label: str | None = Field(None, description="of an image/* body")
+    metadata: str | None = Field(None, description="of an image/* body: a JSON object")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An item as it was sent: an image or a vector."""
+
+    id: str
+    label: str | None
+    metadata: Metadata
+    image: Encoded | None
+    vector: Vector | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The items of one request, and the model that the client says made its vectors."""
+
+    drafts: tuple[Draft, ...]
+    model_sha256: str | None = None
+
+    @property
+    def images(self) -> bool:
+        """Whether one of them is an image."""
+        return any(draft.image is not None for draft in self.drafts)
+
+
+async def read_items(
+    request: Request, query: ItemQuery, spec: CollectionSpec, settings: Settings
+) -> Batch:
+    """The items of the body, in order; one at least, each id once.
+
+    Raises InvalidItems with every bad item, TooManyItems, and what `read_images` raises.
+    """
+    scope, receive = request.scope, request.receive
+    media = media_type(scope)
+    named = query.model_fields_set
+    if named and media in (JSON, MULTIPART):
+        faults = [{"loc": ("query", name), "msg": "is of a raw image"} for name in sorted(named)]
+        raise RequestValidationError(faults)
+    if media == JSON:
+        parse = partial(_parse_json, spec, settings.max_images)
+        return await read_json(scope, receive, settings.max_body_bytes, parse)
+    images = await read_images(scope, receive, settings)
+    if named:
+        value = query.model_dump(exclude_unset=True) | _metadata_of(query)
+        return Batch(_drafts([value | {"image": images[0]}], spec))
+    return Batch(tuple(Draft(_new_id(), None, {}, image, None) for image in images))
+
+
+def _metadata_of(query: ItemQuery) -> dict[str, object]:
+    try:
+        return {} if query.metadata is None else {"metadata": orjson.loads(query.metadata)}
+    except orjson.JSONDecodeError as error:
+        raise InvalidItems((0,), (f"its metadata is not JSON: {error}",)) from None
+
+
+def _parse_json(spec: CollectionSpec, max_images: int, body: bytes) -> Batch:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedBody(f"not JSON: {error}") from None
+    if not isinstance(value, dict) or not value.keys() <= _MEMBERS:
+        raise MalformedBody('send {"items": […]}, and "model_sha256" if you like')
+    items, model_sha256 = value.get("items"), value.get("model_sha256")
+    if not isinstance(items, list) or not items:
+        raise MalformedBody("items: a list of one item or more is expected")
+    if not isinstance(model_sha256, str | None):
+        raise MalformedBody("model_sha256: text is expected")
+    if len(items) > MAX_ITEMS:
+        raise TooManyItems(MAX_ITEMS)
+    if sum("image" in item for item in items if isinstance(item, dict)) > max_images:
+        raise TooManyImages(max_images)
+    return Batch(_drafts(items, spec), model_sha256)
+
+
+def _drafts(values: Sequence[object], spec: CollectionSpec) -> tuple[Draft, ...]:
+    """The drafts of well-formed items. Raises InvalidItems with every other one."""
+    drafts, faults, first = list[Draft](), dict[int, str](), dict[str, int]()
+    for i, value in enumerate(values):
+        try:
+            drafts.append(draft := _draft(value, spec))
+        except Unfit as fault:
+            faults[i] = str(fault)
+            continue
+        if first.setdefault(draft.id, i) != i:
+            faults[i] = f"its id {draft.id!r} is also that of item {first[draft.id]}"
+    if faults:
+        raise InvalidItems(tuple(faults), tuple(faults.values()))
+    return tuple(drafts)
+
+
+def _draft(value: object, spec: CollectionSpec) -> Draft:
+    if not isinstance(value, dict):
+        raise Unfit("it is no JSON object")
+    if strange := value.keys() - _OF_AN_ITEM:
+        raise Unfit(f"it has a member {min(strange)!r}; there is {', '.join(sorted(_OF_AN_ITEM))}")
+    if ("image" in value) == ("vector" in value):
+        raise Unfit("it needs either an image or a vector")
+    return Draft(
+        _id(value.get("id")),
+        None if value.get("label") is None else _text(value["label"], "label"),
+        _metadata(value.get("metadata")),
+        _image(value["image"]) if "image" in value else None,
+        read_vector(value["vector"], spec.dimension, spec.metric) if "vector" in value else None,
+    )
+
+
+def _new_id() -> str:
+    return uuid4().hex
+
+
+def _id(value: object) -> str:
+    if value is None:
+        return _new_id()
+    text = _text(value, "id")
+    if not {".", ".."}.isdisjoint(text.split("/")):
+        raise Unfit("its id has a part '.' or '..', which an address cannot carry")
+    return text
+
+
+def _text(value: object, what: str, most: int = TEXT_MAX_CHARACTERS) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= most:
+        raise Unfit(f"its {what} is no text of 1 to {most} characters")
+    if problem := text_problem(value):
+        raise Unfit(f"its {what} {problem}")
+    return value
+
+
+def _image(value: object) -> Encoded:
+    if isinstance(value, str):
+        return from_base64(value)
+    if isinstance(value, bytes):
+        return value
+    raise Unfit("its image is no base64 and no data URI")
+
+
+def _metadata(value: object) -> Metadata:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or len(value) > METADATA_MAX_KEYS:
+        raise Unfit(f"its metadata is no object of at most {METADATA_MAX_KEYS} members")
+    for key, one in value.items():
+        _check_member(_text(key, "metadata's key", KEY_MAX_CHARACTERS), one)
+    if len(orjson.dumps(value)) > METADATA_MAX_BYTES:
+        raise Unfit(f"its metadata has more than {METADATA_MAX_BYTES:,} bytes")
+    return cast(dict[str, Any], value)
+
+
+def _check_member(key: str, value: object) -> None:
+    if key == "label":
+        raise Unfit("its metadata has a key 'label'; filters mean the item's own label by that")
+    if problem := value_problem(value):
+        raise Unfit(f"its metadata's {key!r} {problem}")

@@ -1,0 +1,143 @@
+"""Collections: made, listed, shown, deleted, copied."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from service.collections import Collection, CollectionSpec
+from service.engine import Engine
+from service.errors import (
+    BodyTooLarge,
+    CollectionDiffers,
+    IndexUnavailable,
+    InvalidCollectionName,
+    MalformedBody,
+    UnknownCollection,
+    UnsupportedMediaType,
+)
+from service.http.bodies import COLLECTION_BODY, CollectionBody
+from service.http.body import Body, header
+from service.http.collections import (
+    CollectionDetail,
+    CollectionList,
+    Snapshot,
+    show_backup,
+    show_collection,
+)
+from service.http.json_body import read_json, validated
+from service.http.responses import COLLECTION_ERRORS, MODEL_ERRORS, WRITE_ERRORS, problems
+from service.http.schemas import NoQuery
+from service.http.state import Parts, Services
+from service.http.waiting import on_thread
+from service.opening import SNAPSHOTS
+
+router = APIRouter(prefix="/collections", tags=["collections"])
+_FACTS_ERRORS = (*COLLECTION_ERRORS, IndexUnavailable)
+_MAKING_ERRORS = (
+    CollectionDiffers,
+    InvalidCollectionName,
+    BodyTooLarge,
+    MalformedBody,
+    UnsupportedMediaType,
+)
+NoParameters = Annotated[NoQuery, Query()]
+
+
+@router.put(
+    "/{name}",
+    responses={
+        201: {"model": CollectionDetail, "description": "It was made"},
+        **problems(*MODEL_ERRORS, *_FACTS_ERRORS, *WRITE_ERRORS, *_MAKING_ERRORS),
+    },
+    openapi_extra=COLLECTION_BODY,
+)
+async def put(
+    request: Request, response: Response, parts: Parts, name: str, _query: NoParameters
+) -> CollectionDetail:
+    """Make a collection of one model's vectors, unless it is there as it is asked for.
+
+    What the body does not say has its default where the collection is made, and is not compared
+    where one is there.
+    """
+    asked = await _read(request, parts)
+    collection, made = await _find_or_make(request, parts, name, asked)
+    if differences := asked.differences(collection.spec):
+        raise CollectionDiffers(name, differences)
+    response.status_code = 201 if made else 200
+    return show_collection(await on_thread(request, parts, collection.facts))
+
+
+@router.get("", responses=problems(*_FACTS_ERRORS))
+async def list_collections(request: Request, parts: Parts, _query: NoParameters) -> CollectionList:
+    """List every collection."""
+
+    def read() -> CollectionList:
+        found = []
+        for name in parts.library.names():
+            with suppress(UnknownCollection):  # it was deleted in between
+                found.append(show_collection(parts.library.get(name).facts()))
+        return CollectionList(collections=found)
+
+    return await on_thread(request, parts, read)
+
+
+@router.get("/{name}", responses=problems(*_FACTS_ERRORS))
+async def show(request: Request, parts: Parts, name: str, _query: NoParameters) -> CollectionDetail:
+    """Show one collection and how it stands."""
+    return await on_thread(request, parts, lambda: show_collection(parts.library.get(name).facts()))
+
+
+@router.delete(
+    "/{name}", status_code=204, response_class=Response, responses=problems(*COLLECTION_ERRORS)
+)
+async def delete(request: Request, parts: Parts, name: str, _query: NoParameters) -> Response:
+    """Delete a collection with all its items; its snapshots stay."""
+    await on_thread(request, parts, partial(parts.library.delete, name))
+    return Response(status_code=204)
+
+
+@router.post("/{name}/snapshot", responses=problems(*COLLECTION_ERRORS, *WRITE_ERRORS))
+async def snapshot(request: Request, parts: Parts, name: str, _query: NoParameters) -> Snapshot:
+    """Copy the collection's items, as they are at one moment, to a file of the service's disk."""
+    folder = parts.settings.data_dir / SNAPSHOTS
+
+    def work() -> Snapshot:
+        return show_backup(name, parts.library.get(name).backup(folder))
+
+    return await on_thread(request, parts, work)
+
+
+async def _read(request: Request, parts: Services) -> CollectionBody:
+    """What the body asks for; nothing where there is none."""
+    scope, receive, limit = request.scope, request.receive, parts.settings.max_body_bytes
+    if not header(scope, b"content-type") and not await Body(scope, receive, limit).read():
+        return CollectionBody()
+    return await read_json(scope, receive, limit, partial(validated, model=CollectionBody))
+
+
+async def _find_or_make(
+    request: Request, parts: Services, name: str, asked: CollectionBody
+) -> tuple[Collection, bool]:
+    with suppress(UnknownCollection):
+        return await on_thread(request, parts, partial(parts.library.get, name)), False
+    engine = await parts.catalog.engine(asked.loss, asked.version)
+    spec = _spec(name, asked, engine)
+    return await on_thread(request, parts, partial(parts.library.create, spec))
+
+
+def _spec(name: str, asked: CollectionBody, engine: Engine) -> CollectionSpec:
+    manifest = engine.manifest
+    return CollectionSpec(
+        name=name,
+        loss=manifest.name,
+        version=manifest.version,
+        model_sha256=engine.model_sha256,
+        metric=asked.metric or manifest.metric,
+        dimension=manifest.dimension,
+        index=asked.index,
+        keep_images=asked.keep_images,
+        created=datetime.now(UTC).isoformat(timespec="microseconds"),
+    )

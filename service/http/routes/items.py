@@ -1,0 +1,153 @@
+"""The items of a collection: put, listed, shown, deleted."""
+
+import asyncio
+from functools import partial
+from time import perf_counter
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.batcher import Answer
+from service.collections import Collection, CollectionSpec, Receipt
+from service.engine import Engine
+from service.errors import UnknownItem
+from service.http.answering import as_json, server_timing
+from service.http.bodies import ITEMS_BODY
+from service.http.body import media_type
+from service.http.bound import check_hash, engine_of
+from service.http.collections import (
+    ItemDetail,
+    ItemPage,
+    ItemsReceipt,
+    Removal,
+    StoredItem,
+    show_item,
+    show_receipt,
+)
+from service.http.items import Batch, ItemQuery, read_items
+from service.http.negotiate import JSON
+from service.http.responses import COLLECTION_ERRORS, VECTOR_ERRORS, WRITE_ERRORS, problems
+from service.http.schemas import ItemId, NoQuery
+from service.http.state import Parts, Services
+from service.http.storing import embed, new_items
+from service.http.waiting import on_thread
+
+router = APIRouter(prefix="/collections/{name}/items", tags=["collections"])
+
+
+class PageQuery(BaseModel):
+    """Which page."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    after: int = Field(0, ge=0, le=2**63 - 1, description="`next` of the page before")
+    limit: int = Field(100, ge=1, le=1000, description="most items of the page")
+
+
+class ItemShown(BaseModel):
+    """What is shown of an item."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    vector: bool = Field(False, description="whether its vector is shown too")
+
+
+@router.post(
+    "",
+    response_model=ItemsReceipt,
+    responses=problems(*VECTOR_ERRORS, *WRITE_ERRORS),
+    openapi_extra=ITEMS_BODY,
+)
+async def put_items(
+    request: Request, parts: Parts, name: str, query: Annotated[ItemQuery, Query()]
+) -> Response:
+    """Put items: images, which the collection's model embeds, or ready vectors.
+
+    All are taken or none. An item replaces the one of the same id. The answer comes once they are
+    durable: they survive whatever happens next, and every search from now on sees them.
+    """
+    with parts.metrics.counting_refusals():
+        collection = await asyncio.to_thread(parts.library.get, name)
+        batch, engine = await _read(request, parts, query, collection.spec)
+        with parts.patience.waiting(request.receive):
+            answer = None if engine is None else await embed(engine, batch.drafts)
+            work = partial(_put, parts, collection, batch, answer)
+            receipt = await asyncio.to_thread(work)
+    body = show_receipt(name, [draft.id for draft in batch.drafts], receipt)
+    return as_json(body, *([] if answer is None else [server_timing(answer)]))
+
+
+@router.get("", responses=problems(*COLLECTION_ERRORS))
+async def list_items(
+    request: Request, parts: Parts, name: str, query: Annotated[PageQuery, Query()]
+) -> ItemPage:
+    """List items in the order in which they were put."""
+
+    def read() -> ItemPage:
+        page = parts.library.get(name).page(query.after, query.limit)
+        return ItemPage(
+            items=[StoredItem(**show_item(name, one)) for one in page.items], next=page.next
+        )
+
+    return await on_thread(request, parts, read)
+
+
+@router.get("/{id:path}", responses=problems(*COLLECTION_ERRORS, UnknownItem))
+async def show(
+    request: Request, parts: Parts, name: str, item: ItemId, query: Annotated[ItemShown, Query()]
+) -> ItemDetail:
+    """Show one item."""
+
+    def read() -> ItemDetail:
+        collection = parts.library.get(name)
+        vector = collection.vectors([item])[0].tolist() if query.vector else None
+        return ItemDetail(**show_item(name, collection.get(item)), vector=vector)
+
+    return await on_thread(request, parts, read)
+
+
+@router.delete("/{id:path}", responses=problems(*COLLECTION_ERRORS, *WRITE_ERRORS, UnknownItem))
+async def delete(
+    request: Request, parts: Parts, name: str, item: ItemId, _query: Annotated[NoQuery, Query()]
+) -> Removal:
+    """Delete one item; no search from now on sees it."""
+
+    def work() -> Removal:
+        sequence = parts.library.get(name).delete(item)
+        return Removal(collection=name, id=item, sequence=sequence)
+
+    removal = await on_thread(request, parts, work)
+    parts.metrics.count_deleted()
+    return removal
+
+
+async def _read(
+    request: Request, parts: Services, query: ItemQuery, spec: CollectionSpec
+) -> tuple[Batch, Engine | None]:
+    """The items, and the engine where some are images.
+
+    Raises ModelMismatch where the vectors are, or may be, those of another model.
+    """
+    if media_type(request.scope) != JSON:
+        engine = await engine_of(parts.catalog, spec)
+        parts.refusals.check_room(request, engine.batcher)  # before the body is read: costs little
+        return await read_items(request, query, spec, parts.settings), engine
+    batch = await read_items(request, query, spec, parts.settings)
+    check_hash(spec, batch.model_sha256)
+    if batch.images:
+        return batch, await engine_of(parts.catalog, spec)
+    if batch.model_sha256 is None:  # the client says nothing: the model that it could ask must fit
+        await engine_of(parts.catalog, spec)
+    return batch, None
+
+
+def _put(parts: Services, collection: Collection, batch: Batch, answer: Answer | None) -> Receipt:
+    embeddings = np.empty((0, 0), np.float32) if answer is None else answer.outputs.embedding
+    keep, most = collection.spec.keep_images, parts.settings.max_pixels
+    items = list(new_items(batch.drafts, embeddings, keep_images=keep, max_pixels=most))
+    started = perf_counter()
+    receipt = collection.put(items)
+    parts.metrics.observe_put(len(items), perf_counter() - started)
+    return receipt

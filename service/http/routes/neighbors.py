@@ -1,0 +1,72 @@
+"""Nearest neighbours of images, vectors and items: in a model's gallery, or in a collection."""
+
+import asyncio
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from service.errors import IndexUnavailable, InvalidFilter, UnknownCollection, UnknownItem
+from service.gallery import COLLECTION
+from service.http.answering import Header, as_json, server_timing
+from service.http.bodies import NEIGHBORS_BODY
+from service.http.body import media_type
+from service.http.bound import check_model
+from service.http.direct import DirectRoute
+from service.http.negotiate import JSON
+from service.http.places import CollectionPlace, GalleryPlace, Place
+from service.http.queries import Asked, NeighborsQuery, read_queries
+from service.http.responses import VECTOR_ERRORS, problems
+from service.http.schemas import NeighborsResponse
+from service.http.state import Parts, Services
+from service.http.vectors import read_vectors
+from service.index.protocol import Vectors
+
+_FEW = 32  # vectors, which are read in less time than a thread needs to begin
+router = APIRouter(tags=["images"], route_class=DirectRoute)
+
+
+@router.post(
+    "/neighbors",
+    response_model=NeighborsResponse,
+    responses=problems(*VECTOR_ERRORS, InvalidFilter, UnknownItem, IndexUnavailable),
+    openapi_extra=NEIGHBORS_BODY,
+)
+async def neighbors(
+    request: Request, parts: Parts, query: Annotated[NeighborsQuery, Query()]
+) -> Response:
+    """Find the nearest items of each image, vector or item; a higher score is nearer."""
+    with parts.metrics.counting_refusals():
+        place = await _place(parts, query)
+        if media_type(request.scope) != JSON:  # which may carry what needs no model
+            engine = await place.engine()
+            parts.refusals.check_room(request, engine.batcher)  # a refusal that costs little
+        asked = await read_queries(request, parts.settings)
+        search = query.search(asked)
+        with parts.patience.waiting(request.receive):
+            vectors, *headers = await _vectors(place, asked)
+            found = await place.search(vectors, search)
+    return as_json({**place.names, "neighbors": found}, *headers)
+
+
+async def _place(parts: Services, query: NeighborsQuery) -> Place:
+    name = query.collection
+    if name == COLLECTION:
+        return GalleryPlace(await parts.catalog.engine(query.loss, query.version))
+    try:
+        collection = await asyncio.to_thread(parts.library.get, name)
+    except UnknownCollection as error:
+        raise UnknownCollection(name, (COLLECTION, *error.available)) from None
+    check_model(collection.spec, query.loss, query.version)
+    return CollectionPlace(collection, parts.catalog, parts.metrics)
+
+
+async def _vectors(place: Place, asked: Asked) -> tuple[Vectors, *tuple[Header, ...]]:
+    place.check_hash(asked.model_sha256)
+    if asked.ids:
+        return (await place.vectors(asked.ids),)
+    if asked.vectors:
+        read = partial(read_vectors, asked.vectors, place.dimension, place.metric)
+        return (read() if len(asked.vectors) <= _FEW else await asyncio.to_thread(read),)
+    answer = await (await place.engine()).answer(asked.images)
+    return answer.outputs.embedding, server_timing(answer)

@@ -1,0 +1,64 @@
+"""The pictures that are kept of a collection's items."""
+
+import hashlib
+from io import BytesIO
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from PIL import Image
+
+from service.errors import UnknownImage, UnknownItem
+from service.http.body import header
+from service.http.responses import COLLECTION_ERRORS, problems
+from service.http.schemas import ItemId, NoQuery
+from service.http.state import Parts
+from service.http.waiting import on_thread
+
+router = APIRouter(prefix="/collections/{name}", tags=["collections"])
+_JPEG = "image/jpeg"
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_ERRORS = problems(*COLLECTION_ERRORS, UnknownItem, UnknownImage)
+_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "as `If-None-Match` has it"}}
+
+
+@router.get(
+    "/thumbnails/{id:path}",
+    response_class=Response,
+    responses={200: {"content": {_JPEG: _BINARY}}, **_UNCHANGED, **_ERRORS},
+)
+async def thumbnail(
+    request: Request, parts: Parts, name: str, item: ItemId, _query: Annotated[NoQuery, Query()]
+) -> Response:
+    """Show an item's image as a small JPEG, at most 96 pixels on each side."""
+
+    def read() -> tuple[bytes, str]:
+        return parts.library.get(name).thumbnail(item), _JPEG
+
+    return _answer(request, *await on_thread(request, parts, read))
+
+
+@router.get(
+    "/images/{id:path}",
+    response_class=Response,
+    responses={200: {"content": {"image/*": _BINARY}}, **_UNCHANGED, **_ERRORS},
+)
+async def image(
+    request: Request, parts: Parts, name: str, item: ItemId, _query: Annotated[NoQuery, Query()]
+) -> Response:
+    """Show an item's image as it was sent, where the collection keeps images."""
+
+    def read() -> tuple[bytes, str]:
+        data = parts.library.get(name).image(item)
+        with Image.open(BytesIO(data)) as opened:
+            return data, opened.get_format_mimetype() or "application/octet-stream"
+
+    return _answer(request, *await on_thread(request, parts, read))
+
+
+def _answer(request: Request, data: bytes, media: str) -> Response:
+    """The picture, or that the client has it already: an item's may be replaced at any time."""
+    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    if header(request.scope, b"if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(data, 200, headers, media)

@@ -1,0 +1,53 @@
+"""From the items of a request to items that are durable."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from models.errors import ImageTooLarge, UndecodableImage
+from service.batcher import Answer
+from service.collections import NewItem
+from service.collections.thumbnail import thumbnail
+from service.engine import Engine
+from service.errors import OversizedImages, UndecodableImages
+from service.http.items import Draft
+from service.index.protocol import Vectors
+
+
+async def embed(engine: Engine, drafts: Sequence[Draft]) -> Answer:
+    """What the model says of the drafts that are images, in order.
+
+    Raises what `Engine.answer` raises, with the drafts' numbers in the place of the images'.
+    """
+    numbers = [i for i, draft in enumerate(drafts) if draft.image is not None]
+    images = [draft.image for draft in drafts if draft.image is not None]
+    try:
+        return await engine.answer(images)
+    except UndecodableImages as error:
+        raise UndecodableImages(_renumbered(error, numbers), error.reasons) from None
+    except OversizedImages as error:
+        raise OversizedImages(_renumbered(error, numbers), error.limit) from None
+
+
+def new_items(
+    drafts: Sequence[Draft], embeddings: Vectors, *, keep_images: bool, max_pixels: int
+) -> Iterator[NewItem]:
+    """The items to put, thumbnails made; there is one embedding for each image, in order."""
+    rows = iter(embeddings)
+    for draft in drafts:
+        if draft.vector is not None:
+            yield NewItem(draft.id, draft.vector, draft.label, draft.metadata)
+            continue
+        image = draft.image if isinstance(draft.image, bytes) else b""
+        small = _thumbnail(image, max_pixels)
+        kept = image if keep_images else None
+        yield NewItem(draft.id, next(rows), draft.label, draft.metadata, kept, small)
+
+
+def _thumbnail(image: bytes, max_pixels: int) -> bytes | None:
+    with suppress(UndecodableImage, ImageTooLarge):  # the model has seen it: go without
+        return thumbnail(image, max_pixels)
+    return None
+
+
+def _renumbered(error: UndecodableImages | OversizedImages, numbers: list[int]) -> tuple[int, ...]:
+    return tuple(numbers[i] for i in error.indexes)

@@ -1,0 +1,51 @@
+"""The collections of a data folder, with the index that the settings name."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from service.collections import CollectionSpec, Library, OpenIndex
+from service.hardware import processors
+from service.index import IndexSpec, LocalIndex, Rows, VectorIndex, Vectors
+from service.settings import Settings
+
+COLLECTIONS = "collections"  # below the data folder
+SNAPSHOTS = "snapshots"
+EMBEDDED = "embedded"
+_Fetch = Callable[[Rows], Vectors]
+
+
+def open_library(settings: Settings) -> Library:
+    """The collections; nothing is written before the first of them is made.
+
+    Call it after the process was forked. Raises DistributedUnavailable where the index is to run
+    elsewhere and its client is not installed.
+    """
+    workers = settings.workers or 1
+    threads = max(1, processors() // workers - 1)  # one is left to requests
+    open_index = _open_local(threads)
+    if settings.index_url != EMBEDDED:
+        open_index = _open_milvus(settings.index_url)
+    return Library(settings.data_dir / COLLECTIONS, open_index)
+
+
+def _open_local(threads: int) -> OpenIndex:
+    def open_index(spec: CollectionSpec, folder: Path, fetch: _Fetch) -> tuple[VectorIndex, int]:
+        wanted = IndexSpec(spec.dimension, spec.metric, spec.index, threads=threads)
+        return LocalIndex.load(folder, wanted, spec.model_sha256, fetch=fetch)
+
+    return open_index
+
+
+def _open_milvus(url: str) -> OpenIndex:
+    from service.index.milvus import open_milvus  # late: its client is an extra
+    from service.index.milvus_server import MilvusServer
+
+    server = MilvusServer(url)
+
+    def open_index(spec: CollectionSpec, folder: Path, fetch: _Fetch) -> tuple[VectorIndex, int]:
+        del folder  # Milvus keeps it
+        wanted = IndexSpec(spec.dimension, spec.metric, spec.index)
+        identity = f"{spec.created} {spec.model_sha256}"
+        return open_milvus(server, wanted, spec.name, identity, fetch=fetch)
+
+    return open_index

@@ -9,6 +9,9 @@ import numpy as np
 
 from models.manifest import Metric
 from service.index import ExactIndex, Hits, IndexSpec, Kind, LocalIndex, Rows, VectorIndex, Vectors
+from service.index.milvus import open_milvus
+from service.index.milvus_server import MilvusServer
+from tests.milvus import milvus_lite
 
 
 @dataclass
@@ -102,9 +105,23 @@ def _closing(make: Callable[[Path, int, Metric, Oracle], VectorIndex]) -> Open:
     return open_one
 
 
+@contextmanager
+def _milvus(folder: Path, dimension: int, metric: Metric, oracle: Oracle) -> Iterator[VectorIndex]:
+    with milvus_lite(folder / "milvus") as url:
+        server = MilvusServer(url)
+        spec = IndexSpec(dimension, metric)
+        index, _ = open_milvus(server, spec, "suite", "", fetch=oracle.fetch)
+        try:
+            yield index
+        finally:
+            index.drop()  # else milvus-lite would build what it is about to forget
+            server.close()
+
+
 ENGINES = [
     Engine("exact", _closing(_exact)),
     Engine("local exact", _closing(_local("exact"))),
     Engine("local hnsw", _closing(_local("hnsw")), least_recall=0.98),
     Engine("local compact", _closing(_local("compact")), least_recall=0.95),
+    Engine("milvus", _milvus, least_recall=0.98),
 ]

@@ -1,0 +1,131 @@
+"""Nearest neighbours by Milvus, where one machine is not enough; the extra `distributed`."""
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from service.index.compact import Fetch
+from service.index.exact import ExactIndex
+from service.index.kinds import IndexSpec, KindInUse
+from service.index.milvus_rows import MOST_HITS, NAMED_ROWS, MilvusRows
+from service.index.milvus_server import MilvusServer
+from service.index.parts import ready
+from service.index.protocol import Hits, Queries, Rows, Vectors
+from service.index.ragged import complete, found_by_all, kept, nearest, nothing
+
+_WIDER = 16  # times k hits of all rows are looked through before many rows are named
+
+
+def open_milvus(
+    server: MilvusServer, spec: IndexSpec, name: str, identity: str, *, fetch: Fetch
+) -> tuple["MilvusIndex", int]:
+    """The index of a collection, made where there is none, and the sequence that it reflects.
+
+    The identity tells the collection from every other that ever had its name: its model's hash,
+    when it was made, and whatever else begins its rows anew. Raises IndexUnavailable.
+    """
+    rows = MilvusRows(server, spec, name_in_milvus(name, identity))
+    sequence = rows.prepare()
+    return MilvusIndex(spec, rows, fetch), sequence
+
+
+def name_in_milvus(name: str, identity: str) -> str:
+    """What a collection is called there: a name that can be read, and that no other has."""
+    readable = re.sub(r"\W", "_", name, flags=re.ASCII)[:200]
+    digest = sha256(f"{name}\n{identity}".encode()).hexdigest()
+    return f"lossatlas_{readable}_{digest[:16]}"
+
+
+class MilvusIndex:
+    """The VectorIndex in a Milvus collection, which other processes may read and write as well.
+
+    So adding and removing do no harm when they are done twice, and a search sees what any process
+    wrote before it began. A process that is late, or was killed, may leave rows that are gone:
+    `fetch`, which knows, is asked about each hit, and those are removed. Milvus may find fewer
+    rows than there are; then they are compared here. Writes of more than 4 MiB of vectors or 8,192
+    rows, and searches among more than those, take several requests and are not seen as one.
+    Every method raises IndexUnavailable.
+    """
+
+    def __init__(self, spec: IndexSpec, rows: MilvusRows, fetch: Fetch) -> None:
+        self._spec = spec
+        self._rows = rows
+        self._fetch = fetch
+
+    @property
+    def kind_in_use(self) -> KindInUse:
+        """What Milvus builds."""
+        return self._rows.kind
+
+    def __len__(self) -> int:
+        return self._rows.count(None)
+
+    def add(self, rows: Rows, vectors: Vectors) -> None:
+        """Make rows findable; rows that are there are passed over."""
+        self._rows.add(rows, ready(vectors, self._spec.metric))
+
+    def remove(self, rows: Rows) -> None:
+        """Make rows unfindable; rows that are not there are passed over."""
+        self._rows.remove(rows)
+
+    def search(self, queries: Queries, k: int, among: Rows | None = None) -> Hits:
+        """The min(k, n) nearest rows of each query."""
+        queries = ready(queries, self._spec.metric)
+        k = k if among is None else min(k, len(among))
+        if k <= 0 or len(queries) == 0:
+            return nothing(len(queries), max(k, 0))
+        hits = self._search(queries, k, among)
+        while len(gone := self._gone(hits)):
+            self.remove(gone)
+            hits = self._search(queries, k, among)
+        return hits
+
+    def save(self, folder: Path, sequence: int, model_sha256: str) -> None:  # noqa: ARG002
+        """Keep the sequence in Milvus, for all processes; the folder is left alone."""
+        self._rows.keep(sequence)
+
+    def maintain(self) -> bool:
+        """Nothing is due: Milvus builds and compacts by itself."""
+        return False
+
+    def drop(self) -> None:
+        """Delete it from Milvus, for all processes."""
+        self._rows.drop()
+
+    def close(self) -> None:
+        """Nothing is held; the connection is the server's."""
+
+    def _search(self, queries: Queries, k: int, among: Rows | None) -> Hits:
+        """As many hits as there are, at most k."""
+        if k <= MOST_HITS:
+            hits = found_by_all(self._found(queries, k, among))
+            found = hits.rows.shape[1]
+            if found == k or found >= self._rows.count(among):
+                return hits
+        return self._compare(queries, k, among)
+
+    def _found(self, queries: Queries, k: int, among: Rows | None) -> Hits:
+        if among is not None and len(among) > NAMED_ROWS:
+            wider = self._rows.nearest(queries, min(_WIDER * k, MOST_HITS), None)
+            hits = kept(wider, np.isin(wider.rows, among), k)
+            if complete(hits):
+                return hits
+        return self._rows.nearest(queries, k, among)
+
+    def _compare(self, queries: Queries, k: int, among: Rows | None) -> Hits:
+        """The search by its definition, of vectors that Milvus hands over."""
+        best = nothing(len(queries), 0)
+        for rows, vectors in self._rows.contents(among):
+            page = ExactIndex(self._spec.dimension, self._spec.metric)
+            page.add(rows, vectors)
+            best = nearest([best, page.search(queries, k)], k)
+        return best
+
+    def _gone(self, hits: Hits) -> Rows:
+        rows = np.unique(hits.rows)
+        if len(rows) == 0:
+            return rows
+        gone: Rows = rows[np.isnan(self._fetch(rows)).any(axis=1)]
+        return gone

@@ -11,6 +11,7 @@ import structlog
 from service.collections import layout, schema
 from service.collections.collection import Collection
 from service.collections.usage import Reason
+from service.collections.replacing import recover
 from service.collections.values import CollectionSpec, OpenIndex
 from service.errors import CollectionDiffers, Stopping, UnknownCollection
 
@@ -30,6 +31,7 @@ class Library:
         self, folder: Path, open_index: OpenIndex, *, maintain_every_s: float | None = 1.0
     ) -> None:
         if folder.exists():  # it is made with the first collection
+            recover(folder)
             layout.sweep(folder)
         self._folder = folder
         self._open_index = open_index
@@ -106,6 +108,7 @@ class Library:
         if (self._folder / spec.name).exists():
             return False
         self._folder.mkdir(parents=True, exist_ok=True)
+        recover(self._folder)
         try:
             with layout.making(self._folder, spec.name) as folder:
                 schema.make(folder / layout.ITEMS, spec)
@@ -122,6 +125,8 @@ class Library:
         if known is not None:
             del self._open[name]
             _close(name, known, partial(self._unknown, name))
+        if name not in self.names():
+            recover(self._folder)  # it may be about to be replaced
         if name not in self.names():
             raise self._unknown(name)
         self._open[name] = Collection(self._folder / name, self._open_index)

@@ -34,7 +34,12 @@ def replacing(library: Path, name: str) -> Iterator[Callable[[Path], None]]:
 
 
 def recover(library: Path) -> None:
-    """Put back what a process that was killed had taken away to replace it."""
+    """Put back what a process that was killed had taken away to replace it.
+
+    While another process replaces a collection, wait until that is done.
+    """
+    if not any(library.glob(f"{_OLD}*")):
+        return
     with alone(library / LIBRARY_LOCK):
         for old in library.glob(f"{_OLD}*"):
             place = library / old.name.removeprefix(_OLD)

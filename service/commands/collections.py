@@ -12,8 +12,9 @@ from rich.table import Table
 
 from service.collections import CollectionSpec
 from service.collections.connections import Connections
-from service.collections.layout import names, size_bytes
+from service.collections.layout import size_bytes
 from service.collections.reading import counts
+from service.commands.opening import open_library
 from service.commands.parsing import command_parser, parse
 from service.commands.progress import console
 from service.errors import CollectionDamaged, UnknownCollection
@@ -38,7 +39,9 @@ def main(arguments: Sequence[str]) -> int:
     for title in ("dimension", "items", "size"):
         table.add_column(title, no_wrap=True, justify="right")
     damaged = []
-    for name in names(folder):
+    with open_library(settings) as library:
+        found = library.names()
+    for name in found:
         try:
             _add(table, _look(folder / name))
         except CollectionDamaged as error:

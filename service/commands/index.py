@@ -72,9 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--metric", choices=get_args(Metric), help="default: the model's")
     made.add_argument(
         "--keep-images",
-        action="store_true",
-        default=None,
-        help="keep the images themselves too; `reembed` needs them",
+        action=argparse.BooleanOptionalAction,
+        help="keep the images themselves too, which `reembed` needs (default), or not",
     )
     return parser
 

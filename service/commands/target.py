@@ -1,5 +1,6 @@
 """The collection that items go into: the one that is there, or a new one."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -34,13 +35,16 @@ def find_or_make(library: Library, wish: Wish, store: Store) -> Collection:
     except UnknownCollection:
         bundle = store.load(wish.loss or wish.default_loss)
         return library.create(_new(wish, bundle))[0]
-    asked = ("loss", "index", "metric", "keep_images")
-    wishes = ((name, getattr(wish, name)) for name in asked)
-    there = collection.spec
-    differences = [k for k, v in wishes if v is not None and v != getattr(there, k)]
-    if differences:
-        raise CollectionDiffers(wish.name, tuple(differences))
+    if differences := tuple(_differences(wish, collection.spec)):
+        raise CollectionDiffers(wish.name, differences)
     return collection
+
+
+def _differences(wish: Wish, there: CollectionSpec) -> Iterator[str]:
+    for name in ("loss", "index", "metric", "keep_images"):
+        wished, found = getattr(wish, name), getattr(there, name)
+        if wished is not None and wished != found:
+            yield f"{name} ({found!r}, not {wished!r})"
 
 
 def _new(wish: Wish, bundle: Bundle) -> CollectionSpec:
@@ -53,6 +57,6 @@ def _new(wish: Wish, bundle: Bundle) -> CollectionSpec:
         metric=wish.metric or manifest.metric,
         dimension=manifest.dimension,
         index=wish.index or "auto",
-        keep_images=bool(wish.keep_images),
+        keep_images=wish.keep_images is not False,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

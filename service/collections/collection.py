@@ -8,11 +8,12 @@ from threading import Lock
 
 import numpy as np
 
-from service.collections import backup, reading, searching, writing
+from service.collections import backup, reading, writing
 from service.collections.checking import ready_items, ready_vectors
 from service.collections.connections import Connections
 from service.collections.keeping import Keeper
 from service.collections.layout import size_bytes
+from service.collections.searching import Searcher
 from service.collections.usage import Reason, Usage
 from service.collections.values import (
     Backup,
@@ -45,6 +46,7 @@ class Collection:
         self._usage = Usage()
         self._opening = Lock()
         self._view: View | None = None
+        self._searcher: Searcher | None = None
         self.spec = self._connections.spec
         self._keeper = Keeper(folder, self._connections)
 
@@ -109,7 +111,7 @@ class Collection:
         queries = ready_vectors(queries, self.spec)
         with self._usage.using():
             self._connections.confirm()
-            return searching.search(self._connections, self._opened(), queries, query)
+            return self._searching().search(queries, query)
 
     def facts(self) -> Facts:
         """How it stands."""
@@ -184,6 +186,12 @@ class Collection:
         if found is None:
             raise UnknownImage(self.spec.name, id, kind)
         return found
+
+    def _searching(self) -> Searcher:
+        view = self._opened()
+        if self._searcher is None:
+            self._searcher = Searcher(self._connections, view)
+        return self._searcher
 
     def _opened(self) -> View:
         with self._opening:

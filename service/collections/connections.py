@@ -19,6 +19,7 @@ _WRITER_CACHE_KIB = 65_536
 _DAMAGE = frozenset(
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR_SHORT_READ}
 )
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 
 
 class Connections:
@@ -159,7 +160,7 @@ def translated(name: str) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", 0)
         if code in _DAMAGE or code & 0xFF in _DAMAGE:
             raise CollectionDamaged(name, str(error)) from error
-        if code == sqlite3.SQLITE_FULL:
+        if code in _FULL:
             raise StorageFull(name) from error
         if code & 0xFF == sqlite3.SQLITE_BUSY:
             raise CollectionBusy(name) from error

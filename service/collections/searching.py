@@ -7,10 +7,10 @@ import numpy as np
 
 from service.collections import reading
 from service.collections.connections import Connections
-from service.collections.matching import rows_where
+from service.collections.matching import Matches
 from service.collections.values import Hit, Item, Search
 from service.collections.view import View
-from service.index.protocol import Hits, Vectors
+from service.index.protocol import Hits, Rows, Vectors
 
 _TRIES = 3
 
@@ -19,43 +19,41 @@ class Moved(Exception):
     """Items that the index found or was told to look among are no longer there."""
 
 
-def search(
-    connections: Connections, view: View, queries: Vectors, query: Search
-) -> list[list[Hit]]:
-    """The nearest items of each query, of all that was acknowledged before the call.
+class Searcher:
+    """Searches one collection; threads may share it. It gets in no writer's way."""
 
-    It gets in no writer's way. Where deletions keep disturbing it, the index has to stand still
-    for one search, so that it ends.
-    """
-    for _ in range(_TRIES):
-        try:
-            return _beside_writers(connections, view, queries, query)
-        except Moved:
-            continue
-    with view.still() as database:
-        among = rows_where(database, query.where) if query.where else None
-        hits = view.index.search(queries, _wanted(query), among)
-        return _joined(database, hits, query)
+    def __init__(self, connections: Connections, view: View) -> None:
+        self._connections = connections
+        self._view = view
+        self._matches = Matches()
 
+    def search(self, queries: Vectors, query: Search) -> list[list[Hit]]:
+        """The nearest items of each query, of all that was acknowledged before the call."""
+        for _ in range(_TRIES):
+            try:
+                return self._beside_writers(queries, query)
+            except Moved:
+                continue
+        # Deletions keep disturbing it: so that it ends, the index stands still for one search.
+        with self._view.still() as database:
+            among = self._matches.rows(database, query.where)[1] if query.where else None
+            return _joined(database, self._hits(queries, query, among), query)
 
-def _beside_writers(
-    connections: Connections, view: View, queries: Vectors, query: Search
-) -> list[list[Hit]]:
-    among, sequence = None, 0
-    if query.where:
-        with connections.reading() as database:
-            sequence, _ = reading.counts(database)
-            among = rows_where(database, query.where)
-    view.catch_up()  # after the filter was read, so that the index has all of its rows
-    hits = view.index.search(queries, _wanted(query), among)
-    if among is not None and view.last_removal > sequence:
-        raise Moved  # perhaps of a row that is filtered for, whose item has a new row
-    with connections.reading() as database:
-        return _joined(database, hits, query)
+    def _beside_writers(self, queries: Vectors, query: Search) -> list[list[Hit]]:
+        among, sequence = None, 0
+        if query.where:
+            with self._connections.reading() as database:
+                sequence, among = self._matches.rows(database, query.where)
+        self._view.catch_up()  # after the filter was read, so that the index has all of its rows
+        hits = self._hits(queries, query, among)
+        if among is not None and self._view.last_removal > sequence:
+            raise Moved  # perhaps of a row that is filtered for, whose item has a new row
+        with self._connections.reading() as database:
+            return _joined(database, hits, query)
 
-
-def _wanted(query: Search) -> int:
-    return query.k + 1 if query.without else query.k
+    def _hits(self, queries: Vectors, query: Search, among: Rows | None) -> Hits:
+        wanted = query.k + 1 if query.without else query.k
+        return self._view.index.search(queries, wanted, among)
 
 
 def _joined(database: sqlite3.Connection, hits: Hits, query: Search) -> list[list[Hit]]:

@@ -59,6 +59,15 @@ def test_the_label_is_filtered_like_metadata(things: Collection) -> None:
     assert ids_where(things, {}) == {"0", "1", "2"}
 
 
+def test_a_filter_that_was_asked_before_sees_what_was_written_since(things: Collection) -> None:
+    put(things, {"x": 1}, {"x": True})
+    assert ids_where(things, {"x": 1}) == ids_where(things, {"x": 1}) == {"0"}
+    put(things, {"x": 2}, {"x": 1}, {"x": 1})
+    assert ids_where(things, {"x": 1}) == {"1", "2"}
+    things.delete("2")
+    assert ids_where(things, {"x": 1}) == {"1"}
+
+
 def test_what_was_replaced_or_deleted_meets_no_filter(things: Collection) -> None:
     put(things, {"x": 1, "y": "a"}, {"x": 1}, label="old")
     put(things, {"x": 2}, label="new")

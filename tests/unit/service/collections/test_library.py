@@ -2,11 +2,19 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from service.collections import Collection, CollectionSpec, Library, Search
+from service.collections import (
+    Collection,
+    CollectionSpec,
+    Library,
+    NewItem,
+    Search,
+    parse_filter,
+)
 from service.errors import (
     CollectionDiffers,
     InvalidCollectionName,
@@ -142,14 +150,14 @@ def test_a_batch_is_not_acknowledged_that_went_into_a_file_since_deleted(
     mine, theirs = open_library(), open_library()
     cats = mine.create(spec_of())[0]
 
-    class Deletes(list):  # type: ignore[type-arg]
+    class Deletes(list[NewItem]):
         """Read once more inside the transaction; by then the collection is another's."""
 
-        def __getitem__(self, index: object) -> object:
+        def __getitem__(self, index: Any) -> Any:
             if theirs.names():
                 theirs.delete("cats")
                 theirs.create(spec_of("dogs"))
-            return super().__getitem__(index)  # type: ignore[index]
+            return super().__getitem__(index)
 
     theirs.get("cats")
     items = Deletes(batch(["a"]))
@@ -287,14 +295,8 @@ def test_a_search_that_cannot_be_leaves_the_collection_usable(library: Library) 
     cats.put(batch(["a"], metadata={"x": 1}))
     for _ in range(20):
         with pytest.raises(InvalidFilter):
-            cats.search(drawn(1), Search(1, where=filter_of("y")))
+            cats.search(drawn(1), Search(1, where=parse_filter({"y": 1})))
     assert found(cats) == {"a"}
-
-
-def filter_of(key: str) -> tuple[object, ...]:
-    from service.collections import parse_filter
-
-    return parse_filter({key: 1})
 
 
 def test_vectors_of_rows_that_are_gone_are_nan(folder: Path) -> None:

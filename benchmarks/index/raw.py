@@ -69,7 +69,8 @@ def hnsw(file: Path) -> Raw:
 def compact(file: Path, vectors: Vectors, k: int) -> Raw:
     """The very codes that the service made, its best re-ranked with vectors in memory."""
     coded = _faiss.read_index(str(file))
-    index = _faiss.IndexRefineFlat(coded, _faiss.swig_ptr(np.ascontiguousarray(vectors)))
+    kept = np.ascontiguousarray(vectors)  # until FAISS has copied it
+    index = _faiss.IndexRefineFlat(coded, _faiss.swig_ptr(kept))
     factor = max(LEAST_RERANKED, RERANKED_PER_HIT * k) / k
     words = (
         f"IndexIVFPQ, {coded.nlist} lists, {coded.pq.M} codes of {coded.pq.nbits} bits, nprobe "

@@ -41,11 +41,11 @@ def narrowed(report: Report) -> str:
         "Vectors, kind",
         "among",
         "recall@10",
-        "raw",
+        "raw FAISS",
         "one query, p50 / p99",
-        "raw",
+        "raw FAISS",
         "queries/s, batched",
-        "raw",
+        "raw FAISS",
     )
     rows = [
         list(_narrowed_row(run, case, title))

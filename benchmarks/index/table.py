@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.index import sections
+from benchmarks.index import bars, sections
 from benchmarks.index.results import Report
 from models.atomic import replacing
 
@@ -43,6 +43,7 @@ def put_into(page: str, tables: str) -> str:
 def everything(report: Report) -> str:
     """All tables, and how they came about."""
     parts = {
+        "The bars": bars.against(report),
         "Search among all items": sections.search(report),
         "Search among some": sections.narrowed(report),
         "Memory, disk, building, loading": sections.room(report),

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from benchmarks.index import __main__ as command
-from benchmarks.index import plot, stage, table
+from benchmarks.index import bars, plot, stage, table
 from benchmarks.index.benchmark import Benchmark
 from benchmarks.index.jobs import Job
 from benchmarks.index.quantities import points, power
@@ -157,8 +157,19 @@ def test_the_tables_say_what_the_report_says(report: Report) -> None:
     assert "**interrupted**" in table.caption(unfinished)
 
 
+def test_the_bars_are_held_against_the_largest_size(report: Report) -> None:
+    slow = [run.model_copy(update={"per_s": 19_999.0}) for run in report.ingests]
+    told = bars.against(report.model_copy(update={"ingests": slow}))
+    assert told.startswith("| At 1,200 vectors |")
+    assert "| durable ingest, items/s | 20,000 | 19,999 | **no** |" in told
+    assert "| recall@10 of `auto` | 0.98 | 1.0000 | yes |" in told
+    assert "Nothing" in bars.against(report.only(()))
+
+
 def test_every_table_has_as_many_cells_in_each_row(report: Report) -> None:
-    for part in table.everything(report).split("### ")[1:]:
+    parts = table.everything(report).split("### ")[1:]
+    assert len(parts) == 7
+    for part in parts:
         rows = [line.count("|") for line in part.splitlines() if line.startswith("|")]
         assert len(rows) > 2
         assert len(set(rows)) == 1

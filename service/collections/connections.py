@@ -4,6 +4,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from threading import Lock
 
@@ -153,7 +154,7 @@ class Connections:
 
 @contextmanager
 def translated(name: str) -> Iterator[None]:
-    """SQLite's errors that tell something about the collection, in the service's words."""
+    """Errors of SQLite and of the disk that tell something about the collection, in our words."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -164,4 +165,8 @@ def translated(name: str) -> Iterator[None]:
             raise StorageFull(name) from error
         if code & 0xFF == sqlite3.SQLITE_BUSY:
             raise CollectionBusy(name) from error
+        raise
+    except OSError as error:
+        if error.errno in {ENOSPC, EDQUOT}:
+            raise StorageFull(name) from error
         raise

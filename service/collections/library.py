@@ -10,8 +10,9 @@ import structlog
 
 from service.collections import layout, schema
 from service.collections.collection import Collection
-from service.collections.usage import Reason
+from service.collections.connections import translated
 from service.collections.replacing import recover
+from service.collections.usage import Reason
 from service.collections.values import CollectionSpec, OpenIndex
 from service.errors import CollectionDiffers, Stopping, UnknownCollection
 
@@ -110,7 +111,7 @@ class Library:
         self._folder.mkdir(parents=True, exist_ok=True)
         recover(self._folder)
         try:
-            with layout.making(self._folder, spec.name) as folder:
+            with translated(spec.name), layout.making(self._folder, spec.name) as folder:
                 schema.make(folder / layout.ITEMS, spec)
         except FileExistsError:
             return False

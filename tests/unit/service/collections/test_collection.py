@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.collections import Collection, Item, Library, NewItem, Search
+from service.collections import Collection, Item, Library, Metadata, NewItem, Search
 from service.errors import InvalidItems, UnknownImage, UnknownItem
 from tests.unit.service.collections.small import DIMENSION, batch, drawn, scored, spec_of
 
@@ -30,7 +30,13 @@ def every(collection: Collection, at_once: int = 7) -> list[Item]:
 
 
 def test_an_item_comes_back_as_it_was_put(cats: Collection) -> None:
-    metadata = {"species": "cat", "year": 2020, "weight": 4.0, "tame": True, "owner": None}
+    metadata: Metadata = {
+        "species": "cat",
+        "year": 2020,
+        "weight": 4.0,
+        "tame": True,
+        "owner": None,
+    }
     new = NewItem("a/b ü", drawn(1)[0], "tabby", metadata, image=b"image", thumbnail=b"thumb")
     receipt = cats.put([new])
     item = cats.get("a/b ü")

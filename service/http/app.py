@@ -42,6 +42,7 @@ from service.http.routes import (
     reports,
 )
 from service.http.state import Services
+from service.http.threads import Threads
 from service.http.tracing import Tracing
 from service.lanes import Lanes
 from service.loading import Loader
@@ -100,7 +101,7 @@ def create_app(settings: Settings) -> ASGIApp:
         await parts.catalog.stop()
         await lanes.stop()
         parts.decoder.close()
-        await asyncio.to_thread(parts.library.close)
+        await asyncio.to_thread(_put_away, parts)
         if tracing is not None:
             await asyncio.to_thread(tracing.stop)
 
@@ -152,8 +153,22 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
     compared = read_compared(store)
     library = open_library(settings)
     return lanes, Services(
-        settings, metrics, decoder, catalog, patience, refusals, compared, Pages(), library
+        settings,
+        metrics,
+        decoder,
+        catalog,
+        patience,
+        refusals,
+        compared,
+        Pages(),
+        library,
+        Threads(),
     )
+
+
+def _put_away(parts: Services) -> None:
+    parts.threads.close()
+    parts.library.close()
 
 
 def _cpu_limits(queue_items: int, image_s: float) -> Limits:

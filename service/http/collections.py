@@ -32,10 +32,19 @@ class CollectionDetail(Schema):
     created: str = Field(description="ISO 8601, UTC")
 
 
+class UnavailableCollection(Schema):
+    """One that cannot be told about now."""
+
+    name: str
+    code: str = Field(description="of the problem that a request for it gets")
+    reason: str
+
+
 class CollectionList(Schema):
     """Every collection, sorted by name."""
 
     collections: list[CollectionDetail]
+    unavailable: list[UnavailableCollection]
 
 
 class StoredItem(Schema):

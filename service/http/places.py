@@ -1,6 +1,5 @@
 """Where neighbours are looked for: a model's gallery, or a collection that people made."""
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import partial
@@ -8,7 +7,6 @@ from time import perf_counter
 from typing import Any
 
 from models.manifest import Metric
-from service.catalog import Catalog
 from service.collections import Collection, Hit, Search
 from service.engine import Engine
 from service.errors import MalformedBody
@@ -16,7 +14,7 @@ from service.gallery import COLLECTION
 from service.http.answering import neighbor_items
 from service.http.bound import check_hash, engine_of
 from service.http.collections import thumbnail_address
-from service.http.metrics import Metrics
+from service.http.state import Services
 from service.index.protocol import Vectors
 
 
@@ -75,32 +73,31 @@ class GalleryPlace(Place):
 class CollectionPlace(Place):
     """A collection."""
 
-    def __init__(self, collection: Collection, catalog: Catalog, metrics: Metrics) -> None:
+    def __init__(self, collection: Collection, parts: Services) -> None:
         spec = collection.spec
         names = {"loss": spec.loss, "version": spec.version, "collection": spec.name}
         super().__init__(names, spec.dimension, spec.metric)
         self._collection = collection
-        self._catalog = catalog
-        self._metrics = metrics
+        self._parts = parts
 
     def check_hash(self, model_sha256: str | None) -> None:  # noqa: D102 - inherited
         check_hash(self._collection.spec, model_sha256)
 
     async def engine(self) -> Engine:  # noqa: D102
-        return await engine_of(self._catalog, self._collection.spec)
+        return await engine_of(self._parts.catalog, self._collection.spec)
 
     async def vectors(self, ids: Sequence[str]) -> Vectors:  # noqa: D102
-        return await asyncio.to_thread(self._collection.vectors, ids)
+        return await self._parts.threads.read(partial(self._collection.vectors, ids))
 
     async def search(  # noqa: D102
         self, queries: Vectors, query: Search
     ) -> list[list[dict[str, Any]]]:
-        return await asyncio.to_thread(partial(self._search, queries, query))
+        return await self._parts.threads.read(partial(self._search, queries, query))
 
     def _search(self, queries: Vectors, query: Search) -> list[list[dict[str, Any]]]:
         started = perf_counter()
         found = self._collection.search(queries, query)
-        self._metrics.observe_search(perf_counter() - started)
+        self._parts.metrics.observe_search(perf_counter() - started)
         name = self._collection.spec.name
         return [[_told(name, hit) for hit in near] for near in found]
 

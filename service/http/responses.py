@@ -24,10 +24,10 @@ IMAGE_ERRORS = (
 COLLECTION_ERRORS = (
     errors.UnknownCollection,
     errors.CollectionDamaged,
+    errors.CollectionBusy,
     errors.Stopping,
     errors.DeadlineExceeded,
 )
-WRITE_ERRORS = (errors.CollectionBusy, errors.StorageFull)
 VECTOR_ERRORS = (
     *MODEL_ERRORS,
     *IMAGE_ERRORS,

@@ -13,6 +13,7 @@ from service.http.metrics import Metrics
 from service.http.pages import Pages
 from service.http.patience import Patience
 from service.http.refusing import Refusals
+from service.http.threads import Threads
 from service.settings import Settings
 
 
@@ -29,6 +30,7 @@ class Services:
     compared: Compared
     pages: Pages
     library: Library
+    threads: Threads
 
 
 def services(request: Request) -> Services:

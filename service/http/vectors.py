@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,9 +25,9 @@ def read_vector(value: object, dimension: int, metric: Metric) -> Vector:
     vector = _from_base64(value) if isinstance(value, str) else _from_numbers(value)
     if len(vector) != dimension:
         raise Unfit(f"its vector has {len(vector):,} numbers, not {dimension:,}")
-    if not np.isfinite(vector).all():
+    if not math.isfinite(vector.sum(dtype=np.float64)):  # which finite float32 cannot overflow
         raise Unfit("its vector has a number that is NaN, infinite or beyond float32")
-    if metric == "cosine" and not vector.any():
+    if metric == "cosine" and not np.count_nonzero(vector):
         raise Unfit("its vector is all zeros, which has no direction")
     return vector
 

@@ -1,6 +1,5 @@
-"""Work on collections: on a thread, for as long as the request's patience lasts."""
+"""Work on collections: on threads of its own, for as long as the request's patience lasts."""
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,11 +10,16 @@ from service.http.state import Services
 _T = TypeVar("_T")
 
 
-async def on_thread(request: Request, parts: Services, work: Callable[[], _T]) -> _T:
+async def read(request: Request, parts: Services, work: Callable[[], _T]) -> _T:
     """What the work gives. Begin it after the body has been read.
 
-    Raises DeadlineExceeded and ClientGone; the thread then finishes by itself, so that a write may
-    be done that nobody was told of.
+    Raises DeadlineExceeded and ClientGone; the thread then finishes by itself.
     """
     with parts.metrics.counting_refusals(), parts.patience.waiting(request.receive):
-        return await asyncio.to_thread(work)
+        return await parts.threads.read(work)
+
+
+async def write(request: Request, parts: Services, work: Callable[[], _T]) -> _T:
+    """The same for work that writes, which may then be done though nobody was told of it."""
+    with parts.metrics.counting_refusals(), parts.patience.waiting(request.receive):
+        return await parts.threads.write(work)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -18,6 +19,16 @@ from PIL import Image
 
 from models.bundle import MODEL
 from models.store import Store
+from service.batcher import Batcher
+from service.collections import Collection, Hit, Search
+from service.errors import (
+    CollectionBusy,
+    CollectionDamaged,
+    IndexUnavailable,
+    Overloaded,
+    ServiceError,
+    StorageFull,
+)
 from service.http.collections import (
     CollectionDetail,
     CollectionList,
@@ -26,8 +37,9 @@ from service.http.collections import (
     ItemsReceipt,
     Snapshot,
 )
+from service.index.protocol import Vectors
 from tests.bundles import picture
-from tests.serving import ready
+from tests.serving import PATIENCE_S, ready
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +145,23 @@ def test_all_are_listed_and_a_deleted_one_is_gone(service: httpx.Client) -> None
         assert "listed-a" in answer.json()["available"]
     assert made(service, "listed-b") == addresses[0]
     assert service.get(addresses[0]).json()["items"] == 0
+
+
+def test_a_damaged_one_hides_no_other(tiny_registry: Path, tmp_path: Path) -> None:
+    with ready(tiny_registry, data_dir=tmp_path) as client:
+        for name in ("good", "torn"):
+            put(client, made(client, name), item("a", 1, 2, 3, 4))
+    (tmp_path / "collections" / "torn" / "items.sqlite").write_bytes(b"no database" * 1000)
+    with ready(tiny_registry, data_dir=tmp_path) as client:
+        told = CollectionList.model_validate(client.get("/collections").json())
+        assert [one.name for one in told.collections] == ["good"]
+        assert [(one.name, one.code) for one in told.unavailable] == [
+            ("torn", "collection_damaged")
+        ]
+        answer = client.post("/neighbors?collection=torn", json={"ids": ["a"]})
+        assert (answer.status_code, answer.json()["code"]) == (409, "collection_damaged")
+        assert client.delete("/collections/torn").status_code == 204
+        assert client.put("/collections/torn").status_code == 201
 
 
 def test_vectors_are_put_as_numbers_or_base64(service: httpx.Client) -> None:
@@ -364,9 +393,90 @@ def test_nothing_is_written_before_a_collection_is_made(
 ) -> None:
     folder = tmp_path / "data"
     with ready(tiny_registry, data_dir=folder) as client:
-        assert client.get("/collections").json() == {"collections": []}
+        assert client.get("/collections").json() == {"collections": [], "unavailable": []}
         assert client.get("/collections/none").status_code == 404
         assert client.post("/neighbors", files=[("a", picture(0))]).status_code == 200
         assert not folder.exists()
         made(client, "first")
         assert folder.is_dir()
+
+
+def test_what_takes_too_long_is_given_up_and_the_next_request_is_not(
+    tiny_registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, search = Event(), Collection.search
+
+    def wait(self: Collection, queries: Vectors, query: Search) -> list[list[Hit]]:
+        assert go_on.wait(PATIENCE_S)
+        return search(self, queries, query)
+
+    monkeypatch.setattr(Collection, "search", wait)
+    question = {"vectors": [[1, 2, 3, 4]]}
+    with ready(tiny_registry, deadline_s=0.3) as client:
+        put(client, made(client, "slow"), item("a", 1, 2, 3, 4))
+        late = client.post("/neighbors?collection=slow", json=question)
+        assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
+        assert 'dropped_requests_total{reason="deadline"} 1.0' in client.get("/metrics").text
+        go_on.set()
+        assert client.post("/neighbors?collection=slow", json=question).status_code == 200
+
+
+def test_where_the_model_has_no_room_vectors_are_taken_all_the_same(
+    tiny_registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Batcher, items: int = 1) -> None:
+        raise Overloaded(4)
+
+    image: dict[str, Any] = {"content": picture(0), "headers": {"Content-Type": "image/png"}}
+    with ready(tiny_registry) as client:
+        address = made(client, "full")
+        monkeypatch.setattr(Batcher, "check_room", refuse)
+        monkeypatch.setattr(Batcher, "full", property(lambda _: True))
+        for path in (f"{address}/items", "/neighbors?collection=full"):
+            answer = client.post(path, **image)
+            assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+            assert answer.headers["retry-after"] == "1"
+        put(client, address, item("a", 1, 2, 3, 4))
+        question = {"vectors": [[1, 2, 3, 4]]}
+        assert client.post("/neighbors?collection=full", json=question).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (StorageFull("troubled"), 507, "storage_full"),
+        (CollectionBusy("troubled"), 503, "collection_busy"),
+        (IndexUnavailable("no route to host"), 503, "index_unavailable"),
+        (CollectionDamaged("troubled", "not a database"), 409, "collection_damaged"),
+    ],
+)
+def test_what_goes_wrong_below_has_its_status(
+    service: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    error: ServiceError,
+    status: int,
+    code: str,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    service.put("/collections/troubled")
+    for name in ("put", "search"):
+        monkeypatch.setattr(Collection, name, fail)
+    body = {"items": [item("a", 1, 2, 3, 4)]}
+    for answer in (
+        service.post("/collections/troubled/items", json=body),
+        service.post("/neighbors?collection=troubled", json={"vectors": [[1, 2, 3, 4]]}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert ("retry-after" in answer.headers) == (status == 503)
+
+
+def test_the_key_guards_collections_too(tiny_registry: Path) -> None:
+    with ready(tiny_registry, api_key="hush") as client:
+        for method, path in (
+            ("PUT", "/collections/a"), ("GET", "/collections"), ("DELETE", "/collections/a"),
+            ("POST", "/collections/a/items"), ("GET", "/collections/a/thumbnails/x"),
+        ):  # fmt: skip
+            assert client.request(method, path).status_code == 401
+        assert client.put("/collections/a", headers={"Authorization": "Bearer hush"}).is_success

@@ -70,8 +70,10 @@ IMAGES = {
     "deadline_exceeded", "unknown_model", "model_damaged", "not_ready",
 }  # fmt: skip
 MODEL = {"unknown_model", "model_damaged", "not_ready"}
-COLLECTION = {"unknown_model", "collection_damaged", "stopping", "deadline_exceeded"}
-WRITE = {"collection_busy", "storage_full"}
+COLLECTION = {
+    "unknown_model", "collection_damaged", "collection_busy", "stopping", "deadline_exceeded",
+}  # fmt: skip
+WRITE = {"storage_full"}
 VECTORS = IMAGES | COLLECTION | {"model_mismatch", "too_many_items", "invalid_items"}
 
 
@@ -93,7 +95,7 @@ VECTORS = IMAGES | COLLECTION | {"model_mismatch", "too_many_items", "invalid_it
             | {"collection_differs", "invalid_collection_name", "index_unavailable"}
             | {"body_too_large", "malformed_body", "unsupported_media_type"},
         ),
-        ("GET /collections", COLLECTION | {"index_unavailable"}),
+        ("GET /collections", {"stopping", "deadline_exceeded"}),
         ("GET /collections/{name}", COLLECTION | {"index_unavailable"}),
         ("DELETE /collections/{name}", COLLECTION),
         ("POST /collections/{name}/snapshot", COLLECTION | WRITE),

@@ -7,14 +7,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.collections import Collection, CollectionSpec
+from service.collections import Collection, CollectionSpec, Library
 from service.engine import Engine
 from service.errors import (
     BodyTooLarge,
+    CollectionBusy,
+    CollectionDamaged,
     CollectionDiffers,
+    DeadlineExceeded,
     IndexUnavailable,
     InvalidCollectionName,
     MalformedBody,
+    Stopping,
+    StorageFull,
     UnknownCollection,
     UnsupportedMediaType,
 )
@@ -24,14 +29,16 @@ from service.http.collections import (
     CollectionDetail,
     CollectionList,
     Snapshot,
+    UnavailableCollection,
     show_backup,
     show_collection,
 )
+from service.http.errors import answer_for
 from service.http.json_body import read_json, validated
-from service.http.responses import COLLECTION_ERRORS, MODEL_ERRORS, WRITE_ERRORS, problems
+from service.http.responses import COLLECTION_ERRORS, MODEL_ERRORS, problems
 from service.http.schemas import NoQuery
 from service.http.state import Parts, Services
-from service.http.waiting import on_thread
+from service.http.waiting import read, write
 from service.opening import SNAPSHOTS
 
 router = APIRouter(prefix="/collections", tags=["collections"])
@@ -50,7 +57,7 @@ NoParameters = Annotated[NoQuery, Query()]
     "/{name}",
     responses={
         201: {"model": CollectionDetail, "description": "It was made"},
-        **problems(*MODEL_ERRORS, *_FACTS_ERRORS, *WRITE_ERRORS, *_MAKING_ERRORS),
+        **problems(*MODEL_ERRORS, *_FACTS_ERRORS, StorageFull, *_MAKING_ERRORS),
     },
     openapi_extra=COLLECTION_BODY,
 )
@@ -67,27 +74,19 @@ async def put(
     if differences := asked.differences(collection.spec):
         raise CollectionDiffers(name, differences)
     response.status_code = 201 if made else 200
-    return show_collection(await on_thread(request, parts, collection.facts))
+    return show_collection(await read(request, parts, collection.facts))
 
 
-@router.get("", responses=problems(*_FACTS_ERRORS))
+@router.get("", responses=problems(Stopping, DeadlineExceeded))
 async def list_collections(request: Request, parts: Parts, _query: NoParameters) -> CollectionList:
     """List every collection."""
-
-    def read() -> CollectionList:
-        found = []
-        for name in parts.library.names():
-            with suppress(UnknownCollection):  # it was deleted in between
-                found.append(show_collection(parts.library.get(name).facts()))
-        return CollectionList(collections=found)
-
-    return await on_thread(request, parts, read)
+    return await read(request, parts, partial(_list, parts.library))
 
 
 @router.get("/{name}", responses=problems(*_FACTS_ERRORS))
 async def show(request: Request, parts: Parts, name: str, _query: NoParameters) -> CollectionDetail:
     """Show one collection and how it stands."""
-    return await on_thread(request, parts, lambda: show_collection(parts.library.get(name).facts()))
+    return await read(request, parts, lambda: show_collection(parts.library.get(name).facts()))
 
 
 @router.delete(
@@ -95,19 +94,32 @@ async def show(request: Request, parts: Parts, name: str, _query: NoParameters) 
 )
 async def delete(request: Request, parts: Parts, name: str, _query: NoParameters) -> Response:
     """Delete a collection with all its items; its snapshots stay."""
-    await on_thread(request, parts, partial(parts.library.delete, name))
+    await write(request, parts, partial(parts.library.delete, name))
     return Response(status_code=204)
 
 
-@router.post("/{name}/snapshot", responses=problems(*COLLECTION_ERRORS, *WRITE_ERRORS))
+@router.post("/{name}/snapshot", responses=problems(*COLLECTION_ERRORS, StorageFull))
 async def snapshot(request: Request, parts: Parts, name: str, _query: NoParameters) -> Snapshot:
     """Copy the collection's items, as they are at one moment, to a file of the service's disk."""
     folder = parts.settings.data_dir / SNAPSHOTS
 
-    def work() -> Snapshot:
+    def copy() -> Snapshot:
         return show_backup(name, parts.library.get(name).backup(folder))
 
-    return await on_thread(request, parts, work)
+    return await write(request, parts, copy)
+
+
+def _list(library: Library) -> CollectionList:
+    found, unavailable = list[CollectionDetail](), list[UnavailableCollection]()
+    for name in library.names():
+        try:
+            found.append(show_collection(library.get(name).facts()))
+        except UnknownCollection:  # it was deleted in between
+            continue
+        except (CollectionBusy, CollectionDamaged, IndexUnavailable) as error:
+            code = answer_for(error).code
+            unavailable.append(UnavailableCollection(name=name, code=code, reason=str(error)))
+    return CollectionList(collections=found, unavailable=unavailable)
 
 
 async def _read(request: Request, parts: Services) -> CollectionBody:
@@ -122,10 +134,10 @@ async def _find_or_make(
     request: Request, parts: Services, name: str, asked: CollectionBody
 ) -> tuple[Collection, bool]:
     with suppress(UnknownCollection):
-        return await on_thread(request, parts, partial(parts.library.get, name)), False
+        return await read(request, parts, partial(parts.library.get, name)), False
     engine = await parts.catalog.engine(asked.loss, asked.version)
     spec = _spec(name, asked, engine)
-    return await on_thread(request, parts, partial(parts.library.create, spec))
+    return await write(request, parts, partial(parts.library.create, spec))
 
 
 def _spec(name: str, asked: CollectionBody, engine: Engine) -> CollectionSpec:

@@ -1,6 +1,5 @@
 """The items of a collection: put, listed, shown, deleted."""
 
-import asyncio
 from functools import partial
 from time import perf_counter
 from typing import Annotated
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.batcher import Answer
 from service.collections import Collection, CollectionSpec, Receipt
 from service.engine import Engine
-from service.errors import UnknownItem
+from service.errors import StorageFull, UnknownItem
 from service.http.answering import as_json, server_timing
 from service.http.bodies import ITEMS_BODY
 from service.http.body import media_type
@@ -28,11 +27,11 @@ from service.http.collections import (
 )
 from service.http.items import Batch, ItemQuery, read_items
 from service.http.negotiate import JSON
-from service.http.responses import COLLECTION_ERRORS, VECTOR_ERRORS, WRITE_ERRORS, problems
+from service.http.responses import COLLECTION_ERRORS, VECTOR_ERRORS, problems
 from service.http.schemas import ItemId, NoQuery
 from service.http.state import Parts, Services
 from service.http.storing import embed, new_items
-from service.http.waiting import on_thread
+from service.http.waiting import read, write
 
 router = APIRouter(prefix="/collections/{name}/items", tags=["collections"])
 
@@ -57,7 +56,7 @@ class ItemShown(BaseModel):
 @router.post(
     "",
     response_model=ItemsReceipt,
-    responses=problems(*VECTOR_ERRORS, *WRITE_ERRORS),
+    responses=problems(*VECTOR_ERRORS, StorageFull),
     openapi_extra=ITEMS_BODY,
 )
 async def put_items(
@@ -69,12 +68,12 @@ async def put_items(
     durable: they survive whatever happens next, and every search from now on sees them.
     """
     with parts.metrics.counting_refusals():
-        collection = await asyncio.to_thread(parts.library.get, name)
+        collection = await parts.threads.read(partial(parts.library.get, name))
         batch, engine = await _read(request, parts, query, collection.spec)
         with parts.patience.waiting(request.receive):
             answer = None if engine is None else await embed(engine, batch.drafts)
             work = partial(_put, parts, collection, batch, answer)
-            receipt = await asyncio.to_thread(work)
+            receipt = await parts.threads.write(work)
     body = show_receipt(name, [draft.id for draft in batch.drafts], receipt)
     return as_json(body, *([] if answer is None else [server_timing(answer)]))
 
@@ -85,13 +84,12 @@ async def list_items(
 ) -> ItemPage:
     """List items in the order in which they were put."""
 
-    def read() -> ItemPage:
-        page = parts.library.get(name).page(query.after, query.limit)
-        return ItemPage(
-            items=[StoredItem(**show_item(name, one)) for one in page.items], next=page.next
-        )
+    def page() -> ItemPage:
+        found = parts.library.get(name).page(query.after, query.limit)
+        items = [StoredItem(**show_item(name, one)) for one in found.items]
+        return ItemPage(items=items, next=found.next)
 
-    return await on_thread(request, parts, read)
+    return await read(request, parts, page)
 
 
 @router.get("/{id:path}", responses=problems(*COLLECTION_ERRORS, UnknownItem))
@@ -100,25 +98,25 @@ async def show(
 ) -> ItemDetail:
     """Show one item."""
 
-    def read() -> ItemDetail:
+    def detail() -> ItemDetail:
         collection = parts.library.get(name)
         vector = collection.vectors([item])[0].tolist() if query.vector else None
         return ItemDetail(**show_item(name, collection.get(item)), vector=vector)
 
-    return await on_thread(request, parts, read)
+    return await read(request, parts, detail)
 
 
-@router.delete("/{id:path}", responses=problems(*COLLECTION_ERRORS, *WRITE_ERRORS, UnknownItem))
+@router.delete("/{id:path}", responses=problems(*COLLECTION_ERRORS, StorageFull, UnknownItem))
 async def delete(
     request: Request, parts: Parts, name: str, item: ItemId, _query: Annotated[NoQuery, Query()]
 ) -> Removal:
     """Delete one item; no search from now on sees it."""
 
-    def work() -> Removal:
+    def remove() -> Removal:
         sequence = parts.library.get(name).delete(item)
         return Removal(collection=name, id=item, sequence=sequence)
 
-    removal = await on_thread(request, parts, work)
+    removal = await write(request, parts, remove)
     parts.metrics.count_deleted()
     return removal
 
@@ -132,7 +130,7 @@ async def _read(
     """
     if media_type(request.scope) != JSON:
         engine = await engine_of(parts.catalog, spec)
-        parts.refusals.check_room(request, engine.batcher)  # before the body is read: costs little
+        engine.batcher.check_room()  # before the body is read, so that a refusal costs little
         return await read_items(request, query, spec, parts.settings), engine
     batch = await read_items(request, query, spec, parts.settings)
     check_hash(spec, batch.model_sha256)

@@ -39,8 +39,7 @@ async def neighbors(
     with parts.metrics.counting_refusals():
         place = await _place(parts, query)
         if media_type(request.scope) != JSON:  # which may carry what needs no model
-            engine = await place.engine()
-            parts.refusals.check_room(request, engine.batcher)  # a refusal that costs little
+            await _check_room(request, parts, place)
         asked = await read_queries(request, parts.settings)
         search = query.search(asked)
         with parts.patience.waiting(request.receive):
@@ -54,11 +53,24 @@ async def _place(parts: Services, query: NeighborsQuery) -> Place:
     if name == COLLECTION:
         return GalleryPlace(await parts.catalog.engine(query.loss, query.version))
     try:
-        collection = await asyncio.to_thread(parts.library.get, name)
+        collection = await parts.threads.read(partial(parts.library.get, name))
     except UnknownCollection as error:
         raise UnknownCollection(name, (COLLECTION, *error.available)) from None
     check_model(collection.spec, query.loss, query.version)
-    return CollectionPlace(collection, parts.catalog, parts.metrics)
+    return CollectionPlace(collection, parts)
+
+
+async def _check_room(request: Request, parts: Services, place: Place) -> None:
+    """Before the body is read, so that a refusal costs little.
+
+    Who asks a collection by vectors is not to be refused with those who ask it by images, at the
+    same address.
+    """
+    batcher = (await place.engine()).batcher
+    if place.names["collection"] == COLLECTION:
+        parts.refusals.check_room(request, batcher)
+    else:
+        batcher.check_room()
 
 
 async def _vectors(place: Place, asked: Asked) -> tuple[Vectors, *tuple[Header, ...]]:

@@ -12,7 +12,7 @@ from service.http.body import header
 from service.http.responses import COLLECTION_ERRORS, problems
 from service.http.schemas import ItemId, NoQuery
 from service.http.state import Parts
-from service.http.waiting import on_thread
+from service.http.waiting import read
 
 router = APIRouter(prefix="/collections/{name}", tags=["collections"])
 _JPEG = "image/jpeg"
@@ -31,10 +31,10 @@ async def thumbnail(
 ) -> Response:
     """Show an item's image as a small JPEG, at most 96 pixels on each side."""
 
-    def read() -> tuple[bytes, str]:
+    def load() -> tuple[bytes, str]:
         return parts.library.get(name).thumbnail(item), _JPEG
 
-    return _answer(request, *await on_thread(request, parts, read))
+    return _answer(request, *await read(request, parts, load))
 
 
 @router.get(
@@ -47,12 +47,12 @@ async def image(
 ) -> Response:
     """Show an item's image as it was sent, where the collection keeps images."""
 
-    def read() -> tuple[bytes, str]:
+    def load() -> tuple[bytes, str]:
         data = parts.library.get(name).image(item)
         with Image.open(BytesIO(data)) as opened:
             return data, opened.get_format_mimetype() or "application/octet-stream"
 
-    return _answer(request, *await on_thread(request, parts, read))
+    return _answer(request, *await read(request, parts, load))
 
 
 def _answer(request: Request, data: bytes, media: str) -> Response:

@@ -57,7 +57,13 @@ class Ledger:
     items: dict[str, Written] = field(default_factory=dict)
     gone: deque[Written] = field(default_factory=lambda: deque(maxlen=500))  # replaced or deleted
     pending: Put | Deletion | None = None
-    acknowledged: int = 0  # batches and deletions
+    begun: int = 0  # batches and deletions, answered or not
+    acknowledged: int = 0
+
+    def begin(self, operation: Put | Deletion) -> None:
+        """Note what is about to be asked for."""
+        self.pending = operation
+        self.begun += 1
 
     def acknowledge(self) -> None:
         """What is pending has been answered: it is durable."""

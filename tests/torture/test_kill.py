@@ -75,8 +75,9 @@ def make(address: str, kind: Kind, ledger: Ledger) -> None:
     rng = np.random.default_rng(SEED)
     for start in range(0, FIRST[kind], 5_000):
         ids = [f"first/{i}" for i in range(start, start + 5_000)]
-        ledger.pending = Put(batch(rng, WRITERS, start, ids))
-        body = {"items": [item.body() for item in ledger.pending.items]}
+        put = Put(batch(rng, WRITERS, start, ids))
+        ledger.begin(put)
+        body = {"items": [item.body() for item in put.items]}
         answer = httpx.post(f"{address}/collections/{NAME}/items", json=body, timeout=60)
         assert answer.status_code == 200, answer.text
         ledger.acknowledge()

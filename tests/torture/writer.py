@@ -4,7 +4,6 @@ from threading import Event, Thread
 
 import httpx
 import numpy as np
-import orjson
 
 from tests.serving import PATIENCE_S
 from tests.torture.ledger import Deletion, Ledger, Put, Written, batch
@@ -24,7 +23,7 @@ class Writer(Thread):
         self._items = f"{address}/collections/{collection}/items"
         self._ledger = ledger
         self._stopping = Event()
-        self._rng = np.random.default_rng([number, ledger.acknowledged])
+        self._rng = np.random.default_rng([number, ledger.begun])
 
     def run(self) -> None:
         try:
@@ -44,14 +43,13 @@ class Writer(Thread):
     def _write(self, client: httpx.Client) -> None:
         if self._ledger.items and self._rng.random() < 0.3:
             ids = list(self._ledger.items)
-            self._ledger.pending = Deletion(ids[int(self._rng.integers(len(ids)))])
-            answer = client.delete(f"{self._items}/{self._ledger.pending.id}")
+            gone = Deletion(ids[int(self._rng.integers(len(ids)))])
+            self._ledger.begin(gone)
+            answer = client.delete(f"{self._items}/{gone.id}")
         else:
-            self._ledger.pending = Put(self._new_batch())
-            body = orjson.dumps({"items": [item.body() for item in self._ledger.pending.items]})
-            answer = client.post(
-                self._items, content=body, headers={"content-type": "application/json"}
-            )
+            put = Put(self._new_batch())
+            self._ledger.begin(put)
+            answer = client.post(self._items, json={"items": [one.body() for one in put.items]})
         if answer.status_code == 200:
             self._ledger.acknowledge()
         else:
@@ -61,4 +59,4 @@ class Writer(Thread):
         size = int(self._rng.integers(1, _LARGEST_BATCH + 1))
         chosen = self._rng.choice(_IDS, size, replace=False)
         ids = [f"w{self.number}/{i}" for i in chosen.tolist()]
-        return batch(self._rng, self.number, self._ledger.acknowledged, ids)
+        return batch(self._rng, self.number, self._ledger.begun, ids)

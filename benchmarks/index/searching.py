@@ -60,12 +60,18 @@ def _compare(job: Job, case: Case, index: LocalIndex, beside: raw.Raw) -> Compar
     kept, truth = data.kept(case), data.truth(case)
     ours = _ours(index, case, kept, told.k)
     theirs = beside.searcher(case.kept(job.size), told.k)
-    batches = by_turns(ours, theirs, [data.queries] * told.rounds, told.seconds)
+    answers: dict[Find, Int64[np.ndarray, "q k"]] = {}
+
+    def keeping(find: Find) -> Callable[[Vectors], None]:
+        return lambda queries: answers.update({find: find(queries)})
+
+    in_one = [data.queries] * told.rounds
+    batches = by_turns(keeping(ours), keeping(theirs), in_one, told.seconds)
     ones = [data.queries[at : at + 1] for at in range(told.queries)]
     singles = by_turns(ours, theirs, ones, told.seconds, least=min(100, told.queries))
 
     def way(find: Find, in_batches: list[float], one_by_one: list[float]) -> Way:
-        rows = find(data.queries)
+        rows = answers[find]
         return Way(
             recall=round(truth.recall(data.queries, data.vectors, rows, kept), 5),
             found=round(float(np.mean(rows >= 0)) * rows.shape[1] / told.k, 5),

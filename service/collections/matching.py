@@ -8,6 +8,7 @@ from threading import Lock
 
 import numpy as np
 import orjson
+from jaxtyping import Int64
 
 from service.collections.checking import LABEL
 from service.collections.filters import Condition, Value, Where
@@ -19,6 +20,8 @@ from service.index.protocol import Rows
 _KEPT = 8  # filters, of at most 8 bytes for each item
 _FEW = 5_000  # rows that are looked up one by one, instead of reading all that a condition gives
 _SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+Fewer = Int64[np.ndarray, " m"]
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def _all(database: sqlite3.Connection, test: _Test) -> Rows:
     return _rows(database.execute(sql, test.parameters).fetchone()[0])
 
 
-def _looked_up(database: sqlite3.Connection, test: _Test, rows: Rows) -> Rows:
+def _looked_up(database: sqlite3.Connection, test: _Test, rows: Rows) -> Fewer:
     sql = (
         "SELECT GROUP_CONCAT(r.value, ' ') FROM json_each(?) r WHERE EXISTS"  # noqa: S608
         f" (SELECT 1 FROM properties p WHERE {test.sql} AND p.row = r.value)"

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import orjson
+from jaxtyping import Int64
 
 from service.collections.values import Item, Page
 from service.index.protocol import Rows, Vectors
@@ -25,7 +26,7 @@ class Changes:
     until: int
     rows: Rows  # added, ascending
     vectors: Vectors
-    removed: Rows
+    removed: Int64[np.ndarray, " r"]
 
 
 def counts(database: sqlite3.Connection) -> tuple[int, int]:

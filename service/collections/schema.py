@@ -11,7 +11,7 @@ from service.errors import CollectionDamaged
 
 APPLICATION_ID = 0x4C415443  # "LATC", in bytes 68 to 71 of the file
 SCHEMA_VERSION = 1
-BUSY_TIMEOUT_S = 30
+BUSY_TIMEOUT_S = 30.0
 
 # Rows come from `sequence` and are never used again: whatever happened since a sequence is the
 # items of greater rows, and the removals of greater sequences. Where an item replaces another, the

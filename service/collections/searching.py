@@ -4,15 +4,18 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+from jaxtyping import Int64
 
 from service.collections import reading
 from service.collections.connections import Connections
 from service.collections.matching import Matches
 from service.collections.values import Hit, Item, Search
 from service.collections.view import View
-from service.index.protocol import Hits, Rows, Vectors
+from service.index.protocol import Hits, Vectors
 
 _TRIES = 3
+
+Among = Int64[np.ndarray, " r"]
 
 
 class Moved(Exception):
@@ -51,7 +54,7 @@ class Searcher:
         with self._connections.reading() as database:
             return _joined(database, hits, query)
 
-    def _hits(self, queries: Vectors, query: Search, among: Rows | None) -> Hits:
+    def _hits(self, queries: Vectors, query: Search, among: Among | None) -> Hits:
         wanted = query.k + 1 if query.without else query.k
         return self._view.index.search(queries, wanted, among)
 

@@ -2,7 +2,7 @@
 # Kept plain enough for the GNU make 3.81 that macOS ships, and for any /bin/sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve serve-cuda test check format bench-serving bench-index lock environments
+.PHONY: help serve serve-cuda test torture check format bench-serving bench-index lock environments
 .DELETE_ON_ERROR:
 
 # The newest Python that every locked package has a wheel for is 3.14.
@@ -27,6 +27,9 @@ serve-cuda: .venv-service-cuda/ready ## the same on an NVIDIA GPU (Linux x86-64)
 
 test: environments ## run the whole test suite; ARGS="-k decode" narrows it
 	.venv/bin/python -m pytest $(ARGS)
+
+torture: .venv/ready ## kill the service 100 times while it takes writes, and compare (15 minutes); ROUNDS=1000 for more
+	TORTURE_ROUNDS=$(or $(ROUNDS),100) .venv/bin/python -m pytest tests/torture -s $(ARGS)
 
 check: .venv/ready ## lint, formatting, types and the architecture's contracts
 	.venv/bin/ruff check

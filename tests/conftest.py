@@ -8,6 +8,7 @@ install_import_hook(
     [
         "training",
         "service.buckets",
+        "service.collections",
         "service.cuda",
         "service.decode",
         "service.device",

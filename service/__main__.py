@@ -43,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configure_logs(settings.log_format)
         _check_registry(settings)
         _check_device(settings)
-        if settings.tracing == "otlp":
-            require_tracing()
+        _check_extras(settings)
         workers = settings.workers or default_workers(settings.device)
         settings = settings.model_copy(update={"workers": workers})
         listeners = _listen(settings, workers)
@@ -96,6 +95,15 @@ def _check_device(settings: Settings) -> None:
         from service.device import choose_provider
 
         choose_provider(settings.device)
+
+
+def _check_extras(settings: Settings) -> None:
+    if settings.tracing == "otlp":
+        require_tracing()
+    if settings.index_url != "embedded":
+        from service.index.milvus_server import require_milvus
+
+        require_milvus()
 
 
 def _listen(settings: Settings, workers: int) -> list[socket.socket]:

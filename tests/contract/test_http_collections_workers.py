@@ -1,5 +1,6 @@
 """Collections of several processes at once, and of a process that is killed."""
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -7,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
+from service.__main__ import main
 from tests.serving import PATIENCE_S, started, wait_loaded
 
 CONNECTIONS = 12  # each stays with the worker that took it; so many meet both of two
@@ -94,3 +97,13 @@ def test_what_was_acknowledged_survives_a_kill(tiny_registry: Path, tmp_path: Pa
         assert (facts["items"], facts["sequence"]) == (26, 50)
         assert set(nearest(client, [0, 0, 0, 0])) == {*map(str, range(25)), "last"}
         assert nearest(client, [24, 1, 1, 1], 1) == ["last"]
+
+
+def test_an_index_elsewhere_without_its_client_keeps_it_from_starting(
+    tiny_registry: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymilvus", None)
+    assert main([f"--registry={tiny_registry}", "--index-url=milvus://127.0.0.1:1"]) == 2
+    said = capsys.readouterr().err
+    assert "extra 'distributed'" in said
+    assert len(said.splitlines()) == 1

@@ -85,7 +85,7 @@ class UnknownCollection(ServiceError):
     """No collection of that name."""
 
     def __init__(self, name: str, available: tuple[str, ...]) -> None:
-        super().__init__(f"no collection {name!r}; there is: {', '.join(available)}")
+        super().__init__(f"no collection {name!r}; there is: {', '.join(available) or 'none'}")
         self.name = name
         self.available = available
 

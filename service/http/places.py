@@ -52,19 +52,21 @@ class GalleryPlace(Place):
         super().__init__(names, manifest.dimension, manifest.metric)
         self._engine = engine
 
-    def check_hash(self, model_sha256: str | None) -> None:  # noqa: D102 - inherited
+    def check_hash(self, model_sha256: str | None) -> None:
+        """Raise MalformedBody where a client's vectors are of a model of another hash."""
         if model_sha256 not in (None, self._engine.model_sha256):
             raise MalformedBody("model_sha256: the gallery is of a model of another hash")
 
-    async def engine(self) -> Engine:  # noqa: D102
+    async def engine(self) -> Engine:
+        """The model."""
         return self._engine
 
-    async def vectors(self, ids: Sequence[str]) -> Vectors:  # noqa: D102
+    async def vectors(self, ids: Sequence[str]) -> Vectors:
+        """Those of its items. Raises UnknownItem."""
         return self._engine.gallery.vectors(ids)
 
-    async def search(  # noqa: D102
-        self, queries: Vectors, query: Search
-    ) -> list[list[dict[str, Any]]]:
+    async def search(self, queries: Vectors, query: Search) -> list[list[dict[str, Any]]]:
+        """The hits of each query."""
         found = await self._engine.neighbors(queries, query)
         told = [neighbor_items(self._engine, near) for near in found]
         return [[{**item, "metadata": {}} for item in near] for near in told]
@@ -80,18 +82,20 @@ class CollectionPlace(Place):
         self._collection = collection
         self._parts = parts
 
-    def check_hash(self, model_sha256: str | None) -> None:  # noqa: D102 - inherited
+    def check_hash(self, model_sha256: str | None) -> None:
+        """Raise ModelMismatch where a client's vectors are of a model of another hash."""
         check_hash(self._collection.spec, model_sha256)
 
-    async def engine(self) -> Engine:  # noqa: D102
+    async def engine(self) -> Engine:
+        """The collection's model. Raises ModelMismatch."""
         return await engine_of(self._parts.catalog, self._collection.spec)
 
-    async def vectors(self, ids: Sequence[str]) -> Vectors:  # noqa: D102
+    async def vectors(self, ids: Sequence[str]) -> Vectors:
+        """Those of its items. Raises UnknownItem."""
         return await self._parts.threads.read(partial(self._collection.vectors, ids))
 
-    async def search(  # noqa: D102
-        self, queries: Vectors, query: Search
-    ) -> list[list[dict[str, Any]]]:
+    async def search(self, queries: Vectors, query: Search) -> list[list[dict[str, Any]]]:
+        """The hits of each query."""
         return await self._parts.threads.read(partial(self._search, queries, query))
 
     def _search(self, queries: Vectors, query: Search) -> list[list[dict[str, Any]]]:

@@ -1,8 +1,7 @@
 """What the routes answer; the same models document them in OpenAPI."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.comparison import ComparisonReport
@@ -15,17 +14,6 @@ class Schema(BaseModel):
     """A value in an answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class NoQuery(BaseModel):
-    """The address takes no parameters."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-ItemId = Annotated[
-    str, Path(alias="id", description="an item's id, which may hold slashes; percent-encoded")
-]
 
 
 class EmbedResponse(Schema):

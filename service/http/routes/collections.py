@@ -3,9 +3,8 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from service.collections import Collection, CollectionSpec, Library
 from service.engine import Engine
@@ -35,8 +34,8 @@ from service.http.collections import (
 )
 from service.http.errors import answer_for
 from service.http.json_body import read_json, validated
+from service.http.parameters import NoParameters
 from service.http.responses import COLLECTION_ERRORS, MODEL_ERRORS, problems
-from service.http.schemas import NoQuery
 from service.http.state import Parts, Services
 from service.http.waiting import read, write
 from service.opening import SNAPSHOTS
@@ -50,7 +49,6 @@ _MAKING_ERRORS = (
     MalformedBody,
     UnsupportedMediaType,
 )
-NoParameters = Annotated[NoQuery, Query()]
 
 
 @router.put(

@@ -27,8 +27,8 @@ from service.http.collections import (
 )
 from service.http.items import Batch, ItemQuery, read_items
 from service.http.negotiate import JSON
+from service.http.parameters import ItemId, NoParameters
 from service.http.responses import COLLECTION_ERRORS, VECTOR_ERRORS, problems
-from service.http.schemas import ItemId, NoQuery
 from service.http.state import Parts, Services
 from service.http.storing import embed, new_items
 from service.http.waiting import read, write
@@ -108,7 +108,7 @@ async def show(
 
 @router.delete("/{id:path}", responses=problems(*COLLECTION_ERRORS, StorageFull, UnknownItem))
 async def delete(
-    request: Request, parts: Parts, name: str, item: ItemId, _query: Annotated[NoQuery, Query()]
+    request: Request, parts: Parts, name: str, item: ItemId, _query: NoParameters
 ) -> Removal:
     """Delete one item; no search from now on sees it."""
 

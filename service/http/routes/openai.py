@@ -2,9 +2,8 @@
 
 import re
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from models.manifest import Manifest
 from service.decode import Encoded
@@ -14,8 +13,8 @@ from service.http.direct import DirectRoute
 from service.http.json_body import read_json, validated
 from service.http.negotiate import JSON
 from service.http.openai import EmbeddingsBody, OpenAIEmbeddings, OpenAIModel, OpenAIModels
+from service.http.parameters import NoParameters
 from service.http.responses import IMAGE_ERRORS, MODEL_ERRORS, problems
-from service.http.schemas import NoQuery
 from service.http.state import Parts
 from service.settings import Settings
 
@@ -23,9 +22,7 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"])
 _VERSIONED = re.compile(r"(.+)/([1-9][0-9]{0,8})")
 
 
-async def embeddings(
-    request: Request, parts: Parts, _query: Annotated[NoQuery, Query()]
-) -> Response:
+async def embeddings(request: Request, parts: Parts, _query: NoParameters) -> Response:
     """Embed each image. OpenAI's client libraries call this route."""
     try:
         asked, images = await _read(request, parts.settings)

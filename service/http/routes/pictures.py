@@ -2,15 +2,15 @@
 
 import hashlib
 from io import BytesIO
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from PIL import Image
 
 from service.errors import UnknownImage, UnknownItem
 from service.http.body import header
+from service.http.parameters import ItemId, NoParameters
 from service.http.responses import COLLECTION_ERRORS, problems
-from service.http.schemas import ItemId, NoQuery
 from service.http.state import Parts
 from service.http.waiting import read
 
@@ -27,7 +27,7 @@ _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "as `If-None
     responses={200: {"content": {_JPEG: _BINARY}}, **_UNCHANGED, **_ERRORS},
 )
 async def thumbnail(
-    request: Request, parts: Parts, name: str, item: ItemId, _query: Annotated[NoQuery, Query()]
+    request: Request, parts: Parts, name: str, item: ItemId, _query: NoParameters
 ) -> Response:
     """Show an item's image as a small JPEG, at most 96 pixels on each side."""
 
@@ -43,7 +43,7 @@ async def thumbnail(
     responses={200: {"content": {"image/*": _BINARY}}, **_UNCHANGED, **_ERRORS},
 )
 async def image(
-    request: Request, parts: Parts, name: str, item: ItemId, _query: Annotated[NoQuery, Query()]
+    request: Request, parts: Parts, name: str, item: ItemId, _query: NoParameters
 ) -> Response:
     """Show an item's image as it was sent, where the collection keeps images."""
 

@@ -85,7 +85,7 @@ def _exact(folder: Path, dimension: int, metric: Metric, oracle: Oracle) -> Exac
 
 def _local(kind: Kind) -> Callable[[Path, int, Metric, Oracle], LocalIndex]:
     def make(folder: Path, dimension: int, metric: Metric, oracle: Oracle) -> LocalIndex:
-        spec = IndexSpec(dimension, metric, kind, buffer_rows=200, threads=1)
+        spec = IndexSpec(dimension, metric, kind, buffer_rows=500, threads=1)
         return LocalIndex(spec, fetch=oracle.fetch)
 
     return make

@@ -29,6 +29,7 @@ from service.index.scan import Found, scan, use_one_thread
 Fetch = Callable[[Rows], Vectors]  # exact vectors of rows that rise; NaN for rows that are gone
 
 _NO_TABLE = -1  # made beforehand it takes lists * d / 2 KiB: 128 MiB at 1 M x 64
+_RERANKED_NUMBERS = 1 << 24  # in memory at once: 64 MiB
 _FETCHED_OUTRIGHT = 2_000  # so few are not searched but read
 
 
@@ -72,8 +73,18 @@ class Compact:
         """By the codes, then by the exact vectors of the best."""
         if mask.count <= max(_FETCHED_OUTRIGHT, k):
             return self._outright(queries, k, mask.positions())
-        probes = min(self.index.nlist, ceil(IVF_PROBES / mask.share))
         candidates = min(mask.count, max(LEAST_RERANKED, RERANKED_PER_HIT * k))
+        at_once = max(1, _RERANKED_NUMBERS // (candidates * self.index.d))
+        parts = [
+            self._search(queries[start : start + at_once], k, candidates, mask)
+            for start in range(0, len(queries), at_once)
+        ]
+        return (
+            parts[0] if len(parts) == 1 else Found(*map(np.concatenate, zip(*parts, strict=True)))
+        )
+
+    def _search(self, queries: Queries, k: int, candidates: int, mask: Mask) -> Found:
+        probes = min(self.index.nlist, ceil(IVF_PROBES / mask.share))
         positions = self._by_codes(queries, candidates, probes, mask)
         short = np.flatnonzero(positions[:, k - 1] < 0)
         if len(short):
@@ -93,6 +104,9 @@ class Compact:
     def _outright(self, queries: Queries, k: int, positions: Positions) -> Found:
         vectors = self.vectors(positions)
         gone = np.isnan(vectors[:, 0])
+        if not gone.any():
+            found = scan(queries, vectors, k, Mask.whole(len(positions)), self.metric)
+            return Found(found.scores, positions[found.positions])
         vectors[gone] = 0
         found = scan(queries, vectors, len(positions), Mask.whole(len(positions)), self.metric)
         found.scores[gone[found.positions]] = -np.inf
@@ -108,7 +122,6 @@ class Compact:
         else:
             scores = -np.square(near - queries[:, None]).sum(axis=2)
         scores[np.isnan(scores) | (positions < 0)] = -np.inf
-        scores[positions < 0] = -np.inf
         return _best(Found(scores, positions), k)
 
 

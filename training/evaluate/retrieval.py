@@ -117,7 +117,7 @@ def _values(
 
 
 def _ready(points: Points, metric: Metric) -> Points:
-    """As service/index/flat.py stores and asks: at unit length where the metric is cosine."""
+    """As service/index/parts.py stores and asks: at unit length where the metric is cosine."""
     points = np.ascontiguousarray(points)
     if metric == "l2":
         return points

@@ -43,6 +43,6 @@ def test_nothing_keeps_faiss_from_anything_where_all_are_in() -> None:
 def test_faiss_sees_the_same_set() -> None:
     mask = Mask.of(100, some(100, 30))
     chosen = mask.selector()
-    assert isinstance(chosen, faiss.IDSelector)
+    assert isinstance(chosen, faiss.IDSelectorBitmap)
     members = [position for position in range(120) if chosen.is_member(position)]
     np.testing.assert_array_equal(members, mask.positions())

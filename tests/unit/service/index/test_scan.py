@@ -6,6 +6,7 @@ import faiss
 import numpy as np
 import pytest
 
+from models.manifest import Metric
 from service.index.mask import Mask
 from service.index.scan import scan
 from tests.indexes import ENGINES, Engine, Oracle, settle
@@ -26,7 +27,7 @@ def test_a_search_leaves_faiss_one_thread_whichever_thread_asks(
 ) -> None:
     oracle = Oracle("cosine")
     oracle.add(np.arange(1_000), VECTORS)
-    threads = []
+    threads: list[int] = []
 
     def ask() -> None:
         faiss.omp_set_num_threads(2)
@@ -43,7 +44,7 @@ def test_a_search_leaves_faiss_one_thread_whichever_thread_asks(
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 @pytest.mark.parametrize("queries", [1, 19, 20, 40])
 @pytest.mark.parametrize("count", [5, 200, 900, 1_000])
-def test_each_way_of_scanning_finds_the_same(metric: str, queries: int, count: int) -> None:
+def test_each_way_of_scanning_finds_the_same(metric: Metric, queries: int, count: int) -> None:
     positions = np.sort(np.random.default_rng(0).choice(1_000, count, replace=False))
     asked = clustered(queries, 8, seed=1)
     found = scan(asked, VECTORS, 5, Mask.of(1_000, positions), metric)

@@ -39,25 +39,28 @@ async def read_images(scope: Scope, receive: Receive, settings: Settings) -> lis
     Raises UnsupportedMediaType before the body is read, BodyTooLarge as soon as that is known,
     TooManyImages and NoImage once the body is whole, MalformedBody, and ClientGone.
     """
-    content_type = header(scope, b"content-type")
     media = media_type(scope)
     body = Body(scope, receive, settings.max_body_bytes)
     if media.startswith("image/") or media == "application/octet-stream":
         data = await body.read()
         images: list[Encoded] = [data] if data else []
     elif media == MULTIPART:
-        images = await _from_multipart(body, content_type, settings.max_images)
+        images = await _from_multipart(body, boundary(_content_type(scope)), settings.max_images)
     elif media == JSON:
         images = await parsed(await body.read(), partial(_parse_json, settings.max_images))
     else:
-        raise UnsupportedMediaType(content_type, ACCEPTED)
+        raise UnsupportedMediaType(_content_type(scope), ACCEPTED)
     if not images:
         raise NoImage
     return images
 
 
-async def _from_multipart(body: Body, content_type: str, max_images: int) -> list[Encoded]:
-    parts = FileParts(boundary(content_type), max_images)
+def _content_type(scope: Scope) -> str:
+    return header(scope, b"content-type")
+
+
+async def _from_multipart(body: Body, delimiter: str, max_images: int) -> list[Encoded]:
+    parts = FileParts(delimiter, max_images)
     async for chunk in body:
         parts.write(chunk)
     if body.size_bytes < _LONG_MULTIPART_BYTES:

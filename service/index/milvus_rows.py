@@ -22,6 +22,7 @@ from service.index.ragged import nearest, nothing
 MOST_HITS = 16_384  # Milvus's quotaAndLimits.limits.topK
 NAMED_ROWS = 8_192  # in one filter, which travels as text
 _REQUEST_BYTES = 4 << 20  # of vectors; Milvus takes 64 MiB, and then needs long for one answer
+_QUERIES = 256  # in one request, so that the answer comes in time
 _ANSWER_HITS = 1 << 20  # in one answer: 12 MiB, where Milvus gives 100
 _IVF_LISTS = 1024  # in each of Milvus's segments: up to some millions of vectors of 64 numbers
 
@@ -122,7 +123,7 @@ class MilvusRows:
 
     def _nearest(self, queries: Queries, k: int, named: str) -> Hits:
         hits = nothing(len(queries), k)
-        at_once = min(MOST_HITS, self._at_once, _ANSWER_HITS // k)
+        at_once = min(_QUERIES, self._at_once, _ANSWER_HITS // k)
         for part in _parts(len(queries), at_once):
             for i, answer in enumerate(self._search(queries[part], k, named), part.start):
                 distances = np.array(answer.distances, np.float32)

@@ -1,6 +1,7 @@
 """Whether the service has what it acknowledged, all of it and nothing else."""
 
 import base64
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from tests.torture.ledger import Ledger, Shown, Written
 
 _AT_ONCE = 1000
 _SAMPLE = 20
+_IN_A_ROW = 8  # answers, each from one of two workers
 _SAME = 1 - 1e-5  # the cosine of a vector with itself
 
 
@@ -35,6 +37,19 @@ class Checker:
                 found[item["id"]] = item["label"], item["metadata"]
             after = page["next"]
         return found
+
+    def kind(self) -> str:
+        """What answers now, in whichever worker was asked."""
+        return str(self._get("")["index_in_use"])
+
+    def wait_built(self, kind: str) -> None:
+        """Come back once every worker has built its index, as far as one can tell from outside."""
+        give_up = time.monotonic() + PATIENCE_S
+        in_a_row = 0
+        while in_a_row < _IN_A_ROW:
+            assert time.monotonic() < give_up
+            in_a_row = in_a_row + 1 if self.kind() == kind else 0
+            time.sleep(0.05)
 
     def check(self, ledgers: Sequence[Ledger], shown: Shown) -> None:
         """Compare every item, then search for each."""

@@ -53,11 +53,14 @@ def test_nothing_acknowledged_is_lost_and_nothing_else_is_there(
             hurt = damage(tmp_path / "data" / "collections" / NAME / "index", rng)
             service = start_again(registry, tmp_path, rng)
             checker = Checker(service.ready(), NAME)
+            if rng.random() < 0.5:  # else it is asked at once, while indexes are being built
+                checker.wait_built(kind)
             shown = checker.listed()
             pending = [ledger.settle(shown) for ledger in ledgers[:WRITERS]]
             checker.check(ledgers, shown)
             told = f"killed after {moment_s:.3f} s, pending {', '.join(pending)}; {len(shown):,}"
-            say(f"round {number + 1}: {told} items; index: {', '.join(hurt) or 'left alone'}")
+            files = ", ".join(hurt) or "left alone"
+            say(f"round {number + 1}: {told} items, {checker.kind()}; index files: {files}")
         assert sum(ledger.acknowledged for ledger in ledgers) > rounds
     finally:
         service.kill()

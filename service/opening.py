@@ -21,11 +21,11 @@ def open_library(settings: Settings) -> Library:
     elsewhere and its client is not installed.
     """
     workers = settings.workers or 1
-    threads = max(1, processors() // workers - 1)  # one is left to requests
-    open_index = _open_local(threads)
+    folder = settings.data_dir / COLLECTIONS
     if settings.index_url != EMBEDDED:
-        open_index = _open_milvus(settings.index_url)
-    return Library(settings.data_dir / COLLECTIONS, open_index)
+        return _milvus_library(folder, settings.index_url)
+    threads = max(1, processors() // workers - 1)  # one is left to requests
+    return Library(folder, _open_local(threads))
 
 
 def _open_local(threads: int) -> OpenIndex:
@@ -36,8 +36,8 @@ def _open_local(threads: int) -> OpenIndex:
     return open_index
 
 
-def _open_milvus(url: str) -> OpenIndex:
-    from service.index.milvus import open_milvus  # late: its client is an extra
+def _milvus_library(folder: Path, url: str) -> Library:
+    from service.index.milvus import drop_milvus, open_milvus  # late: its client is an extra
     from service.index.milvus_server import MilvusServer
 
     server = MilvusServer(url)
@@ -45,7 +45,13 @@ def _open_milvus(url: str) -> OpenIndex:
     def open_index(spec: CollectionSpec, folder: Path, fetch: _Fetch) -> tuple[VectorIndex, int]:
         del folder  # Milvus keeps it
         wanted = IndexSpec(spec.dimension, spec.metric, spec.index)
-        identity = f"{spec.created} {spec.model_sha256}"
-        return open_milvus(server, wanted, spec.name, identity, fetch=fetch)
+        return open_milvus(server, wanted, spec.name, _identity(spec), fetch=fetch)
 
-    return open_index
+    def drop_index(spec: CollectionSpec) -> None:
+        drop_milvus(server, spec.name, _identity(spec))
+
+    return Library(folder, open_index, drop_index=drop_index)
+
+
+def _identity(spec: CollectionSpec) -> str:
+    return f"{spec.created} {spec.model_sha256}"

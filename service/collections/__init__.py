@@ -7,6 +7,7 @@ from service.collections.library import Library
 from service.collections.values import (
     Backup,
     CollectionSpec,
+    DropIndex,
     Droppable,
     Facts,
     Hit,
@@ -26,6 +27,7 @@ __all__ = [
     "Collection",
     "CollectionSpec",
     "Condition",
+    "DropIndex",
     "Droppable",
     "Facts",
     "Hit",

@@ -17,7 +17,6 @@ from service.collections.searching import Searcher
 from service.collections.usage import Reason, Usage
 from service.collections.values import (
     Backup,
-    Droppable,
     Facts,
     Hit,
     Item,
@@ -149,9 +148,8 @@ class Collection:
 
     def drop(self, because: Reason) -> None:
         """The same for a collection that was deleted, whose index nobody needs."""
-        with self._ending(because) as view:
-            if view is not None and isinstance(view.index, Droppable):
-                view.index.drop()
+        with self._ending(because):
+            pass
 
     @contextmanager
     def _ending(self, because: Reason) -> Iterator[View | None]:

@@ -1,6 +1,8 @@
 """All collections of one data folder."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -13,8 +15,14 @@ from service.collections.collection import Collection
 from service.collections.connections import translated
 from service.collections.replacing import recover
 from service.collections.usage import Reason
-from service.collections.values import CollectionSpec, OpenIndex
-from service.errors import CollectionDiffers, Stopping, UnknownCollection
+from service.collections.values import CollectionSpec, DropIndex, OpenIndex
+from service.errors import (
+    CollectionDamaged,
+    CollectionDiffers,
+    IndexUnavailable,
+    Stopping,
+    UnknownCollection,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -25,17 +33,24 @@ class Library:
     Args:
         folder: where the collections are, one folder for each.
         open_index: gives a collection's index.
+        drop_index: deletes what a deleted collection's index keeps elsewhere, if it does.
         maintain_every_s: how often a thread looks after the indexes; never where it is none.
     """
 
     def __init__(
-        self, folder: Path, open_index: OpenIndex, *, maintain_every_s: float | None = 1.0
+        self,
+        folder: Path,
+        open_index: OpenIndex,
+        *,
+        drop_index: DropIndex | None = None,
+        maintain_every_s: float | None = 1.0,
     ) -> None:
         if folder.exists():  # it is made with the first collection
             recover(folder)
             layout.sweep(folder)
         self._folder = folder
         self._open_index = open_index
+        self._drop_index = drop_index
         self._open: dict[str, Collection] = {}
         self._opening = Lock()
         self._closing = Event()
@@ -82,6 +97,8 @@ class Library:
                 raise self._unknown(name) from None
         if known is not None:
             known.drop(partial(self._unknown, name))
+        if self._drop_index is not None:
+            self._drop(gone, name, self._drop_index)
         shutil.rmtree(gone, ignore_errors=True)
 
     def maintain(self) -> None:
@@ -104,6 +121,14 @@ class Library:
             self._open.clear()
         if self._thread.is_alive():
             self._thread.join()
+
+    def _drop(self, gone: Path, name: str, drop_index: DropIndex) -> None:
+        try:
+            with closing(schema.connect(gone / layout.ITEMS)) as database:
+                spec = schema.read_spec(database, name)
+            drop_index(spec)
+        except (CollectionDamaged, IndexUnavailable, sqlite3.Error) as error:
+            log.warning("a deleted collection's index stays", collection=name, reason=str(error))
 
     def _make(self, spec: CollectionSpec) -> bool:
         if (self._folder / spec.name).exists():

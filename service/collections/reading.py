@@ -103,6 +103,12 @@ def changes(database: sqlite3.Connection, after: int, dimension: int) -> Changes
     return Changes(until, *_arrays(found, dimension), np.sort(gone))
 
 
+def removed(database: sqlite3.Connection, after: int) -> Int64[np.ndarray, " r"]:
+    """The rows that were removed after a sequence."""
+    found = database.execute("SELECT row FROM removals WHERE sequence > ?", (after,)).fetchall()
+    return np.fromiter((row for (row,) in found), np.int64, len(found))
+
+
 def _arrays(found: list[tuple[int, bytes]], dimension: int) -> tuple[Rows, Vectors]:
     rows = np.fromiter((row for row, _ in found), np.int64, len(found))
     stored = np.frombuffer(b"".join(vector for _, vector in found), "<f4")

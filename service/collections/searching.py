@@ -1,6 +1,5 @@
 """A search: the index finds rows, the file has their items."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -40,7 +39,9 @@ class Searcher:
         # Deletions keep disturbing it: so that it ends, the index stands still for one search.
         with self._view.still() as database:
             among = self._matches.rows(database, query.where)[1] if query.where else None
-            return _joined(database, self._hits(queries, query, among), query)
+            hits = self._hits(queries, query, among)
+            # An index that other processes write to may be ahead: what is newer is left out.
+            return _joined(reading.items_of(database, _unique(hits)), hits, query)
 
     def _beside_writers(self, queries: Vectors, query: Search) -> list[list[Hit]]:
         among, sequence = None, 0
@@ -49,21 +50,26 @@ class Searcher:
                 sequence, among = self._matches.rows(database, query.where)
         self._view.catch_up()  # after the filter was read, so that the index has all of its rows
         hits = self._hits(queries, query, among)
-        if among is not None and self._view.last_removal > sequence:
-            raise Moved  # perhaps of a row that is filtered for, whose item has a new row
+        rows = _unique(hits)
         with self._connections.reading() as database:
-            return _joined(database, hits, query)
+            if among is not None and np.isin(reading.removed(database, sequence), among).any():
+                raise Moved  # its item may have a new row, which was not looked among
+            items = reading.items_of(database, rows)
+        if len(items) < len(rows):
+            raise Moved
+        return _joined(items, hits, query)
 
     def _hits(self, queries: Vectors, query: Search, among: Among | None) -> Hits:
         wanted = query.k + 1 if query.without else query.k
         return self._view.index.search(queries, wanted, among)
 
 
-def _joined(database: sqlite3.Connection, hits: Hits, query: Search) -> list[list[Hit]]:
-    unique = np.unique(hits.rows).tolist()
-    items = reading.items_of(database, unique)
-    if len(items) < len(unique):
-        raise Moved
+def _unique(hits: Hits) -> list[int]:
+    rows: list[int] = np.unique(hits.rows).tolist()
+    return rows
+
+
+def _joined(items: dict[int, Item], hits: Hits, query: Search) -> list[list[Hit]]:
     without: Sequence[str | None] = query.without or [None] * len(hits.rows)
     return [
         list(_cut(items, zip(rows, scores, strict=True), query, left_out))
@@ -80,6 +86,7 @@ def _cut(
     for row, score in found:
         if left == 0 or (query.min_score is not None and score < query.min_score):
             return
-        if items[row].id != left_out:
-            yield Hit(items[row], score)
+        item = items.get(row)
+        if item is not None and item.id != left_out:
+            yield Hit(item, score)
             left -= 1

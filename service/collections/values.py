@@ -145,3 +145,6 @@ class Droppable(Protocol):
 # The index of a collection, from the folder where it was saved, and the sequence that it reflects;
 # the function gives the stored vectors of rows that are there.
 OpenIndex = Callable[[CollectionSpec, Path, Callable[[Rows], Vectors]], tuple[VectorIndex, int]]
+
+# Deletes what the index of a deleted collection keeps outside the collection's folder.
+DropIndex = Callable[[CollectionSpec], None]

@@ -23,7 +23,6 @@ class View:
         self._following = Lock()
         self._reader = connections.reader()
         self._seen: int | None = None  # SQLite's count of others' commits, at the last catch-up
-        self.last_removal = 0  # no row was taken out for anything that happened after this
         try:
             self.index, self.sequence = self._opened(folder / INDEX, open_index)
         except BaseException:
@@ -79,7 +78,6 @@ class View:
             self.index.add(changes.rows[new], changes.vectors[new])
             self._added = int(changes.rows[-1])
         if len(changes.removed):
-            self.last_removal = changes.until
             self.index.remove(changes.removed)
         self.sequence = changes.until
 

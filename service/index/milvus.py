@@ -31,6 +31,11 @@ def open_milvus(
     return MilvusIndex(spec, rows, fetch), sequence
 
 
+def drop_milvus(server: MilvusServer, name: str, identity: str) -> None:
+    """Delete a collection's rows from Milvus, for all processes. Raises IndexUnavailable."""
+    server.drop(name_in_milvus(name, identity))
+
+
 def name_in_milvus(name: str, identity: str) -> str:
     """What a collection is called there: a name that can be read, and that no other has."""
     readable = re.sub(r"\W", "_", name, flags=re.ASCII)[:200]

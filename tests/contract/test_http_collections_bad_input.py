@@ -194,6 +194,7 @@ TABLE = [
     bad_filter("a filter that is no JSON", "x"),
     bad_filter("a filter that is text", '"cat"'),
     bad_filter("an unknown operator", '{"year": {"above": 3}}'),
+    bad_filter("a key that no item has", '{"colour": "red"}'),
     bad_filter("no operator", '{"year": {}}'),
     bad_filter("a range over truth", '{"year": {"gt": true}}'),
     bad_filter("a list without in", '{"year": [1]}'),

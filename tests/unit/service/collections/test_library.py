@@ -13,11 +13,13 @@ from service.collections import (
     Library,
     Receipt,
     Search,
+    parse_filter,
     writing,
 )
 from service.errors import (
     CollectionDiffers,
     InvalidCollectionName,
+    InvalidFilter,
     Stopping,
     UnknownCollection,
 )
@@ -285,6 +287,15 @@ def test_an_index_that_fails_is_tried_again(folder: Path) -> None:
     failing = False
     assert found(cats) == {"a"}
     library.close()
+
+
+def test_a_search_that_cannot_be_leaves_the_collection_usable(library: Library) -> None:
+    cats = library.create(spec_of())[0]
+    cats.put(batch(["a"], metadata={"x": 1}))
+    for _ in range(20):
+        with pytest.raises(InvalidFilter):
+            cats.search(drawn(1), Search(1, where=parse_filter({"y": 1})))
+    assert found(cats) == {"a"}
 
 
 def test_vectors_of_rows_that_are_gone_are_nan(folder: Path) -> None:

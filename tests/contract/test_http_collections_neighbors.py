@@ -129,7 +129,6 @@ FILTERS: dict[str, tuple[Item, Callable[[Item], bool]]] = {
             and m["label"] in ("label-0", "label-1")
         ),
     ),
-    "a key that no item has": ({"colour": "red"}, lambda m: False),
     "nothing meets it": ({"species": "unicorn"}, lambda m: False),
 }
 

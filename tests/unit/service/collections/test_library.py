@@ -18,6 +18,7 @@ from service.collections import (
 )
 from service.errors import (
     CollectionDiffers,
+    IndexUnavailable,
     InvalidCollectionName,
     InvalidFilter,
     Stopping,
@@ -316,3 +317,25 @@ def test_vectors_of_rows_that_are_gone_are_nan(folder: Path) -> None:
     assert np.array_equal(vectors[[0, 2]], drawn(3)[[2, 0]])
     assert np.isnan(vectors[[1, 3]]).all()
     library.close()
+
+
+def test_what_an_index_keeps_elsewhere_is_dropped_by_whoever_deletes(
+    library: Library, folder: Path
+) -> None:
+    spec = library.create(spec_of())[0].spec
+    dropped: list[CollectionSpec] = []
+    theirs = Library(folder, open_small, drop_index=dropped.append, maintain_every_s=None)
+    theirs.delete("cats")
+    theirs.close()
+    assert dropped == [spec]
+
+
+def test_a_deletion_ends_where_the_engine_elsewhere_does_not_answer(folder: Path) -> None:
+    def unreachable(spec: CollectionSpec) -> None:
+        raise IndexUnavailable("down")
+
+    library = Library(folder, open_small, drop_index=unreachable, maintain_every_s=None)
+    library.create(spec_of())
+    library.delete("cats")
+    library.close()
+    assert library.names() == ()

@@ -16,7 +16,7 @@ from service.index.kinds import IndexSpec, KindInUse
 from service.index.mask import Mask
 from service.index.parts import Part, ready, search
 from service.index.protocol import Hits, Queries, Rows, Vectors
-from service.index.saved import Mark, Unusable, read, write
+from service.index.saved import Mark, NothingSaved, Unusable, read, write
 from service.index.view import Plan, View, due
 
 log = structlog.get_logger(__name__)
@@ -116,6 +116,8 @@ class LocalIndex:
         index = cls(spec, fetch=fetch)
         try:
             saved = read(folder, spec, model_sha256, fetch)
+        except NothingSaved:
+            return index, 0
         except Unusable as error:
             log.warning("saved index not used", folder=str(folder), reason=error.reason)
             return index, 0

@@ -36,6 +36,13 @@ class Unusable(Exception):
         self.reason = reason
 
 
+class NothingSaved(Unusable):
+    """Nothing has been saved yet."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing is saved")
+
+
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
@@ -177,6 +184,8 @@ def _named(folder: Path) -> set[str]:
 def _checked(folder: Path, spec: IndexSpec, model_sha256: str) -> _Note:
     try:
         note = _Note.model_validate_json((folder / _NOTE).read_bytes())
+    except FileNotFoundError:
+        raise NothingSaved from None
     except (OSError, ValidationError) as error:
         raise Unusable(f"{_NOTE}: {error}") from error
     if note.model_sha256 != model_sha256:

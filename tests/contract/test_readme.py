@@ -24,8 +24,8 @@ EXAMPLES = [text.split("\n", 1) for text in COMMANDS]
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with ready(REGISTRY) as client:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with ready(REGISTRY, data_dir=tmp_path_factory.mktemp("data")) as client:
         yield str(client.base_url).rstrip("/")
 
 

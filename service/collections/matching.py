@@ -51,6 +51,7 @@ class Matches:
             kept, rows = self._kept.get(key, (-1, None))
         if rows is None or kept != sequence:
             rows = rows_where(database, where)
+            rows.flags.writeable = False  # so that an index may keep what it makes of them
             self._keep(key, sequence, rows)
         return sequence, rows
 

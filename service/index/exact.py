@@ -6,7 +6,7 @@ import numpy as np
 
 from models.manifest import Metric
 from service.index.buffer import Buffer
-from service.index.parts import ready, search
+from service.index.parts import narrowed, ready, search
 from service.index.protocol import Hits, Queries, Rows, Vectors
 
 
@@ -33,7 +33,7 @@ class ExactIndex:
 
     def search(self, queries: Queries, k: int, among: Rows | None = None) -> Hits:
         """The min(k, n) nearest rows of each query."""
-        return search((self._buffer.part,), ready(queries, self._metric), k, among)
+        return search(narrowed((self._buffer.part,), among), ready(queries, self._metric), k)
 
     def close(self) -> None:
         """Nothing is held but memory."""

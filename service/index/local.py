@@ -14,10 +14,10 @@ from service.index.built import Abandoned, Built, begin, chunks, extend
 from service.index.compact import Fetch
 from service.index.kinds import IndexSpec, KindInUse
 from service.index.mask import Mask
-from service.index.parts import Part, ready, search
+from service.index.parts import Part, narrowed, ready, search
 from service.index.protocol import Hits, Queries, Rows, Vectors
 from service.index.saved import Mark, NothingSaved, Unusable, read, write
-from service.index.view import Plan, View, due
+from service.index.view import Asked, Plan, View, due
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +39,7 @@ class LocalIndex:
         self._last = -1  # the highest row that was ever added
         self._buffer = Buffer(spec.dimension, spec.metric)
         self._view = View(None, Mask.whole(0), self._buffer.part)
+        self._asked: Asked | None = None
 
     def __len__(self) -> int:
         return len(self._view)
@@ -74,7 +75,8 @@ class LocalIndex:
 
     def search(self, queries: Queries, k: int, among: Rows | None = None) -> Hits:
         """The min(k, n) nearest rows of each query."""
-        return search(self._view.parts, ready(queries, self._spec.metric), k, among)
+        parts = self._narrowed(self._view, among)
+        return search(parts, ready(queries, self._spec.metric), k)
 
     def maintain(self) -> bool:
         """Build what is due, for as long as that takes; whether there was anything to do.
@@ -129,6 +131,19 @@ class LocalIndex:
     def close(self) -> None:
         """Have a build that is under way end soon."""
         self._open = False
+
+    def _narrowed(self, view: View, among: Rows | None) -> tuple[Part, ...]:
+        """The parts to search; those of the last `among` are kept, if nobody can change it.
+
+        Finding half of 1 M rows takes 38 ms (n = 3, 2 AMD EPYC cores), and a search 2 ms.
+        """
+        asked = self._asked
+        if among is not None and asked is not None and asked.of(view, among):
+            return asked.parts
+        parts = narrowed(view.parts, among)
+        if among is not None and not among.flags.writeable:
+            self._asked = Asked(view, among, parts)
+        return parts
 
     def _show(self, built: Built | None, alive: Mask) -> None:
         self._view = View(built, alive, self._buffer.part)

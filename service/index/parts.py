@@ -63,15 +63,19 @@ class Part:
         return Mask.of(len(self.segment.rows), self.find(rows))
 
 
-def search(parts: Sequence[Part], queries: Queries, k: int, among: Rows | None) -> Hits:
-    """The min(k, n) nearest of the n living rows, of those in `among` where it is given."""
-    chosen = [(part.segment, part.among(among)) for part in parts]
-    chosen = [(segment, mask) for segment, mask in chosen if mask.count]
-    k = min(k, sum(mask.count for _, mask in chosen))
+def narrowed(parts: Sequence[Part], among: Rows | None) -> tuple[Part, ...]:
+    """The parts, with what is not in `among` dead where that is given; without those of no use."""
+    left = (Part(part.segment, part.among(among)) for part in parts)
+    return tuple(part for part in left if part.alive.count)
+
+
+def search(parts: Sequence[Part], queries: Queries, k: int) -> Hits:
+    """The min(k, n) nearest of the n living rows of these parts, each of which has some."""
+    k = min(k, sum(part.alive.count for part in parts))
     if k <= 0 or len(queries) == 0:
         nothing = (len(queries), max(k, 0))
         return Hits(np.empty(nothing, np.int64), np.empty(nothing, np.float32))
-    return _merged([_hits(segment, queries, k, mask) for segment, mask in chosen], k)
+    return _merged([_hits(part, queries, k) for part in parts], k)
 
 
 def ready(vectors: Vectors, metric: Metric) -> Vectors:
@@ -80,9 +84,9 @@ def ready(vectors: Vectors, metric: Metric) -> Vectors:
     return unit(vectors) if metric == "cosine" else vectors
 
 
-def _hits(segment: Segment, queries: Queries, k: int, mask: Mask) -> Hits:
-    found = segment.search(queries, min(k, mask.count), mask)
-    return Hits(segment.rows[found.positions], found.scores)
+def _hits(part: Part, queries: Queries, k: int) -> Hits:
+    found = part.segment.search(queries, min(k, part.alive.count), part.alive)
+    return Hits(part.segment.rows[found.positions], found.scores)
 
 
 def _merged(hits: Sequence[Hits], k: int) -> Hits:

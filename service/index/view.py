@@ -55,6 +55,19 @@ class View:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a view has of some rows."""
+
+    view: View
+    among: Rows
+    parts: tuple[Part, ...]
+
+    def of(self, view: View, among: Rows) -> bool:
+        """Whether it is of this very view and these very rows."""
+        return self.view is view and self.among is among
+
+
+@dataclass(frozen=True)
 class Plan:
     """What is due: a segment of this kind, anew or on what is built."""
 

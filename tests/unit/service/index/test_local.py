@@ -165,3 +165,17 @@ def test_a_row_that_the_truth_lost_comes_last_until_it_is_removed_here(allowed: 
     index.remove(np.arange(1_000, 2_000))
     assert index.maintain()
     assert len(index) == 2_000 - int(lost[0] < 1_000 or lost[0] >= 2_000)
+
+
+def test_rows_asked_for_again_are_those_that_there_are_by_then() -> None:
+    index = filled(SPEC, 3_000)
+    index.maintain()
+    among = np.arange(0, 4_000, 2)
+    among.flags.writeable = False  # so that what the index makes of them may be kept
+    for _ in range(2):
+        assert index.search(QUERIES, 4_000, among).rows.shape == (10, 1_500)
+    index.remove(np.array([0, 2]))
+    index.add(np.arange(3_000, 4_000), VECTORS[3_000:4_000])
+    for _ in range(2):
+        hits = index.search(QUERIES, 4_000, among)
+        np.testing.assert_array_equal(np.sort(hits.rows, axis=1), np.tile(among[2:], (10, 1)))

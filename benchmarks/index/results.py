@@ -23,7 +23,7 @@ class Settings(Frozen):
     put_items: int = Field(ge=1, description="in one Collection.put")
     build_threads: int = Field(ge=1, description="a service leaves one processor to requests")
     rounds: int = Field(ge=1, description="at most, of each comparison; ours and raw take turns")
-    seconds: float = Field(gt=0, description="after which a comparison ends, once it has 3 rounds")
+    seconds: float = Field(gt=0, description="of a comparison; 3 rounds are given 12 times as long")
 
 
 class DataFacts(Frozen):

@@ -1,6 +1,7 @@
 """The collections of a data folder, with the index that the settings name."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from service.collections import CollectionSpec, Library, OpenIndex
@@ -26,6 +27,19 @@ def open_library(settings: Settings) -> Library:
         return _milvus_library(folder, settings.index_url)
     threads = max(1, processors() // workers - 1)  # one is left to requests
     return Library(folder, _open_local(threads))
+
+
+def drop_index(settings: Settings, spec: CollectionSpec) -> None:
+    """Delete what the index of a collection that is gone keeps elsewhere, if it does.
+
+    Raises DistributedUnavailable, IndexUnavailable.
+    """
+    if settings.index_url != EMBEDDED:
+        from service.index.milvus import drop_milvus
+        from service.index.milvus_server import MilvusServer
+
+        with closing(MilvusServer(settings.index_url)) as server:
+            drop_milvus(server, spec.name, _identity(spec))
 
 
 def _open_local(threads: int) -> OpenIndex:

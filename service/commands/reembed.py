@@ -22,8 +22,13 @@ from service.commands.parsing import command_parser, parse, positive
 from service.commands.progress import console, showing
 from service.commands.succession import Place, Succession, pages
 from service.commands.telling import GO_ON, printable
-from service.errors import CollectionDiffers, UnknownCollection
-from service.opening import COLLECTIONS
+from service.errors import (
+    CollectionDiffers,
+    DistributedUnavailable,
+    IndexUnavailable,
+    UnknownCollection,
+)
+from service.opening import COLLECTIONS, drop_index
 from service.settings import Settings
 
 _SETTINGS = ("data_dir", "registry", "device", "max_pixels")
@@ -100,6 +105,7 @@ class _Job:
             succession.prune()  # most of it, while nobody waits
             self._exchange(out, succession, successors)
         place.path.unlink(missing_ok=True)
+        self._drop_index(out)
         return 0
 
     def _exchange(self, out: Console, succession: Succession, successors: Library) -> None:
@@ -111,6 +117,12 @@ class _Job:
             self._check(out, succession.prune(), "could not be embedded")
             successors.close()
             exchange(self.settings.data_dir / REEMBEDDED / name)
+
+    def _drop_index(self, out: Console) -> None:
+        try:
+            drop_index(self.settings, self.old.spec)
+        except (DistributedUnavailable, IndexUnavailable) as error:
+            out.print(f"the old index stays where it is: {error}")
 
     def _check(self, out: Console, others: list[str], why: str) -> None:
         if not others or self.drop_others:

@@ -1,6 +1,7 @@
 """A collection that another model makes anew."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,17 +12,21 @@ import pytest
 
 from models.preprocess import MAX_PIXELS
 from models.store import Store
+from service import opening
 from service.__main__ import main
-from service.collections import Collection, CollectionSpec, NewItem
+from service.collections import Collection, CollectionSpec, NewItem, Search
 from service.commands import reembed
 from service.commands.ingest import Made
 from service.commands.opening import REEMBEDDED, model_sha256, open_library
 from service.commands.pictures import Embedder, Picture
 from service.commands.succession import Succession
 from service.device import CPU
+from service.index.milvus import name_in_milvus
+from service.index.milvus_server import MilvusServer
 from service.session import Session
 from service.settings import Settings
 from tests.bundles import Recipe, picture, publish
+from tests.milvus import milvus_lite
 
 IDS = [f"{i}.png" for i in range(12)]
 
@@ -223,3 +228,26 @@ def test_what_is_written_while_it_runs_is_there_at_the_end(
     assert run(settings) == 0
     with open_library(settings) as library:
         assert ids_of(library.get("pets")) == [*IDS[:3], *IDS[4:], "late.png"]
+
+
+def test_milvus_keeps_nothing_of_the_old_one(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with milvus_lite(tmp_path / "milvus") as url:
+        monkeypatch.setenv("LOSSATLAS_INDEX_URL", url)
+        distributed = settings.model_copy(update={"index_url": url})
+        fill(settings)
+        kept = [search_with(distributed)]
+        assert run(settings) == 0
+        kept.append(search_with(distributed))
+        with closing(MilvusServer(url)) as server, server.reached() as client:
+            assert [client.has_collection(name) for name in kept] == [False, True]
+
+
+def search_with(distributed: Settings) -> str:
+    """Search as the service does; what the collection is called in Milvus."""
+    with closing(opening.open_library(distributed)) as library:
+        pets = library.get("pets")
+        vector = pets.vectors([IDS[4]])
+        assert pets.search(vector, Search(k=1))[0][0].item.id == IDS[4]
+        return name_in_milvus("pets", f"{pets.spec.created} {pets.spec.model_sha256}")

@@ -1,6 +1,13 @@
 """Shapes and types in annotations are checked wherever the tests call the code, and only there."""
 
+import sys
+from types import ModuleType
+
 from jaxtyping import install_import_hook
+
+# pytorch-metric-learning, which losses are compared with, would import what puts other methods into
+# FAISS's indexes, for PyTorch's tensors; they lack `params`. The service never meets them.
+sys.modules["faiss.contrib.torch_utils"] = ModuleType("faiss.contrib.torch_utils")
 
 # Before anything imports them: a module imported earlier would go unchecked. Of the service, the
 # parts that handle arrays: beartype cannot take the `Self` of a pydantic validator in the others.

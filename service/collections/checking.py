@@ -11,7 +11,7 @@ from service.errors import InvalidItems
 from service.index.protocol import Vectors
 
 LABEL = "label"  # in filters the item's label
-_ID_CHARACTERS = 512
+ID_CHARACTERS = 256
 _KEY_CHARACTERS = 128
 _TEXT_CHARACTERS = 4096
 _KEYS = 64
@@ -59,8 +59,8 @@ def _check_lengths(lengths: Float64[np.ndarray, " n"], spec: CollectionSpec) -> 
 
 
 def _problems(item: NewItem, spec: CollectionSpec) -> Iterator[str]:
-    if not 0 < len(item.id) <= _ID_CHARACTERS:
-        yield f"an id has 1 to {_ID_CHARACTERS} characters"
+    if not 0 < len(item.id) <= ID_CHARACTERS:
+        yield f"an id has 1 to {ID_CHARACTERS} characters"
     elif problem := text_problem(item.id):
         yield f"id {problem}"
     if item.vector.shape != (spec.dimension,):

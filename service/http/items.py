@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.collections import CollectionSpec, Metadata
+from service.collections.checking import ID_CHARACTERS
 from service.collections.filters import text_problem, value_problem
 from service.decode import Encoded
 from service.errors import InvalidItems, MalformedBody, TooManyImages, TooManyItems
@@ -23,7 +24,7 @@ from service.http.vectors import Unfit, Vector, read_vector
 from service.settings import Settings
 
 MAX_ITEMS = 10_000
-TEXT_MAX_CHARACTERS = 256  # of an id and a label
+TEXT_MAX_CHARACTERS = ID_CHARACTERS  # of an id and a label
 KEY_MAX_CHARACTERS = 128
 METADATA_MAX_KEYS = 64
 METADATA_MAX_BYTES = 16 * 1024  # as JSON

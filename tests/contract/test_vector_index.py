@@ -216,7 +216,7 @@ def test_a_search_sees_a_write_wholly_or_not_at_all(filled: Pair) -> None:
     writer = Thread(target=write)
     writer.start()
     try:
-        for _ in range(100):
+        for _ in range(25):
             hits = filled.index.search(QUERIES[:1], 4)
             assert hits.rows.shape == (1, 4)
             rows = hits.rows[0][hits.rows[0] >= 10**6]

@@ -15,7 +15,7 @@ def items(open_library: Opener, folder: Path) -> Path:
     """The file of a collection that nobody has open."""
     library = open_library()
     cats = library.create(spec_of())[0]
-    cats.put(batch([f"{i:0500d}" for i in range(200)]))
+    cats.put(batch([f"{i:0250d}" for i in range(400)]))
     library.close()
     return folder / "cats" / "items.sqlite"
 
@@ -50,7 +50,7 @@ def test_a_damaged_page_is_told_by_whoever_reads_it(items: Path, library: Librar
     for ask in (
         lambda: cats.page(0, 1000),
         lambda: cats.search(drawn(1), Search(1)),
-        lambda: cats.put(batch([f"{i:0500d}" for i in range(200)])),
+        lambda: cats.put(batch([f"{i:0250d}" for i in range(400)])),
     ):
         with pytest.raises(CollectionDamaged):
             ask()

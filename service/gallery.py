@@ -9,7 +9,8 @@ import numpy as np
 
 from models.bundle import Gallery, Thumbnails
 from service.collections import Condition, Search, Where
-from service.errors import InvalidFilter, UnknownItem, UnknownThumbnail
+from service.collections.errors import InvalidFilter, UnknownItem
+from service.errors import UnknownThumbnail
 from service.index import VectorIndex
 from service.index.protocol import Rows, Vectors
 

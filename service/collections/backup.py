@@ -11,9 +11,9 @@ from uuid import uuid4
 
 from models.atomic import fsync
 from service.collections import reading, schema
+from service.collections.errors import BackupRefused, CollectionDamaged
 from service.collections.layout import ITEMS, check_name, making
 from service.collections.values import Backup, CollectionSpec
-from service.errors import BackupRefused, CollectionDamaged
 
 
 def write(database: sqlite3.Connection, name: str, folder: Path) -> Backup:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float64
 
+from service.collections.errors import InvalidItems
 from service.collections.filters import text_problem, value_problem
 from service.collections.values import CollectionSpec, Metadata, NewItem
-from service.errors import InvalidItems
 from service.index.protocol import Vectors
 
 LABEL = "label"  # in filters the item's label

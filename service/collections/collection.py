@@ -11,6 +11,7 @@ import numpy as np
 from service.collections import backup, reading, writing
 from service.collections.checking import ready_items, ready_vectors
 from service.collections.connections import Connections
+from service.collections.errors import UnknownImage, UnknownItem
 from service.collections.keeping import Keeper
 from service.collections.layout import size_bytes
 from service.collections.searching import Searcher
@@ -28,7 +29,6 @@ from service.collections.values import (
     Search,
 )
 from service.collections.view import View
-from service.errors import UnknownImage, UnknownItem
 from service.index.protocol import Vectors
 
 
@@ -59,41 +59,41 @@ class Collection:
         with self._usage.using(), self._connections.writing() as database:
             return writing.put(database, items, vectors)
 
-    def delete(self, id: str) -> int:  # noqa: A002 - what it is
+    def delete(self, item_id: str) -> int:
         """Delete an item; the collection's sequence after it. Raises UnknownItem."""
         with self._usage.using(), self._connections.writing() as database:
-            sequence = writing.delete(database, id)
+            sequence = writing.delete(database, item_id)
             if sequence is None:
-                raise UnknownItem(self.spec.name, id)
+                raise UnknownItem(self.spec.name, item_id)
             return sequence
 
     def has(self, ids: Sequence[str]) -> list[bool]:
         """For each id, whether there is an item."""
         with self._reading() as database:
             there = reading.present(database, ids)
-        return [id in there for id in ids]  # noqa: A001
+        return [item_id in there for item_id in ids]
 
-    def get(self, id: str) -> Item:  # noqa: A002
+    def get(self, item_id: str) -> Item:
         """The item of that id. Raises UnknownItem."""
         with self._reading() as database:
-            return self._item(database, id)
+            return self._item(database, item_id)
 
-    def image(self, id: str) -> bytes:  # noqa: A002
+    def image(self, item_id: str) -> bytes:
         """The image as it came. Raises UnknownItem and UnknownImage."""
-        return self._picture(id, "image")
+        return self._picture(item_id, "image")
 
-    def thumbnail(self, id: str) -> bytes:  # noqa: A002
+    def thumbnail(self, item_id: str) -> bytes:
         """Its JPEG thumbnail. Raises UnknownItem and UnknownImage."""
-        return self._picture(id, "thumbnail")
+        return self._picture(item_id, "thumbnail")
 
     def vectors(self, ids: Sequence[str]) -> Vectors:
         """The stored vectors, in the order of the ids. Raises UnknownItem."""
         with self._reading() as database:
             there = reading.present(database, ids)
-            for id in ids:  # noqa: A001
-                if id not in there:
-                    raise UnknownItem(self.spec.name, id)
-            rows = np.array([there[id] for id in ids], np.int64)  # noqa: A001
+            for item_id in ids:
+                if item_id not in there:
+                    raise UnknownItem(self.spec.name, item_id)
+            rows = np.array([there[item_id] for item_id in ids], np.int64)
             return reading.vectors(database, rows, self.spec.dimension)
 
     def page(self, after: int, limit: int) -> Page:
@@ -172,17 +172,17 @@ class Collection:
             with self._connections.reading() as database:
                 yield database
 
-    def _item(self, database: sqlite3.Connection, id: str) -> Item:  # noqa: A002
-        found = reading.item(database, id)
+    def _item(self, database: sqlite3.Connection, item_id: str) -> Item:
+        found = reading.item(database, item_id)
         if found is None:
-            raise UnknownItem(self.spec.name, id)
+            raise UnknownItem(self.spec.name, item_id)
         return found
 
-    def _picture(self, id: str, kind: reading.Picture) -> bytes:  # noqa: A002
+    def _picture(self, item_id: str, kind: reading.Picture) -> bytes:
         with self._reading() as database:
-            found = reading.picture(database, self._item(database, id).row, kind)
+            found = reading.picture(database, self._item(database, item_id).row, kind)
         if found is None:
-            raise UnknownImage(self.spec.name, id, kind)
+            raise UnknownImage(self.spec.name, item_id, kind)
         return found
 
     def _searching(self) -> Searcher:

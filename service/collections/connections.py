@@ -8,10 +8,15 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from threading import Lock
 
+from service.collections.errors import (
+    CollectionBusy,
+    CollectionDamaged,
+    StorageFull,
+    UnknownCollection,
+)
 from service.collections.layout import ITEMS, LIBRARY_LOCK, WRITE_LOCK, names
 from service.collections.locking import FileLock, together
 from service.collections.schema import BUSY_TIMEOUT_S, connect, read_spec
-from service.errors import CollectionBusy, CollectionDamaged, StorageFull, UnknownCollection
 
 # A larger log has pages that many commits touch (ids in no order) copied to the file once for all
 # of them: 8,192 pages are 32 MiB.

@@ -8,8 +8,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from models.atomic import fsync, fsync_tree
+from service.collections.errors import InvalidCollectionName
 from service.collections.locking import FileLock, alone
-from service.errors import InvalidCollectionName
 
 ITEMS = "items.sqlite"
 INDEX = "index"

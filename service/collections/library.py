@@ -13,16 +13,11 @@ import structlog
 from service.collections import layout, schema
 from service.collections.collection import Collection
 from service.collections.connections import translated
+from service.collections.errors import CollectionDamaged, CollectionDiffers, UnknownCollection
 from service.collections.replacing import recover
 from service.collections.usage import Reason
 from service.collections.values import CollectionSpec, DropIndex, OpenIndex
-from service.errors import (
-    CollectionDamaged,
-    CollectionDiffers,
-    IndexUnavailable,
-    Stopping,
-    UnknownCollection,
-)
+from service.errors import IndexUnavailable, Stopping
 
 log = structlog.get_logger(__name__)
 

@@ -11,10 +11,10 @@ import orjson
 from jaxtyping import Int64
 
 from service.collections.checking import LABEL
+from service.collections.errors import InvalidFilter
 from service.collections.filters import Condition, Value, Where
 from service.collections.reading import counts
 from service.collections.writing import filed, kind_of
-from service.errors import InvalidFilter
 from service.index.protocol import Rows
 
 _KEPT = 8  # filters, of at most 8 bytes for each item

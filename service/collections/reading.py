@@ -35,9 +35,9 @@ def counts(database: sqlite3.Connection) -> tuple[int, int]:
     return int(sequence), int(items)
 
 
-def item(database: sqlite3.Connection, id: str) -> Item | None:  # noqa: A002 - what it is
+def item(database: sqlite3.Connection, item_id: str) -> Item | None:
     """The item of that id."""
-    found = database.execute(f"{_ITEM} WHERE id = ?", (id,)).fetchone()
+    found = database.execute(f"{_ITEM} WHERE id = ?", (item_id,)).fetchone()
     return None if found is None else _item(found)
 
 

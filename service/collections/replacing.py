@@ -8,10 +8,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from models.atomic import fsync
+from service.collections.errors import CollectionBusy
 from service.collections.layout import LIBRARY_LOCK, WRITE_LOCK
 from service.collections.locking import FileLock, alone
 from service.collections.schema import BUSY_TIMEOUT_S
-from service.errors import CollectionBusy
 
 _OLD = ".old-"  # and the name: the collection, while another takes its place
 _GONE = ".gone-"

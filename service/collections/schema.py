@@ -6,8 +6,8 @@ from pathlib import Path
 
 import orjson
 
+from service.collections.errors import CollectionDamaged
 from service.collections.values import CollectionSpec
-from service.errors import CollectionDamaged
 
 APPLICATION_ID = 0x4C415443  # "LATC", in bytes 68 to 71 of the file
 SCHEMA_VERSION = 1

@@ -29,19 +29,19 @@ def put(database: sqlite3.Connection, items: Sequence[NewItem], vectors: Vectors
     kept = sorted(position.values())
     rows = range(sequence + 1, sequence + 1 + len(kept))
     numbered = {items[i].id: row for i, row in zip(kept, rows, strict=True)}
-    _remove(database, [(numbered[id], one) for id, one in old.items()])  # noqa: A001
+    _remove(database, [(numbered[item_id], one) for item_id, one in old.items()])
     _insert(database, [(row, items[i]) for row, i in zip(rows, kept, strict=True)], vectors[kept])
     _count(database, rows.stop - 1, len(kept) - len(old))
     return Receipt(rows.stop - 1, tuple(_replaced(items, old)))
 
 
-def delete(database: sqlite3.Connection, id: str) -> int | None:  # noqa: A002 - what it is
+def delete(database: sqlite3.Connection, item_id: str) -> int | None:
     """The sequence after the deletion; none where there is no such item."""
-    old = _present(database, (id,))
+    old = _present(database, (item_id,))
     if not old:
         return None
     (sequence,) = database.execute("SELECT sequence + 1 FROM collection").fetchone()
-    _remove(database, [(sequence, old[id])])
+    _remove(database, [(sequence, old[item_id])])
     _count(database, sequence, -1)
     return int(sequence)
 
@@ -65,7 +65,7 @@ def _present(database: sqlite3.Connection, ids: Sequence[str]) -> dict[str, _Old
         "SELECT id, row, label, metadata FROM items WHERE id IN (SELECT value FROM json_each(?))",
         (orjson.dumps(ids).decode(),),
     )
-    return {id: _Old(*rest) for id, *rest in found}  # noqa: A001
+    return {item_id: _Old(*rest) for item_id, *rest in found}
 
 
 def _replaced(items: Iterable[NewItem], old: dict[str, _Old]) -> Iterator[bool]:

@@ -12,12 +12,12 @@ from rich.table import Table
 
 from service.collections import CollectionSpec
 from service.collections.connections import Connections
+from service.collections.errors import CollectionDamaged, UnknownCollection
 from service.collections.layout import size_bytes
 from service.collections.reading import counts
 from service.commands.opening import open_library
 from service.commands.parsing import command_parser, parse
 from service.commands.progress import console
-from service.errors import CollectionDamaged, UnknownCollection
 from service.opening import COLLECTIONS
 
 _WIDTH = 160  # where it goes to a file

@@ -7,10 +7,10 @@ from threading import Event
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from service.collections import Collection, NewItem
+from service.collections.errors import InvalidItems
 from service.collections.filters import text_problem
 from service.commands.pictures import Fault
 from service.commands.progress import Tell
-from service.errors import InvalidItems
 
 _AHEAD = 2  # batches that are made while one is written
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from models.bundle import MODEL, Bundle
 from models.store import Store
 from service.collections import Collection, CollectionSpec, Library
+from service.collections.errors import ModelMismatch
 from service.cuda import Gpu
 from service.device import CPU, choose_provider
-from service.errors import ModelMismatch
 from service.index import ExactIndex, VectorIndex
 from service.loading import Loader
 from service.opening import COLLECTIONS

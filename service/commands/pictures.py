@@ -12,9 +12,9 @@ from models.errors import ImageTooLarge, UndecodableImage
 from models.manifest import Preprocess
 from models.preprocess import preprocess
 from service.collections import Metadata, NewItem
+from service.collections.errors import UnknownImage, UnknownItem
 from service.collections.thumbnail import thumbnail
 from service.decode import Pixels
-from service.errors import UnknownImage, UnknownItem
 from service.session import Session
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp"})

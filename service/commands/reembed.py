@@ -12,6 +12,7 @@ from rich.console import Console
 from models.bundle import Bundle
 from models.store import Store
 from service.collections import Collection, CollectionSpec, Library
+from service.collections.errors import CollectionDiffers, UnknownCollection
 from service.collections.replacing import replacing
 from service.commands import INTERRUPTED
 from service.commands.errors import CannotReembed
@@ -22,12 +23,7 @@ from service.commands.parsing import command_parser, parse, positive
 from service.commands.progress import console, showing
 from service.commands.succession import Place, Succession, pages
 from service.commands.telling import GO_ON, printable
-from service.errors import (
-    CollectionDiffers,
-    DistributedUnavailable,
-    IndexUnavailable,
-    UnknownCollection,
-)
+from service.errors import DistributedUnavailable, IndexUnavailable
 from service.opening import COLLECTIONS, drop_index
 from service.settings import Settings
 

@@ -8,8 +8,8 @@ from models.bundle import Bundle
 from models.manifest import Metric
 from models.store import Store
 from service.collections import Collection, CollectionSpec, Kind, Library
+from service.collections.errors import CollectionDiffers, UnknownCollection
 from service.commands.opening import model_sha256
-from service.errors import CollectionDiffers, UnknownCollection
 
 
 @dataclass(frozen=True)

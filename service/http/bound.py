@@ -3,8 +3,8 @@
 from models.errors import BundleNotFound
 from service.catalog import Catalog
 from service.collections import CollectionSpec
+from service.collections.errors import ModelMismatch
 from service.engine import Engine
-from service.errors import ModelMismatch
 
 _SHORT = 12  # digits of a hash that people compare
 

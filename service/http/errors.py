@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from models import errors as models
 from service import errors as service
+from service.collections import errors as collections
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -40,26 +41,26 @@ TABLE: Mapping[type[Exception], Answer] = {
     service.UndecodableImages: Answer(422, "undecodable_image", "An image cannot be decoded"),
     models.UndecodableImage: Answer(422, "undecodable_image", "An image cannot be decoded"),
     models.BundleNotFound: Answer(404, "unknown_model", "No such model or collection"),
-    service.UnknownCollection: Answer(404, "unknown_model", "No such model or collection"),
+    collections.UnknownCollection: Answer(404, "unknown_model", "No such model or collection"),
     service.UnknownFigure: Answer(404, "unknown_figure", "No such figure"),
     service.UnknownThumbnail: Answer(404, "unknown_thumbnail", "No such thumbnail"),
-    service.TooManyItems: Answer(413, "too_many_items", "Too many items in one request"),
-    service.InvalidItems: Answer(422, "invalid_items", "An item cannot be taken"),
-    service.InvalidFilter: Answer(422, "invalid_filter", "The filter cannot be understood"),
-    service.InvalidCollectionName: Answer(
+    collections.TooManyItems: Answer(413, "too_many_items", "Too many items in one request"),
+    collections.InvalidItems: Answer(422, "invalid_items", "An item cannot be taken"),
+    collections.InvalidFilter: Answer(422, "invalid_filter", "The filter cannot be understood"),
+    collections.InvalidCollectionName: Answer(
         422, "invalid_collection_name", "The name cannot be one of a collection"
     ),
-    service.UnknownItem: Answer(404, "unknown_item", "No such item"),
-    service.UnknownImage: Answer(404, "unknown_image", "The item has no such picture"),
-    service.CollectionDiffers: Answer(
+    collections.UnknownItem: Answer(404, "unknown_item", "No such item"),
+    collections.UnknownImage: Answer(404, "unknown_image", "The item has no such picture"),
+    collections.CollectionDiffers: Answer(
         409, "collection_differs", "The collection is there with other choices"
     ),
-    service.ModelMismatch: Answer(409, "model_mismatch", "Another model made the collection"),
-    service.CollectionDamaged: Answer(
+    collections.ModelMismatch: Answer(409, "model_mismatch", "Another model made the collection"),
+    collections.CollectionDamaged: Answer(
         409, "collection_damaged", "The collection's files are damaged"
     ),
-    service.CollectionBusy: Answer(503, "collection_busy", "Others write to the collection"),
-    service.StorageFull: Answer(507, "storage_full", "There is no room on the disk"),
+    collections.CollectionBusy: Answer(503, "collection_busy", "Others write to the collection"),
+    collections.StorageFull: Answer(507, "storage_full", "There is no room on the disk"),
     service.IndexUnavailable: Answer(503, "index_unavailable", "The vector index does not answer"),
     models.BundleDamaged: Answer(409, "model_damaged", "The model's files are damaged"),
     models.ComparisonDamaged: Answer(

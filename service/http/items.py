@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.collections import CollectionSpec, Metadata
 from service.collections.checking import ID_CHARACTERS
+from service.collections.errors import InvalidItems, TooManyItems
 from service.collections.filters import text_problem, value_problem
 from service.decode import Encoded
-from service.errors import InvalidItems, MalformedBody, TooManyImages, TooManyItems
+from service.errors import MalformedBody, TooManyImages
 from service.http.body import media_type
 from service.http.images import MULTIPART, from_base64, read_images
 from service.http.json_body import read_json

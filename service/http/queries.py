@@ -10,8 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from service.collections import Search, Where, parse_filter
+from service.collections.errors import InvalidFilter, TooManyItems
 from service.decode import Encoded
-from service.errors import InvalidFilter, MalformedBody, NoImage, TooManyImages, TooManyItems
+from service.errors import MalformedBody, NoImage, TooManyImages
 from service.gallery import COLLECTION
 from service.http.body import media_type
 from service.http.images import from_base64, read_images

@@ -5,6 +5,7 @@ from typing import Any
 
 from models.errors import BundleDamaged, BundleNotFound
 from service import errors
+from service.collections import errors as collections
 from service.http.errors import INTERNAL_ERROR, INVALID_PARAMETER, MEDIA_TYPE, TABLE, Answer
 from service.http.images import ImagesBody
 
@@ -22,9 +23,9 @@ IMAGE_ERRORS = (
     errors.DeadlineExceeded,
 )
 COLLECTION_ERRORS = (
-    errors.UnknownCollection,
-    errors.CollectionDamaged,
-    errors.CollectionBusy,
+    collections.UnknownCollection,
+    collections.CollectionDamaged,
+    collections.CollectionBusy,
     errors.Stopping,
     errors.DeadlineExceeded,
 )
@@ -32,9 +33,9 @@ VECTOR_ERRORS = (
     *MODEL_ERRORS,
     *IMAGE_ERRORS,
     *COLLECTION_ERRORS,
-    errors.ModelMismatch,
-    errors.TooManyItems,
-    errors.InvalidItems,
+    collections.ModelMismatch,
+    collections.TooManyItems,
+    collections.InvalidItems,
 )
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 

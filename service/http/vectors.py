@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from models.manifest import Metric
-from service.errors import InvalidItems
+from service.collections.errors import InvalidItems
 from service.index.protocol import Vectors
 
 Vector = Float32[np.ndarray, " d"]

@@ -7,19 +7,21 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from service.collections import Collection, CollectionSpec, Library
-from service.engine import Engine
-from service.errors import (
-    BodyTooLarge,
+from service.collections.errors import (
     CollectionBusy,
     CollectionDamaged,
     CollectionDiffers,
-    DeadlineExceeded,
-    IndexUnavailable,
     InvalidCollectionName,
-    MalformedBody,
-    Stopping,
     StorageFull,
     UnknownCollection,
+)
+from service.engine import Engine
+from service.errors import (
+    BodyTooLarge,
+    DeadlineExceeded,
+    IndexUnavailable,
+    MalformedBody,
+    Stopping,
     UnsupportedMediaType,
 )
 from service.http.bodies import COLLECTION_BODY, CollectionBody

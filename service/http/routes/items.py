@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.batcher import Answer
 from service.collections import Collection, CollectionSpec, Receipt
+from service.collections.errors import StorageFull, UnknownItem
 from service.engine import Engine
-from service.errors import StorageFull, UnknownItem
 from service.http.answering import as_json, server_timing
 from service.http.bodies import ITEMS_BODY
 from service.http.body import media_type

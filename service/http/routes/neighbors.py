@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.errors import IndexUnavailable, InvalidFilter, UnknownCollection, UnknownItem
+from service.collections.errors import InvalidFilter, UnknownCollection, UnknownItem
+from service.errors import IndexUnavailable
 from service.gallery import COLLECTION
 from service.http.answering import Header, as_json, server_timing
 from service.http.bodies import NEIGHBORS_BODY

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from PIL import Image
 
-from service.errors import UnknownImage, UnknownItem
+from service.collections.errors import UnknownImage, UnknownItem
 from service.http.body import header
 from service.http.parameters import ItemId, NoParameters
 from service.http.responses import COLLECTION_ERRORS, problems

@@ -1,0 +1,127 @@
+"""What can go wrong with collections. Facts only, as in `service.errors`."""
+
+from pathlib import Path
+
+from service.errors import ServiceError, StartError
+
+
+class UnknownCollection(ServiceError):
+    """No collection of that name."""
+
+    def __init__(self, name: str, available: tuple[str, ...]) -> None:
+        super().__init__(f"no collection {name!r}; there is: {', '.join(available) or 'none'}")
+        self.name = name
+        self.available = available
+
+
+class CollectionDiffers(ServiceError):
+    """A collection of that name is there already, made with other choices."""
+
+    def __init__(self, name: str, differences: tuple[str, ...]) -> None:
+        super().__init__(
+            f"collection {name!r} is there already and differs in {', '.join(differences)}; "
+            "delete it first, or choose another name"
+        )
+        self.name = name
+        self.differences = differences
+
+
+class ModelMismatch(ServiceError):
+    """Vectors of one model are asked of a collection that another model made."""
+
+    def __init__(self, collection: str, made_by: str, given: str) -> None:
+        super().__init__(
+            f"collection {collection!r} was made by {made_by}, not by {given}; use that model, or "
+            f"embed it anew with 'python -m service reembed {collection}'"
+        )
+        self.collection = collection
+        self.made_by = made_by
+        self.given = given
+
+
+class UnknownItem(ServiceError):
+    """The collection has no item of that id."""
+
+    def __init__(self, collection: str, item_id: str) -> None:
+        super().__init__(f"collection {collection!r} has no item {item_id!r}")
+        self.collection = collection
+        self.id = item_id
+
+
+class InvalidItems(ServiceError):
+    """Some items or vectors of the request cannot be taken; none was."""
+
+    def __init__(self, indexes: tuple[int, ...], reasons: tuple[str, ...]) -> None:
+        super().__init__("; ".join(f"item {i}: {r}" for i, r in zip(indexes, reasons, strict=True)))
+        self.index = indexes[0]
+        self.indexes = indexes
+
+
+class TooManyItems(ServiceError):
+    """One request holds more items or queries than the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit:,} items in one request")
+        self.limit = limit
+
+
+class InvalidFilter(ServiceError):
+    """The metadata filter is not one."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"filter: {reason}")
+        self.reason = reason
+
+
+class CollectionDamaged(ServiceError):
+    """The collection's file cannot be read as what it must be."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"collection {name!r} is damaged: {reason}; restore it from a snapshot")
+        self.name = name
+        self.reason = reason
+
+
+class UnknownImage(ServiceError):
+    """The item was stored without that picture."""
+
+    def __init__(self, collection: str, item_id: str, kind: str) -> None:
+        super().__init__(f"item {item_id!r} of collection {collection!r} has no {kind}")
+        self.collection = collection
+        self.id = item_id
+        self.kind = kind
+
+
+class InvalidCollectionName(ServiceError):
+    """The name cannot be one of a collection."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"a collection cannot be named {name!r}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class CollectionBusy(ServiceError):
+    """Other writers held the collection for too long; nothing of this request was written."""
+
+    def __init__(self, name: str, retry_after_s: int = 1) -> None:
+        super().__init__(f"collection {name!r} is busy with other writes")
+        self.name = name
+        self.retry_after_s = retry_after_s
+
+
+class StorageFull(ServiceError):
+    """The disk has no room; nothing of this request was written."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no room on the disk for collection {name!r}; nothing was written")
+        self.name = name
+
+
+class BackupRefused(StartError):
+    """The copy of a collection cannot be restored."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(f"{file} cannot be restored: {reason}")
+        self.file = file
+        self.reason = reason

@@ -2,11 +2,12 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.command import numbers, recorded, warn_if_busy
 from benchmarks.index.benchmark import Benchmark
 from benchmarks.index.results import Settings
 from service.hardware import processors
@@ -14,7 +15,7 @@ from service.hardware import processors
 _SIZES = (10_000, 100_000, 1_000_000)
 _QUICK_SIZES = (10_000,)
 _QUICK_S = 0.3
-_BUSY = 0.5  # load average over a minute
+_PATHS = ("--out", "--work")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,13 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parse(given)
     benchmark = Benchmark(
         settings=_settings(chosen),
-        command=" ".join(["python -m benchmarks.index", *_recorded(given)]),
+        command=" ".join(["python -m benchmarks.index", *recorded(given, _PATHS)]),
         out=chosen.out,
         work=chosen.work.absolute(),
     )
     console = Console(stderr=True)
-    if (load := benchmark.machine.load_average) > _BUSY:
-        console.print(f"[yellow]The machine is busy: its load average is {load}.")
+    warn_if_busy(benchmark.machine, console)
     return 0 if benchmark.run(console) else 130
 
 
@@ -39,23 +39,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--quick", action="store_true", help="10,000 vectors, briefly, to see that it works")
-    add("--sizes", type=_numbers, metavar="N,...", help="default 10000,100000,1000000")
+    add("--sizes", type=numbers, metavar="N,...", help="default 10000,100000,1000000")
     add("--seconds", type=float, default=2.5, help="of each comparison, about (default 2.5)")
     add("--rounds", type=int, default=15, help="of batches, at most (default 15)")
     add("--build-threads", type=int, default=processors(), help="default: all processors")
     add("--out", type=Path, default=Path("benchmarks/results/index.json"))
     add("--work", type=Path, default=Path("var/benchmark-index"), help="for data and indexes")
     return parser.parse_args(arguments)
-
-
-def _recorded(given: Sequence[str]) -> Iterator[str]:
-    """The arguments without paths, which are this machine's affair."""
-    arguments = iter(given)
-    for argument in arguments:
-        if argument in ("--out", "--work"):
-            next(arguments)
-        elif not argument.startswith(("--out=", "--work=")):
-            yield argument
 
 
 def _settings(chosen: argparse.Namespace) -> Settings:
@@ -68,10 +58,6 @@ def _settings(chosen: argparse.Namespace) -> Settings:
         rounds=3 if chosen.quick else chosen.rounds,
         seconds=_QUICK_S if chosen.quick else chosen.seconds,
     )
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from benchmarks.index.cells import latency, seconds, signed, whole
 from benchmarks.index.results import Report
-from benchmarks.serving.markdown import table
+from benchmarks.markdown import table
 
 OVERHEAD = 0.05
 RECALL = 0.98

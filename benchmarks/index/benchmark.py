@@ -3,32 +3,25 @@
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import TimeElapsedColumn
 
+from benchmarks import machine
 from benchmarks.index.data import CLASSES, DIMENSION, published_models
 from benchmarks.index.jobs import Job
-from benchmarks.index.results import (
-    KINDS,
-    DataFacts,
-    Report,
-    Result,
-    Settings,
-)
+from benchmarks.index.results import KINDS, DataFacts, Report, Result, Settings
 from benchmarks.index.stage import run_apart
-from benchmarks.serving import machine
-from benchmarks.serving.results import Machine
+from benchmarks.measured import Machine
+from benchmarks.progress import Advance, progress
 from models.atomic import replacing
 
 _PACKAGES = ("faiss-cpu", "numpy")
 _STEPS = 11  # of one size: data, ingest, three builds, four searches, two restarts
-Advance = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,7 @@ class Benchmark:
         ledger = Ledger(self.out, self._begun() or self._empty())
         left = [size for size in self.settings.sizes if size not in ledger.report.finished]
         try:
-            with _progress(_STEPS * len(left), console) as advance:
+            with progress(_STEPS * len(left), TimeElapsedColumn(), console) as advance:
                 for size in left:
                     self._measure(size, ledger, advance)
         except KeyboardInterrupt:
@@ -131,21 +124,3 @@ def plan(size: int, work: Path, settings: Settings) -> Iterator[Job]:
 
 def _versions() -> dict[str, str]:
     return {**machine.versions(_PACKAGES), "sqlite": sqlite3.sqlite_version}
-
-
-@contextmanager
-def _progress(total: int, console: Console) -> Iterator[Advance]:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    described = TextColumn("{task.description}")
-    # Drawn between stages only: a thread that draws would take time from them.
-    with Progress(*columns, described, console=console, auto_refresh=False) as progress:
-        task = progress.add_task("", total=total)
-        steps_told = 0
-
-        def advance(what: str) -> None:
-            nonlocal steps_told
-            progress.update(task, description=what, completed=steps_told, refresh=True)
-            steps_told += 1
-
-        yield advance
-        progress.update(task, description="done", completed=steps_told)

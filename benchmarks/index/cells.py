@@ -1,6 +1,6 @@
 """How numbers are written in the tables."""
 
-from benchmarks.serving.results import Percentiles
+from benchmarks.measured import Percentiles
 
 _MIB = 1 << 20
 

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -38,7 +37,8 @@ def restart(job: Job) -> RestartRun:
     first_right_s = time.perf_counter() - start
     if hit.item.id != f"{job.size - 1:07}":
         raise WrongAnswer(f"item {job.size - 1} finds {hit.item.id} with a score of {hit.score}")
-    searches = tuple(_searches(job, collection)) if job.source == "snapshot" else ()
+    cases = _WHERE if job.source == "snapshot" else ()
+    searches = tuple(_search(job, collection, case) for case in cases)
     library.close()
     return RestartRun(
         size=job.size,
@@ -48,18 +48,15 @@ def restart(job: Job) -> RestartRun:
     )
 
 
-def _searches(job: Job, collection: Collection) -> Iterator[WholeSearch]:
+def _search(job: Job, collection: Collection, case: str) -> WholeSearch:
     told = job.settings
     queries = [job.data.queries[at : at + 1] for at in range(told.queries)]
-    for case, where in _WHERE.items():
-        asked = Search(k=told.k, where=parse_filter(where))
-        found: list[int] = []
+    asked = Search(k=told.k, where=parse_filter(_WHERE[case]))
+    found: list[int] = []
 
-        def ask(query: Vectors) -> None:
-            (hits,) = collection.search(query, asked)  # noqa: B023 - called before the next case
-            found.append(len(hits))  # noqa: B023
+    def ask(query: Vectors) -> None:
+        (hits,) = collection.search(query, asked)
+        found.append(len(hits))
 
-        latency = singles(ask, queries, told.seconds)
-        yield WholeSearch(
-            case=case, latency=latency, found=round(float(np.mean(found)) / told.k, 5)
-        )
+    latency = singles(ask, queries, told.seconds)
+    return WholeSearch(case=case, latency=latency, found=round(float(np.mean(found)) / told.k, 5))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from benchmarks.serving.results import Machine, Percentiles
+from benchmarks.measured import Machine, Percentiles
 from models.manifest import Frozen
 
 Kind = Literal["exact", "hnsw", "compact"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from benchmarks.index.cells import each, latency, mib, seconds, signed, whole
 from benchmarks.index.quantities import QUANTITIES, points, power
 from benchmarks.index.results import KINDS, BuildRun, Report, RestartRun, SearchRun
-from benchmarks.serving.markdown import NONE, table, text
+from benchmarks.markdown import NONE, table, text
 
 _NARROWED = {"half": "filter: 50 %", "hundredth": "filter: 1 %", "tombstones": "5 % deleted"}
 

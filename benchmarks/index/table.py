@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.index import bars, sections
 from benchmarks.index.results import Report
+from benchmarks.machine import short
 from models.atomic import replacing
 
 BEGIN = "<!-- by python -m benchmarks.index.table: begin -->"
@@ -61,7 +62,7 @@ def caption(report: Report) -> str:
     versions = ", ".join(f"{name} {report.versions[name]}" for name in _NAMED)
     unfinished = "" if report.complete else ", **interrupted**"
     return (
-        f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {_short(report.commit)}"
+        f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {short(report.commit)}"
         f"{unfinished}. {where.cores} cores of {where.processor} ({', '.join(where.flags)}), "
         f"{where.memory_mib / 1024:.0f} GiB, Linux {where.kernel}, {versions}. "
         f"{report.data.dimension} dimensions, k = {told.k}, {told.queries:,} held-out queries: "
@@ -69,12 +70,6 @@ def caption(report: Report) -> str:
         f"same index file, by turns; medians of up to {told.rounds} rounds of batches, and of the "
         "single queries."
     )
-
-
-def _short(commit: str | None) -> str:
-    if commit is None:
-        return "unknown"
-    return commit[:12] + ("+" if commit.endswith("+") else "")
 
 
 if __name__ == "__main__":

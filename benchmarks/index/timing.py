@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from typing import TypeVar
 
 import numpy as np
 
-from benchmarks.serving.results import Percentiles
-from benchmarks.serving.sample import percentiles
+from benchmarks.measured import Percentiles, percentiles
 
 _LEAST_ROUNDS = 3
 _LEAST_SINGLES = 100
@@ -41,17 +41,14 @@ def by_turns(
 ) -> Pair:
     """Both ways for each input, either first in turn; ends early when `seconds` have passed."""
     pair = Pair()
+    ways = ((pair.raw, raw), (pair.ours, ours))
     start = time.perf_counter()
     for number, one in enumerate(inputs):
         taken = time.perf_counter() - start
         if number and taken > (seconds if number >= least else _PATIENCE * seconds):
             break
-        if number % 2:
-            pair.ours.append(timed(lambda: ours(one)))  # noqa: B023 - called at once
-            pair.raw.append(timed(lambda: raw(one)))  # noqa: B023
-        else:
-            pair.raw.append(timed(lambda: raw(one)))  # noqa: B023
-            pair.ours.append(timed(lambda: ours(one)))  # noqa: B023
+        for timings, way in reversed(ways) if number % 2 else ways:
+            timings.append(timed(partial(way, one)))
     return pair
 
 
@@ -69,7 +66,7 @@ def _timings(
     for number, one in enumerate(inputs):
         if number >= _LEAST_SINGLES and time.perf_counter() > until:
             return
-        yield timed(lambda: call(one))  # noqa: B023 - called at once
+        yield timed(partial(call, one))
 
 
 def timed(call: Callable[[], object]) -> float:

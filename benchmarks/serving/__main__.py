@@ -2,12 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
 
+from benchmarks.command import numbers, recorded, warn_if_busy
 from benchmarks.serving.benchmark import Benchmark
 from benchmarks.serving.peers import SERVERS
 from benchmarks.serving.results import Loop, Settings
@@ -16,7 +17,7 @@ from benchmarks.serving.workloads import WORKLOADS
 _CONNECTIONS = (1, 16, 64, 256)
 _LIMIT_MS = 50.0
 _QUICK_S = 0.5
-_BUSY = 0.5  # load average over a minute
+_PATHS = ("--out",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,12 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings=_settings(chosen),
         servers=[server for server in SERVERS if server.name in chosen.only],
         workloads=[WORKLOADS[name]() for name in chosen.workloads],
-        command=" ".join(["python -m benchmarks.serving", *_recorded(given)]),
+        command=" ".join(["python -m benchmarks.serving", *recorded(given, _PATHS)]),
         out=chosen.out,
     )
     console = Console(stderr=True)
-    if (load := benchmark.machine.load_average) > _BUSY:
-        console.print(f"[yellow]The machine is busy: its load average is {load}.")
+    warn_if_busy(benchmark.machine, console)
     return 0 if benchmark.run(console) else 130
 
 
@@ -48,23 +48,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--workloads", type=_some_of(kinds), metavar="W,...", default=kinds, help=", ".join(kinds))
     loops = get_args(Loop)
     add("--loops", type=_some_of(loops), metavar="L,...", default=loops, help=", ".join(loops))
-    add("--connections", type=_numbers, metavar="N,...", default=_CONNECTIONS)
+    add("--connections", type=numbers, metavar="N,...", default=_CONNECTIONS)
     add("--seconds", type=float, default=3.0, help="of each run of load (default 3)")
     add("--rounds", type=int, default=3, help="each measures every server (default 3)")
-    add("--generator-cpus", type=_numbers, metavar="N,...", default=(), help="default: any")
-    add("--server-cpus", type=_numbers, metavar="N,...", default=(), help="default: any")
+    add("--generator-cpus", type=numbers, metavar="N,...", default=(), help="default: any")
+    add("--server-cpus", type=numbers, metavar="N,...", default=(), help="default: any")
     add("--out", type=Path, default=Path("benchmarks/results/serving.json"))
     return parser.parse_args(arguments)
-
-
-def _recorded(given: Sequence[str]) -> Iterator[str]:
-    """The arguments without --out, which is this machine's affair."""
-    arguments = iter(given)
-    for argument in arguments:
-        if argument == "--out":
-            next(arguments)
-        elif not argument.startswith("--out="):
-            yield argument
 
 
 def _settings(chosen: argparse.Namespace) -> Settings:
@@ -79,10 +69,6 @@ def _settings(chosen: argparse.Namespace) -> Settings:
         generator_cpus=chosen.generator_cpus,
         server_cpus=chosen.server_cpus,
     )
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
 
 
 def _some_of(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:

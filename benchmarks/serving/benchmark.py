@@ -1,25 +1,26 @@
 """The whole benchmark: floors, then rounds of every server in turn."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TimeRemainingColumn
 
-from benchmarks.serving import machine
+from benchmarks import machine
+from benchmarks.measured import Machine
+from benchmarks.progress import Advance, progress
 from benchmarks.serving.correctness import reference
 from benchmarks.serving.floors import measure_floor
 from benchmarks.serving.loads import Found, Turn, steps
+from benchmarks.serving.packages import PACKAGES
 from benchmarks.serving.peers import Server
 from benchmarks.serving.peers.model import Model
 from benchmarks.serving.results import (
     Floor,
-    Machine,
     Report,
     ServerFacts,
     Settings,
@@ -30,9 +31,6 @@ from benchmarks.serving.workloads import Workload
 from models.atomic import replacing
 
 _FLOOR_SHARE = 0.2  # of a run's seconds, for each way of each part
-
-
-Advance = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Benchmark:
             os.sched_setaffinity(0, self.settings.generator_cpus)
         complete = False
         try:
-            with _progress(self._total(), console) as advance:
+            with progress(self._total(), TimeRemainingColumn(), console) as advance:
                 self._measure(advance)
             complete = True
         except KeyboardInterrupt:
@@ -89,7 +87,7 @@ class Benchmark:
             commit=machine.commit(),
             complete=complete,
             machine=self.machine,
-            versions=machine.versions(),
+            versions=machine.versions(PACKAGES),
             settings=self.settings,
             workloads=tuple(_facts(workload) for workload in self.workloads),
             servers=tuple(_described(server) for server in self.servers),
@@ -118,21 +116,3 @@ def _described(server: Server) -> ServerFacts:
     return ServerFacts(
         name=server.name, title=server.title, command=server.shown(), tuning=server.tuning
     )
-
-
-@contextmanager
-def _progress(total: int, console: Console) -> Iterator[Advance]:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    described = TextColumn("{task.description}")
-    # Drawn between runs only: a thread that draws would take time from the load generator.
-    with Progress(*columns, described, console=console, auto_refresh=False) as progress:
-        task = progress.add_task("", total=total)
-        steps_told = 0
-
-        def advance(what: str) -> None:
-            nonlocal steps_told
-            progress.update(task, description=what, completed=steps_told, refresh=True)
-            steps_told += 1
-
-        yield advance
-        progress.update(task, description="done", completed=steps_told)

@@ -18,7 +18,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.serving.machine import commit, machine, versions
+from benchmarks.machine import commit, machine, versions
+from benchmarks.serving.packages import PACKAGES
 from benchmarks.serving.peers import model as peer
 from benchmarks.serving.workloads import one_photo, one_small
 from models import jpeg
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         groups = {chosen.folder.name: _files(chosen.folder)}
     found: dict[str, Any] = {
         "machine": machine().model_dump(),
-        "versions": versions(),
+        "versions": versions(PACKAGES),
         "commit": commit(),
         "groups": {
             title: _measured(list(_pictures(images)), chosen.rounds)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.measured import percentiles
 from benchmarks.serving.correctness import Reference
 from benchmarks.serving.driver import Target
 from benchmarks.serving.load import arrivals, closed_loop, open_loop
@@ -18,7 +19,7 @@ from benchmarks.serving.results import (
     StartRun,
 )
 from benchmarks.serving.running import Running
-from benchmarks.serving.sample import Sample, percentiles
+from benchmarks.serving.sample import Sample
 from benchmarks.serving.search import highest
 
 OVERLOAD = 2.0  # times what the server did in the closed loop

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.markdown import table
 from benchmarks.serving.driver import Target
 from benchmarks.serving.load import closed_loop
-from benchmarks.serving.markdown import table
 from benchmarks.serving.peers import SERVERS
 from benchmarks.serving.running import Running, running
 from benchmarks.serving.workloads import WORKLOADS, Workload

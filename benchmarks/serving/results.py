@@ -5,31 +5,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from benchmarks.measured import Machine, Milliseconds, Percentiles
 from models.manifest import Frozen
 
-Milliseconds = float
 Loop = Literal["closed", "open", "overload"]
-
-
-class Percentiles(Frozen):
-    """Of n latencies."""
-
-    n: int = Field(ge=1)
-    p50_ms: Milliseconds
-    p90_ms: Milliseconds
-    p99_ms: Milliseconds
-    max_ms: Milliseconds
-
-
-class Machine(Frozen):
-    """Where it ran."""
-
-    processor: str
-    cores: int = Field(ge=1, description="that this process may run on")
-    flags: tuple[str, ...] = Field(description="of avx2, avx512f, avx512_bf16, amx_bf16")
-    memory_mib: int
-    kernel: str
-    load_average: float = Field(description="over one minute, before the start")
 
 
 class Settings(Frozen):

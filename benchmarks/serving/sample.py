@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.serving.results import Percentiles
-
 OK = 200
 REFUSED = (429, 503)  # mosec says 429 where its queue is full, the others 503
 
@@ -80,12 +78,3 @@ class Tally:
             kept=tuple(self.kept),
             generator_cpu_s=generator_cpu_s,
         )
-
-
-def percentiles(latencies_s: NDArray[np.float64]) -> Percentiles | None:
-    """In milliseconds; none of none. The p-th is the least that p % do not exceed."""
-    if not len(latencies_s):
-        return None
-    points = np.percentile(latencies_s, (50, 90, 99, 100), method="inverted_cdf")
-    p50, p90, p99, most = (round(1000 * float(point), 3) for point in points)
-    return Percentiles(n=len(latencies_s), p50_ms=p50, p90_ms=p90, p99_ms=p99, max_ms=most)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from benchmarks.serving.markdown import NONE, table, text
+from benchmarks.markdown import NONE, table, text
+from benchmarks.measured import Percentiles
 from benchmarks.serving.medians import Medians
-from benchmarks.serving.results import Floor, OverloadRun, Percentiles, Report
+from benchmarks.serving.results import Floor, OverloadRun, Report
 
 _COMPARED_AT = 64  # connections at which shares and processor time are compared
 _FAILED = "†"  # some requests got no good answer

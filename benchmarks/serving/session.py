@@ -24,8 +24,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.serving.machine import commit, machine, versions
-from benchmarks.serving.results import Machine
+from benchmarks.machine import commit, machine, versions
+from benchmarks.measured import Machine
+from benchmarks.serving.packages import PACKAGES
 from benchmarks.serving.variants import MEMORY, VARIANTS, Variant, open_session
 from models.manifest import Frozen
 from models.store import Store
@@ -82,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         date=datetime.now(UTC),
         commit=commit(),
         machine=before,
-        versions=versions(),
+        versions=versions(PACKAGES),
         model=f"{chosen.model}/{bundle.manifest.version}",
         seconds=chosen.seconds,
         speed=tuple(_speeds(bundle.model_path, images, chosen.rounds, chosen.seconds)),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from benchmarks.machine import short
 from benchmarks.serving import sections
 from benchmarks.serving.medians import Medians
 from benchmarks.serving.results import Report, Settings
@@ -51,7 +52,7 @@ def caption(report: Report) -> str:
         f"{name} {report.versions[name]}" for name in _NAMED if name in report.versions
     )
     return (
-        f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {_short(report.commit)}: "
+        f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {short(report.commit)}: "
         f"{_rounds(report)}. {where.cores} cores of {where.processor} ({flags}), "
         f"{_shared(report.settings)}, which takes {_generator(report)} µs a request; Linux "
         f"{where.kernel}, {versions}. CPU a request: of all processes of the server. Both are at "
@@ -87,12 +88,6 @@ def _generator(report: Report) -> str:
 
 
 _NAMED = ("python", "onnxruntime", "onnxruntime-gpu", "fastapi", "uvicorn", "litserve", "mosec")
-
-
-def _short(commit: str | None) -> str:
-    if commit is None:
-        return "unknown"
-    return commit[:12] + ("+" if commit.endswith("+") else "")
 
 
 if __name__ == "__main__":

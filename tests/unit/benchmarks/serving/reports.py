@@ -3,17 +3,16 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from benchmarks.measured import Machine, Percentiles
 from benchmarks.serving.results import (
     Answers,
     Check,
     ClosedRun,
     DecodeCost,
     Floor,
-    Machine,
     Memory,
     OpenRun,
     OverloadRun,
-    Percentiles,
     Report,
     ServerFacts,
     Settings,

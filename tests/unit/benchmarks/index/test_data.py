@@ -10,7 +10,7 @@ from benchmarks.index.data import Data, make_published_classes, published_models
 from benchmarks.index.spread import Classes, Spread, fit, make_classes
 from models.store import Store
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")

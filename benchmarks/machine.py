@@ -7,26 +7,9 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.serving.results import Machine
+from benchmarks.measured import Machine
 
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-_PACKAGES = (
-    "fastapi",
-    "httptools",
-    "litserve",
-    "mosec",
-    "multipart",
-    "numpy",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "orjson",
-    "pillow",
-    "python-multipart",
-    "simplejpeg",
-    "starlette",
-    "uvicorn",
-    "uvloop",
-)
 _FOLDER = Path(__file__).parent
 
 
@@ -45,7 +28,7 @@ def machine() -> Machine:
     )
 
 
-def versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+def versions(packages: Sequence[str]) -> dict[str, str]:
     """The versions of Python and of the packages that decide; absent ones left out."""
     found = {"python": platform.python_version()}
     for package in packages:
@@ -64,6 +47,13 @@ def commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return answer.stdout.strip()
+
+
+def short(commit: str | None) -> str:
+    """As tables tell it."""
+    if commit is None:
+        return "unknown"
+    return commit[:12] + ("+" if commit.endswith("+") else "")
 
 
 def _fields(file: Path) -> dict[str, str]:

@@ -9,18 +9,18 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
-from benchmarks.index import __main__ as command
+from benchmarks import machine
 from benchmarks.index import bars, plot, stage, table
 from benchmarks.index.benchmark import Benchmark
 from benchmarks.index.jobs import Job
 from benchmarks.index.quantities import points, power
 from benchmarks.index.results import Report, Result, Settings
-from benchmarks.serving import machine
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PAGE = ROOT / "docs" / "index.md"
 RESULTS = ROOT / "benchmarks" / "results" / "index.json"
 SIZES = (600, 1200)
+COMMIT = "0" * 40
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,12 @@ def benchmark(folder: Path, **changed: Any) -> Benchmark:
     )
     told = {"settings": settings, "command": "python -m benchmarks.index", "run_stage": stage.run}
     return Benchmark(out=folder / "index.json", work=folder / "work", **{**told, **changed})
+
+
+def leave_interrupted(report: Report, folder: Path) -> None:
+    """What a run by COMMIT leaves behind that came no further than the first size."""
+    left = report.model_copy(update={"finished": SIZES[:1], "commit": COMMIT})
+    (folder / "index.json").write_text(left.model_dump_json())
 
 
 def test_all_is_measured_of_every_size(report: Report) -> None:
@@ -106,9 +112,8 @@ def test_nothing_is_left_but_the_data(report: Report, folder: Path) -> None:
 def test_a_run_is_taken_up_after_the_last_finished_size(
     report: Report, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "commit", lambda: "0" * 40)
-    interrupted = report.model_copy(update={"finished": SIZES[:1], "commit": "0" * 40})
-    (tmp_path / "index.json").write_text(interrupted.model_dump_json())
+    monkeypatch.setattr(machine, "commit", lambda: COMMIT)
+    leave_interrupted(report, tmp_path)
     asked: list[Job] = []
 
     def note(job: Job) -> Result:
@@ -127,8 +132,7 @@ def test_a_run_by_other_code_is_begun_anew(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "commit", lambda: "1" * 40)
-    other = report.model_copy(update={"finished": SIZES[:1], "commit": "0" * 40})
-    (tmp_path / "index.json").write_text(other.model_dump_json())
+    leave_interrupted(report, tmp_path)
     asked: list[Job] = []
 
     def stop(job: Job) -> Result:
@@ -207,27 +211,6 @@ def test_growth_is_a_power_of_n(report: Report) -> None:
     assert power([(10, 0.0), (100, 1.0)]) is None
     found = points(report, "compact", lambda run: run.disk_bytes)
     assert [size for size, _ in found] == list(SIZES)
-
-
-def test_a_choice_is_taken_and_recorded_without_the_machines_paths(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[Benchmark] = []
-
-    def run(one: Benchmark, _: Console) -> bool:
-        asked.append(one)
-        return True
-
-    monkeypatch.setattr(Benchmark, "run", run)
-    assert command.main([]) == 0
-    given = ["--quick", "--sizes", "100,200", "--out=/x.json", "--work", "/y"]
-    assert command.main(given) == 0
-    full, quick = asked
-    assert full.settings.sizes == (10_000, 100_000, 1_000_000)
-    assert full.out == Path("benchmarks/results/index.json")
-    assert quick.settings.sizes == (100, 200)
-    assert (quick.out, quick.work) == (Path("/x.json"), Path("/y"))
-    assert quick.command == "python -m benchmarks.index --quick --sizes 100,200"
 
 
 def test_what_is_not_in_the_schema_is_refused(report: Report) -> None:

@@ -32,7 +32,10 @@ def check_hash(spec: CollectionSpec, model_sha256: str | None) -> None:
 
 def check_model(spec: CollectionSpec, loss: str | None, version: int | None) -> None:
     """Raise ModelMismatch where a request names another model than the collection's."""
-    given = (loss or spec.loss, version or spec.version)
+    given = (
+        spec.loss if loss is None else loss,
+        spec.version if version is None else version,
+    )
     if given != (spec.loss, spec.version):
         raise ModelMismatch(spec.name, _maker(spec), f"{given[0]}/{given[1]}")
 

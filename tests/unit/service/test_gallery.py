@@ -3,7 +3,8 @@ import pytest
 
 from models.bundle import Gallery
 from service.collections import Search, parse_filter
-from service.errors import InvalidFilter, UnknownItem, UnknownThumbnail
+from service.collections.errors import InvalidFilter, UnknownItem
+from service.errors import UnknownThumbnail
 from service.gallery import ModelGallery
 from service.index import ExactIndex
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from service.collections import Backup, Library, NewItem, Search, parse_filter, restore
-from service.errors import BackupRefused, InvalidCollectionName
+from service.collections.errors import BackupRefused, InvalidCollectionName
 from tests.unit.service.collections.conftest import Opener
 from tests.unit.service.collections.small import batch, drawn, spec_of
 

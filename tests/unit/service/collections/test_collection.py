@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from service.collections import Collection, Item, Library, Metadata, NewItem, Search
-from service.errors import InvalidItems, UnknownImage, UnknownItem
+from service.collections.errors import InvalidItems, UnknownImage, UnknownItem
 from tests.unit.service.collections.small import DIMENSION, batch, drawn, scored, spec_of
 
 

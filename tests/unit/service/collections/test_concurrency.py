@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from service.collections import Collection, NewItem, Search, parse_filter
-from service.errors import UnknownCollection
+from service.collections.errors import UnknownCollection
 from tests.unit.service.collections.conftest import Opener
 from tests.unit.service.collections.small import DIMENSION, spec_of
 

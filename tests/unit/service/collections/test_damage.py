@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.collections import Library, NewItem, Search
-from service.errors import CollectionBusy, CollectionDamaged, StorageFull
+from service.collections.errors import CollectionBusy, CollectionDamaged, StorageFull
 from tests.unit.service.collections.conftest import Opener
 from tests.unit.service.collections.small import batch, drawn, spec_of
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from service.collections import Collection, Library, NewItem, Search, parse_filter
-from service.errors import InvalidFilter
+from service.collections.errors import InvalidFilter
 from tests.unit.service.collections.small import drawn, spec_of
 
 VALUES: list[Any] = [None, True, False, 0, 1, 1.0, 2, -3, 0.5, 2**53 + 1, "", "1", "a", "b", "Ü"]

@@ -6,8 +6,8 @@ from threading import Thread
 import pytest
 
 from service.collections import Collection, Library
+from service.collections.errors import UnknownCollection
 from service.collections.replacing import recover, replacing
-from service.errors import UnknownCollection
 from tests.unit.service.collections.conftest import Opener
 from tests.unit.service.collections.small import batch, open_small, spec_of
 

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.errors import InvalidItems
+from service.collections.errors import InvalidItems
 from service.http.vectors import Unfit, read_vector, read_vectors
 
 

@@ -1,6 +1,7 @@
-"""One registry of tiny models and one running service, shared by the contract tests."""
+"""One registry of tiny models, services of it and commands on it, shared by the contract tests."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -8,10 +9,14 @@ import pytest
 
 from models.manifest import UnknownRule
 from models.store import Store
+from service.__main__ import main
 from tests.bundles import SVG, Recipe, publish
 from tests.comparisons import comparison
 from tests.reports import RULE
-from tests.serving import ready
+from tests.serving import ROOT, ready
+
+SAMPLE = ROOT / "tests" / "data" / "cifar10-sample" / "test"
+Run = Callable[..., int]
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +43,34 @@ def client(tiny_registry: Path) -> Iterator[httpx.Client]:
         tiny_registry, max_images=8, max_pixels=10_000, max_body_bytes=200_000, queue_items=64
     ) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def service(
+    tiny_registry: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    """A service for the collections of one module."""
+    with ready(tiny_registry, data_dir=tmp_path_factory.mktemp("data")) as client:
+        yield client
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """100 images in class folders, and one that is none."""
+    folder = tmp_path / "photos"
+    shutil.copytree(SAMPLE, folder)
+    (folder / "cat" / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
+    return folder
+
+
+@pytest.fixture
+def run(tiny_registry: Path, tmp_path: Path) -> Run:
+    """Do a command in this process."""
+
+    def do(name: str, *words: object) -> int:
+        takes_models = name in ("index", "reembed")
+        places = [f"--data-dir={tmp_path / 'data'}"]
+        places += [f"--registry={tiny_registry}", "--device=cpu"] if takes_models else []
+        return main([name, *map(str, words), *places])
+
+    return do

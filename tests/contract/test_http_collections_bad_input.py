@@ -1,6 +1,5 @@
 """What a collection does not take: each with its code, and nothing of it is stored."""
 
-import base64
 import json
 import shutil
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from service.http.items import MAX_ITEMS
 from service.http.queries import MAX_QUERIES
 from service.http.schemas import Problem
 from tests.bundles import Recipe, picture, publish
+from tests.collecting import coded, made, put
 from tests.serving import ready
 
 ITEMS = "/collections/c/items"
@@ -29,14 +29,8 @@ def service(tiny_registry: Path) -> Iterator[httpx.Client]:
     limits = {"max_images": 8, "max_pixels": 10_000, "max_body_bytes": 500_000}
     with ready(tiny_registry, **limits) as client:
         for name, loss in (("c", "softmax"), ("unit", "arcface")):
-            assert client.put(f"/collections/{name}", json={"loss": loss}).status_code == 201
-            body = {"items": [{"id": "there", "vector": [1, 0, 0, 0]}]}
-            assert client.post(f"/collections/{name}/items", json=body).status_code == 200
+            put(client, made(client, name, loss=loss), {"id": "there", "vector": [1, 0, 0, 0]})
         yield client
-
-
-def coded(data: bytes) -> str:
-    return base64.b64encode(data).decode()
 
 
 def items(*given: Any) -> dict[str, Any]:

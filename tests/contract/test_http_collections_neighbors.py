@@ -1,6 +1,5 @@
 """Neighbours in collections and galleries: of images, vectors and items, filtered or not."""
 
-import base64
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from PIL import Image
 from models.store import Store
 from service.http.schemas import NeighborsResponse
 from tests.bundles import LABELS, picture
+from tests.collecting import coded, made, put
 from tests.serving import ready
 
 N, D = 400, 4
@@ -41,11 +41,9 @@ def service(tiny_registry: Path) -> Iterator[httpx.Client]:
     """Two collections of the same items, one for each metric."""
     with ready(tiny_registry) as client:
         for metric in ("cosine", "l2"):
-            body = {"loss": "softmax", "metric": metric}
-            assert client.put(f"/collections/{metric}", json=body).status_code == 201
+            address = made(client, metric, loss="softmax", metric=metric)
             items = [one | {"vector": v.tolist()} for one, v in zip(ITEMS, VECTORS, strict=True)]
-            answer = client.post(f"/collections/{metric}/items", json={"items": items})
-            assert answer.status_code == 200, answer.text
+            put(client, address, *items)
         yield client
 
 
@@ -73,8 +71,7 @@ def ids(found: list[Item]) -> list[str]:
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_vectors_find_what_is_nearest_by_brute_force(service: httpx.Client, metric: str) -> None:
     queries = RNG.normal(size=(3, D)).astype(np.float32)
-    coded = base64.b64encode(queries[2].astype("<f4").tobytes()).decode()
-    vectors = [*queries[:2].tolist(), coded]
+    vectors = [*queries[:2].tolist(), coded(queries[2].astype("<f4").tobytes())]
     found = ask(service, {"collection": metric, "k": 9}, vectors=vectors)
     for near, row in zip(found, scores(queries, metric), strict=True):
         order = np.argsort(-row)[:9]
@@ -90,7 +87,7 @@ def test_images_find_what_their_embeddings_find(service: httpx.Client) -> None:
     files = [("a", (f"{i}.png", image)) for i, image in enumerate(images)]
     vectors = service.post("/embed?loss=softmax", files=files).json()["embeddings"]
     expected = ask(service, {"collection": "l2"}, vectors=vectors)
-    sent = [base64.b64encode(image).decode() for image in images]
+    sent = [coded(image) for image in images]
     assert ask(service, {"collection": "l2"}, images=sent) == expected
     by_files = service.post("/neighbors?collection=l2", files=files)
     assert by_files.json()["neighbors"] == expected
@@ -177,7 +174,7 @@ def test_a_hit_shows_its_thumbnail(service: httpx.Client) -> None:
     service.put("/collections/shown", json={"loss": "arcface"})
     images = {f"cats/{seed} ü.png": picture(seed) for seed in range(4)}
     items = [
-        {"id": name, "image": base64.b64encode(image).decode(), "metadata": {"n": i}}
+        {"id": name, "image": coded(image), "metadata": {"n": i}}
         for i, (name, image) in enumerate(images.items())
     ]
     service.post("/collections/shown/items", json={"items": items})

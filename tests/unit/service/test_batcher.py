@@ -1,83 +1,12 @@
-"""The batcher on a real thread; the model is a function that the test can hold back."""
-
 import asyncio
-from collections.abc import Callable, Coroutine
-from threading import Event
-from typing import Any
 
 import numpy as np
 import pytest
 
-from service.batcher import Answer, Batcher, BatchRecord, Limits, Work
+from service.batcher import Answer, Batcher, Limits, Work
 from service.decode import Deferred, Pixels
-from service.errors import Overloaded, Stopping, UndecodableImages
-from service.lanes import Lanes
-from service.session import Outputs
-from tests.serving import PATIENCE_S
-
-
-class Model:
-    """Answers with each image's first value; blocks while `gate` is closed."""
-
-    def __init__(self) -> None:
-        self.gate = Event()
-        self.gate.set()
-        self.batches: list[list[int]] = []
-        self.failing: set[int] = set()
-
-    def infer(self, pixels: Pixels) -> Outputs:
-        values = pixels[:, 0, 0, 0].tolist()
-        self.batches.append(values)
-        assert self.gate.wait(PATIENCE_S)
-        if self.failing & set(values):
-            raise RuntimeError("the device is lost")
-        column = np.array(values, np.float32)[:, None]
-        return Outputs(column, column + 1)
-
-
-class Bench:
-    """A batcher on one lane, and what it reported."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.model = Model()
-        self.records: list[BatchRecord] = []
-        self.lanes = Lanes(1)
-        self.batcher = Batcher(self.model.infer, limits, self.lanes, self.records.append)
-
-    async def ask(self, *values: int) -> list[float]:
-        pixels = np.zeros((len(values), 1, 1, 3), np.uint8)
-        pixels[:, 0, 0, 0] = values
-        with self.batcher.admit(len(values)):
-            outputs = (await self.batcher.run(pixels)).outputs
-        assert outputs.probabilities[:, 0].tolist() == [value + 1 for value in values]
-        found: list[float] = outputs.embedding[:, 0].tolist()
-        return found
-
-    async def hold(self, *values: int) -> "asyncio.Task[list[float]]":
-        """Close the gate with a batch inside."""
-        self.model.gate.clear()
-        task = asyncio.create_task(self.ask(*values))
-        while not self.model.batches or self.model.batches[-1] != list(values):
-            await asyncio.sleep(0.001)
-        return task
-
-
-LIMITS = Limits(queue_items=100, max_batch=4)
-
-
-def on_loop(
-    scenario: Callable[[Bench], Coroutine[Any, Any, None]], limits: Limits = LIMITS
-) -> None:
-    async def main() -> None:
-        bench = Bench(limits)
-        bench.lanes.start()
-        try:
-            await asyncio.wait_for(scenario(bench), PATIENCE_S)
-        finally:
-            bench.model.gate.set()
-            await bench.lanes.stop()
-
-    asyncio.run(main())
+from service.errors import Overloaded, UndecodableImages
+from tests.unit.service.batching import LIMITS, Bench, on_loop
 
 
 def test_a_request_gets_its_own_rows_in_order() -> None:
@@ -125,91 +54,6 @@ def test_beyond_the_limit_requests_are_refused_at_once() -> None:
         assert await bench.ask(6, 7, 8) == [6, 7, 8]
 
     on_loop(scenario, Limits(queue_items=3, max_batch=4))
-
-
-def test_a_cancelled_request_costs_no_inference() -> None:
-    async def scenario(bench: Bench) -> None:
-        held = await bench.hold(1)
-        leaving, staying = (asyncio.create_task(bench.ask(i)) for i in (2, 3))
-        await asyncio.sleep(0)
-        leaving.cancel()
-        await asyncio.wait([leaving])
-        bench.model.gate.set()
-        assert (await held, await staying) == ([1], [3])
-        assert bench.model.batches == [[1], [3]]
-        assert bench.batcher.items == 0
-
-    on_loop(scenario)
-
-
-def test_a_request_cancelled_while_it_runs_disturbs_no_other() -> None:
-    async def scenario(bench: Bench) -> None:
-        held = await bench.hold(1)
-        held.cancel()
-        staying = asyncio.create_task(bench.ask(2))
-        await asyncio.wait([held])
-        bench.model.gate.set()
-        assert await staying == [2]
-
-    on_loop(scenario)
-
-
-def test_a_failing_batch_fails_its_own_requests_and_no_more() -> None:
-    async def scenario(bench: Bench) -> None:
-        bench.model.failing = {2}
-        held = await bench.hold(1)
-        together = [asyncio.create_task(bench.ask(i)) for i in (2, 3, 4, 5)]
-        after = asyncio.create_task(bench.ask(6))
-        await asyncio.sleep(0)
-        bench.model.gate.set()
-        assert await held == [1]
-        failed = await asyncio.gather(*together, return_exceptions=True)
-        assert [str(error) for error in failed] == ["the device is lost"] * 4
-        assert await after == [6]
-        assert bench.batcher.items == 0
-
-    on_loop(scenario)
-
-
-def test_a_failing_part_fails_the_whole_large_request() -> None:
-    async def scenario(bench: Bench) -> None:
-        bench.model.failing = {0}
-        with pytest.raises(RuntimeError, match="lost"):
-            await bench.ask(*range(12))
-        assert await bench.ask(13) == [13]
-
-    on_loop(scenario)
-
-
-def test_an_observer_that_raises_fails_its_batch_and_no_more() -> None:
-    async def scenario() -> None:
-        def refuse(record: BatchRecord) -> None:
-            if record.items == 2:
-                raise ValueError("no")
-
-        lanes = Lanes(1)
-        batcher = Batcher(Model().infer, Limits(9, 9), lanes, refuse)
-        lanes.start()
-        with pytest.raises(ValueError, match="no"):
-            await batcher.run(np.zeros((2, 1, 1, 3), np.uint8))
-        answered = await batcher.run(np.zeros((1, 1, 1, 3), np.uint8))
-        assert len(answered.outputs.embedding) == 1
-        await lanes.stop()
-
-    asyncio.run(scenario())
-
-
-def test_a_model_that_answers_with_too_few_rows_fails_its_batch() -> None:
-    async def scenario() -> None:
-        lanes = Lanes(1)
-        nothing = Outputs(np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32))
-        batcher = Batcher(lambda _: nothing, LIMITS, lanes, lambda _: None)
-        lanes.start()
-        with pytest.raises(RuntimeError, match="0 answers for 1 images"):
-            await batcher.run(np.zeros((1, 1, 1, 3), np.uint8))
-        await lanes.stop()
-
-    asyncio.run(scenario())
 
 
 def test_a_huge_request_lets_small_ones_pass_between_its_parts() -> None:
@@ -264,25 +108,6 @@ def test_an_answer_says_what_it_took() -> None:
         assert bench.records[1].waited_s >= 0.02
 
     on_loop(scenario)
-
-
-def test_stopping_finishes_what_runs_and_tells_whoever_waits() -> None:
-    async def scenario() -> None:
-        bench = Bench(LIMITS)
-        bench.lanes.start()
-        held = await bench.hold(1)
-        waiting = asyncio.create_task(bench.ask(2))
-        await asyncio.sleep(0)
-        bench.batcher.stop()
-        bench.model.gate.set()
-        await bench.lanes.stop()
-        assert await held == [1]
-        with pytest.raises(Stopping):
-            await waiting
-        with pytest.raises(Stopping):
-            await bench.ask(3)
-
-    asyncio.run(scenario())
 
 
 def test_many_requests_of_every_size_come_through() -> None:

@@ -7,7 +7,7 @@ from threading import Lock
 import numpy as np
 
 from models.manifest import Metric
-from service.collections import CollectionSpec, Metadata, NewItem
+from service.collections import Collection, CollectionSpec, Metadata, NewItem, Search
 from service.index.protocol import Hits, Rows, Vectors
 
 DIMENSION = 8
@@ -89,3 +89,7 @@ def drawn(n: int, seed: int = 0) -> Vectors:
 def batch(ids: list[str], seed: int = 0, metadata: Metadata | None = None) -> list[NewItem]:
     vectors = drawn(len(ids), seed)
     return [NewItem(i, v, metadata=metadata or {}) for i, v in zip(ids, vectors, strict=True)]
+
+
+def found(collection: Collection, k: int = 100) -> set[str]:
+    return {hit.item.id for hit in collection.search(drawn(1), Search(k))[0]}

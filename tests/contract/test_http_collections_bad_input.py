@@ -183,6 +183,8 @@ TABLE = [
         vectors([1, 2, 3, 4]), {"collection": "c"}),
     Bad("another version", 409, "model_mismatch", "POST", f"{NEIGHBORS}&version=2",
         vectors([1, 2, 3, 4])),
+    Bad("version 0", 409, "model_mismatch", "POST", f"{NEIGHBORS}&version=0",
+        vectors([1, 2, 3, 4])),
     Bad("vectors of another model", 409, "model_mismatch", "POST", NEIGHBORS,
         {"json": {"vectors": [[1, 2, 3, 4]], "model_sha256": "1" * 64}}),
     bad_filter("a filter that is no JSON", "x"),

@@ -179,3 +179,13 @@ def test_rows_asked_for_again_are_those_that_there_are_by_then() -> None:
     for _ in range(2):
         hits = index.search(QUERIES, 4_000, among)
         np.testing.assert_array_equal(np.sort(hits.rows, axis=1), np.tile(among[2:], (10, 1)))
+
+
+def test_rows_asked_for_are_not_mistaken_for_others() -> None:
+    index = filled(SPEC, 3_000)
+    halves = (np.arange(0, 3_000, 2), np.arange(1, 3_000, 2))
+    for half in halves:
+        half.flags.writeable = False
+    for half in halves:
+        hits = index.search(QUERIES, 3_000, half)
+        np.testing.assert_array_equal(np.sort(hits.rows, axis=1), np.tile(half, (10, 1)))

@@ -13,7 +13,8 @@ KindInUse = Literal["exact", "hnsw", "compact"]
 
 # Measured at 1 M x 64, in 1,000 classes that spread as the published galleries do, on one busy core
 # of an AMD EPYC: built in 193 s of processor time; recall@10 and a query's time by ef, over 1,000
-# queries: 64: 0.976, 0.15 ms; 96: 0.984, 0.24 ms; 128: 0.987, 0.25 ms; 192: 0.995, 0.33 ms.
+# queries: 64: 0.976, 0.15 ms; 96: 0.984, 0.24 ms; 128: 0.987, 0.25 ms; 192: 0.995, 0.33 ms. The
+# script was not kept; `python -m benchmarks.index` measures what is chosen here.
 HNSW_LINKS = 16  # M: twice as many at the lowest level
 HNSW_EF_CONSTRUCTION = 100
 HNSW_EF_SEARCH = 192

@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import tomli_w
 from pydantic import Field, ValidationError
@@ -22,13 +23,33 @@ class Recipe(Frozen):
     loss: str
     parameters: dict[str, float] = Field(default={}, description="the loss's own parameters")
     backbone: str = "compact"
+    widths: tuple[int, ...] = Field(
+        default=(), description="channels of the backbone's blocks; empty for its own"
+    )
     embedding_size: int = Field(default=64, ge=1)
     size_px: int = Field(default=32, ge=8)
     epochs: int = Field(default=50, ge=1)
     batch_size: int = Field(default=256, ge=2)
-    learning_rate: float = Field(default=2e-3, gt=0, description="the peak of the one-cycle")
+    optimizer: Literal["adamw", "muon"] = Field(
+        default="adamw", description="muon moves the convolutions, and AdamW the rest"
+    )
+    learning_rate: float = Field(default=2e-3, gt=0, description="AdamW's at its peak")
+    filter_learning_rate: float = Field(default=0.2, gt=0, description="Muon's at its peak")
+    schedule: Literal["one-cycle", "linear"] = Field(
+        default="one-cycle", description="how learning rates fall to 0 after the warm-up"
+    )
     warmup: float = Field(default=0.2, gt=0, lt=1, description="share of steps up to the peak")
     weight_decay: float = Field(default=0.05, ge=0, description="on the backbone's weights only")
+    padding_px: int = Field(default=4, ge=0, description="largest shift of an image in training")
+    flip: Literal["random", "alternating"] = Field(
+        default="random", description="alternating mirrors each image in every other epoch"
+    )
+    early_px: int | None = Field(
+        default=None, ge=8, description="height and width of images early in training, if smaller"
+    )
+    early_share: float = Field(
+        default=0.5, gt=0, lt=1, description="share of steps with images of early_px"
+    )
     holdout: float = Field(
         default=0.1,
         gt=0,
@@ -51,7 +72,7 @@ class Recipe(Frozen):
 
     def to_toml(self) -> str:
         """What `--recipe` reads back."""
-        return tomli_w.dumps(self.model_dump())
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
 
 
 def load_recipe(loss: str, path: Path | None = None, **overrides: object) -> Recipe:

@@ -17,9 +17,8 @@ class Embedder(nn.Module):
 
     def __init__(self, recipe: Recipe, classes: int, train_images: UInt8[Tensor, "n h w 3"]):
         super().__init__()
-        dimension = recipe.embedding_size
-        self.loss: Loss = make_loss(recipe.loss, classes, dimension, recipe.parameters)
-        self.backbone = make_backbone(recipe.backbone, dimension, recipe.size_px, train_images)
+        self.loss: Loss = make_loss(recipe.loss, classes, recipe.embedding_size, recipe.parameters)
+        self.backbone = make_backbone(recipe, train_images)
 
     @torch.no_grad()
     def embed(self, images: UInt8[Tensor, "n h w 3"]) -> Float[Tensor, "n d"]:

@@ -10,17 +10,16 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
-from torch.optim.lr_scheduler import OneCycleLR
 
 from models.report import Epoch
 from training.config import Recipe
-from training.data.augment import crop_and_flip
+from training.data.augment import augmented, shrunk
 from training.data.batches import epoch_batches
 from training.data.dataset import LabelledImages, Splits
 from training.doctor.doctor import Doctor
 from training.embedder import Embedder
 from training.errors import Diverged
-from training.optimizer import has_bfloat16, make_optimizer
+from training.optimizer import Optimization, has_bfloat16
 from training.progress import Progress
 
 _PROTOTYPE_SAMPLE = 5000
@@ -50,13 +49,8 @@ class Trainer:
         self.embedder.backbone.to(memory_format=torch.channels_last)
         self.images = splits.train.images.to(self.device)
         self.steps_per_epoch = len(self._batches(epoch=0))
-        self.optimizer = make_optimizer(self.embedder, recipe)
-        self.schedule = OneCycleLR(
-            self.optimizer,
-            max_lr=recipe.learning_rate,
-            total_steps=recipe.epochs * self.steps_per_epoch,
-            pct_start=recipe.warmup,
-            cycle_momentum=False,
+        self.optimization = Optimization(
+            self.embedder, recipe, recipe.epochs * self.steps_per_epoch
         )
         self.doctor = Doctor(recipe, self.embedder, splits)
 
@@ -90,8 +84,9 @@ class Trainer:
     def _step(self, rows: Int64[Tensor, " b"]) -> float:
         progress = self.progress
         done = progress.epoch * self.steps_per_epoch + progress.step
-        self.embedder.loss.ramp(done / (self.recipe.epochs * self.steps_per_epoch))
-        images = crop_and_flip(self.images, rows, self._random(progress.epoch, progress.step))
+        share = done / (self.recipe.epochs * self.steps_per_epoch)
+        self.embedder.loss.ramp(share)
+        images = self._shown(rows, share)
         with self.autocast():
             embeddings = self.embedder.backbone(images)
         loss = self.embedder.loss(embeddings, self.splits.train.labels[rows].to(self.device))
@@ -101,12 +96,20 @@ class Trainer:
                 f"the loss became {value} at epoch {progress.epoch + 1}, step {progress.step + 1}; "
                 "lower the learning rate or the loss's scale"
             )
-        self.optimizer.zero_grad()
+        self.optimization.zero_grad()
         loss.backward()
         self.doctor.after_backward(progress)
-        self.optimizer.step()
-        self.schedule.step()
+        self.optimization.step()
         return value
+
+    def _shown(self, rows: Int64[Tensor, " b"], share: float) -> Tensor:
+        """The images at `rows` as this step of the recipe shows them, [b, h, w, 3]."""
+        recipe, progress = self.recipe, self.progress
+        random = self._random(progress.epoch, progress.step)
+        images = augmented(self.images, rows, recipe, progress.epoch, random)
+        if recipe.early_px is None or share >= recipe.early_share:
+            return images
+        return shrunk(images, recipe.early_px)
 
     def _end_epoch(self) -> None:
         progress = self.progress
@@ -156,16 +159,14 @@ class Trainer:
         """Everything needed to go on: tensors and plain values, for `torch.save`."""
         return {
             "embedder": self.embedder.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
+            "optimization": self.optimization.state_dict(),
             "progress": self.progress.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
         self.embedder.load_state_dict(state["embedder"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
+        self.optimization.load_state_dict(state["optimization"])
         self.progress = Progress.restored(state["progress"])
 
     def _batches(self, epoch: int) -> list[Int64[Tensor, " b"]]:

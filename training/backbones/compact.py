@@ -3,6 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from training.errors import InvalidRecipe
+
 WIDTHS = (32, 64)
 HIDDEN = 256
 
@@ -15,9 +17,11 @@ class Compact(nn.Module):
     the two commute, and a quarter of the activations remain.
     """
 
-    def __init__(self, dimension: int, size_px: int) -> None:
+    def __init__(self, dimension: int, size_px: int, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
-        first, second = WIDTHS
+        if len(widths) != len(WIDTHS):
+            raise InvalidRecipe(f"compact has {len(WIDTHS)} convolutions; widths are {widths}")
+        first, second = widths
         cells = (size_px // 4) ** 2
         self.layers = nn.Sequential(
             nn.Conv2d(3, first, 3, padding=1),

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 
 class Normalize(nn.Module):
     """uint8 [b, h, w, 3] to float32 [b, 3, h, w] with zero mean and unit variance a channel.
 
-    `mean` and `std` are those of the training images, on the 0..255 scale.
+    `mean` and `std` are those of the training images, on the 0..255 scale; resized
+    images may be floats on that scale.
     """
 
     mean: Tensor
@@ -21,6 +22,6 @@ class Normalize(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
 
-    def forward(self, images: UInt8[Tensor, "b h w 3"]) -> Float[Tensor, "b 3 h w"]:
+    def forward(self, images: Real[Tensor, "b h w 3"]) -> Float[Tensor, "b 3 h w"]:
         """Normalise a batch."""
         return (images.permute(0, 3, 1, 2).float() - self.mean) / self.std

@@ -1,30 +1,69 @@
-"""Augmentation of a whole batch at once: random crop with reflect padding, horizontal flip."""
+"""Augmentation of a whole batch at once: shift with reflection, mirror, early shrinking."""
 
+import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
+from torch.nn import functional as F
 
-PADDING_PX = 4
+from training.config import Recipe
 
 
 def crop_and_flip(
-    images: UInt8[Tensor, "n h w 3"], rows: Int64[Tensor, " b"], generator: torch.Generator
+    images: UInt8[Tensor, "n h w 3"],
+    rows: Int64[Tensor, " b"],
+    flip: Bool[Tensor, " b"] | None,
+    padding_px: int,
+    generator: torch.Generator,
 ) -> UInt8[Tensor, "b h w 3"]:
-    """Images at `rows`, each shifted by up to `PADDING_PX` (reflected) and flipped half the time.
+    """Images at `rows`, each shifted by up to `padding_px` (reflected), mirrored where `flip`.
 
-    The same as padding by reflection and cropping back, done by one gather from `images`.
+    Without `flip`, each is mirrored half the time. The same as padding by reflection and cropping
+    back, done by one gather from `images`.
     """
     height, width = images.shape[1:3]
-    ys = _shifted(height, len(rows), generator)
-    xs = _shifted(width, len(rows), generator)
-    flip = torch.rand(len(rows), generator=generator) < 0.5
+    ys = _shifted(height, padding_px, len(rows), generator)
+    xs = _shifted(width, padding_px, len(rows), generator)
+    if flip is None:
+        flip = torch.rand(len(rows), generator=generator) < 0.5
     xs = torch.where(flip.unsqueeze(1), xs.flip(1), xs)
     return images[rows[:, None, None], ys[:, :, None], xs[:, None, :]]
 
 
-def _shifted(size: int, count: int, generator: torch.Generator) -> Int64[Tensor, "b s"]:
-    padding = min(PADDING_PX, size - 1)
+def _shifted(size: int, largest: int, count: int, generator: torch.Generator) -> Tensor:
+    padding = min(largest, size - 1)
     shifts = torch.randint(-padding, padding + 1, (count, 1), generator=generator)
     places = (torch.arange(size) + shifts).abs()
     last = size - 1
     return last - (last - places).abs()
+
+
+def alternating(count: int, epoch: int, seed: int) -> Bool[Tensor, " n"]:
+    """Which of `count` images are mirrored in `epoch`: a random half in the first, then in turns.
+
+    Two epochs show each image both ways (Jordan, arXiv 2404.00498, section 3.6).
+    """
+    words = np.random.SeedSequence([seed, *b"flip"]).generate_state(2)
+    generator = torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
+    return (torch.rand(count, generator=generator) < 0.5) ^ bool(epoch % 2)
+
+
+def shrunk(images: UInt8[Tensor, "b h w 3"], size_px: int) -> Float[Tensor, "b s s 3"]:
+    """Images resized to squares of `size_px` (bilinear, antialiased), still on the 0..255 scale."""
+    planes = images.permute(0, 3, 1, 2).float()
+    small = F.interpolate(planes, size=(size_px, size_px), mode="bilinear", antialias=True)
+    return small.permute(0, 2, 3, 1)
+
+
+def augmented(
+    images: UInt8[Tensor, "n h w 3"],
+    rows: Int64[Tensor, " b"],
+    recipe: Recipe,
+    epoch: int,
+    generator: torch.Generator,
+) -> UInt8[Tensor, "b h w 3"]:
+    """Images at `rows` as the recipe shows them in `epoch`, counted from 0."""
+    flip = None
+    if recipe.flip == "alternating":
+        flip = alternating(len(images), epoch, recipe.seed)[rows]
+    return crop_and_flip(images, rows, flip, recipe.padding_px, generator)

@@ -1,12 +1,15 @@
 """Which parameters learn, and which of them decay: only the backbone's weight matrices."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from tests.unit.training.runs import tiny_recipe, tiny_splits
+from training.config import Recipe
 from training.embedder import Embedder
 from training.losses import LOSSES
-from training.optimizer import make_optimizer
+from training.optimizer import Optimization, make_optimizers
 
 
 def embedder(loss: str) -> Embedder:
@@ -17,7 +20,7 @@ def embedder(loss: str) -> Embedder:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_parameter_is_in_one_group(loss: str) -> None:
     model = embedder(loss)
-    groups = make_optimizer(model, tiny_recipe(loss)).param_groups
+    groups = make_optimizers(model, tiny_recipe(loss))[0].param_groups
     grouped = [id(parameter) for group in groups for parameter in group["params"]]
     assert sorted(grouped) == sorted(map(id, model.parameters()))
 
@@ -26,7 +29,7 @@ def test_every_parameter_is_in_one_group(loss: str) -> None:
 def test_the_losss_parameters_have_a_group_of_their_own_without_decay(loss: str) -> None:
     model = embedder(loss)
     own = {id(parameter) for parameter in model.loss.parameters()}
-    for group in make_optimizer(model, tiny_recipe(loss)).param_groups:
+    for group in make_optimizers(model, tiny_recipe(loss))[0].param_groups:
         members = {id(parameter) for parameter in group["params"]}
         if members & own:
             assert members == own
@@ -36,7 +39,7 @@ def test_the_losss_parameters_have_a_group_of_their_own_without_decay(loss: str)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_without_gradient_only_the_backbones_matrices_shrink(loss: str) -> None:
     model = embedder(loss)
-    optimizer = make_optimizer(model, tiny_recipe(loss, weight_decay=0.5, learning_rate=0.1))
+    (optimizer,) = make_optimizers(model, tiny_recipe(loss, weight_decay=0.5, learning_rate=0.1))
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
@@ -45,3 +48,45 @@ def test_without_gradient_only_the_backbones_matrices_shrink(loss: str) -> None:
         shrinks = name.startswith("backbone.") and parameter.ndim > 1
         expected = before[name] * (1 - 0.1 * 0.5) if shrinks else before[name]
         torch.testing.assert_close(parameter.detach(), expected, msg=name)
+
+
+STRONG: dict[str, Any] = {
+    "backbone": "airbench",
+    "widths": (4, 6, 8),
+    "size_px": 16,
+    "optimizer": "muon",
+    "filter_learning_rate": 0.3,
+    "learning_rate": 0.01,
+}
+
+
+def strong(loss: str = "arcface") -> tuple[Embedder, Recipe]:
+    recipe = tiny_recipe(loss, **STRONG)
+    images = torch.randint(0, 256, (20, 16, 16, 3), dtype=torch.uint8)
+    return Embedder(recipe, 4, images), recipe
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_muon_moves_the_convolutions_and_adamw_all_else_that_learns(loss: str) -> None:
+    model, recipe = strong(loss)
+    adamw, muon = make_optimizers(model, recipe)
+    shapes = [p.ndim for group in muon.param_groups for p in group["params"]]
+    assert shapes == [4] * 6
+    grouped = [
+        id(p) for each in (adamw, muon) for group in each.param_groups for p in group["params"]
+    ]
+    learns = [id(p) for p in model.parameters() if p.requires_grad]
+    assert sorted(grouped) == sorted(learns)
+
+
+def test_a_linear_schedule_rises_for_the_warm_up_and_falls_to_nothing() -> None:
+    model, recipe = strong()
+    recipe = recipe.varied(schedule="linear", warmup=0.2)
+    optimization = Optimization(model, recipe, steps=10)
+    rates = []
+    for _ in range(10):
+        rates.extend(each.param_groups[0]["lr"] for each in optimization.optimizers)
+        optimization.step()
+    factors = [0.5, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
+    assert rates == pytest.approx([peak * factor for factor in factors for peak in (0.01, 0.3)])
+    assert optimization.learning_rate == pytest.approx(0)

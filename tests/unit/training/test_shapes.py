@@ -34,4 +34,4 @@ def test_a_value_with_a_wrong_shape_raises() -> None:
 
 def test_a_wrong_dtype_raises() -> None:
     with pytest.raises(TypeCheckError):
-        crop_and_flip(torch.zeros(2, 8, 8, 3), torch.tensor([0]), torch.Generator())
+        crop_and_flip(torch.zeros(2, 8, 8, 3), torch.tensor([0]), None, 4, torch.Generator())

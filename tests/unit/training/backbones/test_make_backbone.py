@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from training.backbones import BACKBONES, make_backbone
 from training.backbones.normalize import Normalize
+from training.config import Recipe
 from training.errors import InvalidRecipe
 
 
@@ -13,6 +14,11 @@ def images(count: int = 50, size_px: int = 16) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     shape = (count, size_px, size_px, 3)
     return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+
+
+def of(backbone: str, dimension: int = 4, **fields: object) -> Recipe:
+    fields |= {"backbone": backbone, "embedding_size": dimension, "size_px": 16}
+    return Recipe(loss="softmax").varied(**fields)
 
 
 def normalisation(backbone: nn.Module) -> Normalize:
@@ -23,14 +29,14 @@ def normalisation(backbone: nn.Module) -> Normalize:
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_uint8_images_become_embeddings(name: str) -> None:
-    embeddings = make_backbone(name, 12, 16, images())(images(7))
+    embeddings = make_backbone(of(name, 12), images())(images(7))
     assert embeddings.shape == (7, 12)
     assert embeddings.dtype == torch.float32
 
 
 def test_the_training_images_get_zero_mean_and_unit_variance() -> None:
     dark = images() // torch.tensor([1, 2, 4], dtype=torch.uint8)
-    normalised = normalisation(make_backbone("compact", 4, 16, dark))(dark)
+    normalised = normalisation(make_backbone(of("compact"), dark))(dark)
     assert normalised.shape == (50, 3, 16, 16)
     assert normalised.mean(dim=(0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-4)
     assert normalised.std(dim=(0, 2, 3)).tolist() == pytest.approx([1, 1, 1], abs=1e-4)
@@ -47,16 +53,32 @@ def test_channels_and_pixels_keep_their_places() -> None:
 
 def test_images_of_one_colour_do_not_divide_by_zero() -> None:
     flat = torch.full((4, 16, 16, 3), 7, dtype=torch.uint8)
-    assert make_backbone("compact", 4, 16, flat)(flat).isfinite().all()
+    assert make_backbone(of("compact"), flat)(flat).isfinite().all()
 
 
 def test_the_statistics_travel_with_the_weights() -> None:
-    backbone, other = (make_backbone("compact", 4, 16, part) for part in (images(), images() // 3))
+    backbone, other = (make_backbone(of("compact"), part) for part in (images(), images() // 3))
     other.load_state_dict(backbone.state_dict())
     assert torch.equal(other(images(3)), backbone(images(3)))
     assert not list(normalisation(backbone).parameters())
 
 
 def test_an_unknown_backbone_is_refused_with_the_names_that_exist() -> None:
-    with pytest.raises(InvalidRecipe, match="no backbone 'huge'; there is: compact"):
-        make_backbone("huge", 4, 16, images())
+    with pytest.raises(InvalidRecipe, match="no backbone 'huge'; there is: airbench, compact"):
+        make_backbone(of("huge"), images())
+
+
+def test_the_recipes_widths_are_the_backbones() -> None:
+    narrow = make_backbone(of("compact", widths=(4, 6)), images())
+    assert [tuple(p.shape[:2]) for p in narrow.parameters() if p.ndim == 4] == [(4, 3), (6, 4)]
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_widths_of_another_number_are_refused(name: str) -> None:
+    with pytest.raises(InvalidRecipe, match=f"{name} has"):
+        make_backbone(of(name, widths=(8,)), images())
+
+
+def test_a_backbone_of_one_size_refuses_smaller_images_early() -> None:
+    with pytest.raises(InvalidRecipe, match="compact takes images of one size"):
+        make_backbone(of("compact", early_px=12), images())

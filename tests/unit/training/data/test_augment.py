@@ -5,9 +5,13 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
-from training.data.augment import PADDING_PX, crop_and_flip
+from training.config import Recipe
+from training.data.augment import alternating, augmented, crop_and_flip, shrunk
+
+PADDING_PX = 4
 
 
 def noise(count: int, height: int, width: int) -> Tensor:
@@ -32,7 +36,9 @@ def outcomes(image: Tensor, count: int) -> list[tuple[int, int, bool]]:
     """Which crop each of `count` augmentations of one image is; KeyError where it is none."""
     crops = legal_crops(image)
     rows = torch.zeros(count, dtype=torch.int64)
-    made = crop_and_flip(image.unsqueeze(0), rows, torch.Generator().manual_seed(0))
+    made = crop_and_flip(
+        image.unsqueeze(0), rows, None, PADDING_PX, torch.Generator().manual_seed(0)
+    )
     return [crops[one.numpy().tobytes()] for one in made]
 
 
@@ -52,7 +58,7 @@ def test_crops_and_flips_are_uniform_and_independent() -> None:
 def test_each_result_comes_from_its_own_row() -> None:
     images = noise(5, 8, 8)
     rows = torch.tensor([3, 0, 3, 4, 1, 2])
-    made = crop_and_flip(images, rows, torch.Generator().manual_seed(1))
+    made = crop_and_flip(images, rows, None, PADDING_PX, torch.Generator().manual_seed(1))
     for row, one in zip(rows.tolist(), made, strict=True):
         assert one.numpy().tobytes() in legal_crops(images[row])
 
@@ -61,9 +67,37 @@ def test_the_generator_decides_and_the_images_stay() -> None:
     images = noise(20, 8, 8)
     before, rows = images.clone(), torch.arange(20)
     first, again, other = (
-        crop_and_flip(images, rows, torch.Generator().manual_seed(seed)) for seed in (5, 5, 6)
+        crop_and_flip(images, rows, None, PADDING_PX, torch.Generator().manual_seed(seed))
+        for seed in (5, 5, 6)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(images, before)
     assert first.dtype == torch.uint8
+
+
+def test_alternating_mirrors_each_image_in_every_other_epoch() -> None:
+    first, second, third = (alternating(1000, epoch, seed=3) for epoch in range(3))
+    assert torch.equal(second, ~first)
+    assert torch.equal(third, first)
+    assert 400 < int(first.sum()) < 600
+    assert not torch.equal(first, alternating(1000, 0, seed=4))
+
+
+def test_a_recipe_says_how_far_images_move_and_when_they_are_mirrored() -> None:
+    images, rows = noise(6, 8, 8), torch.tensor([5, 1, 2])
+    recipe = Recipe(loss="softmax", padding_px=0, flip="alternating", seed=1)
+    for epoch in range(2):
+        made = augmented(images, rows, recipe, epoch, torch.Generator())
+        mirrored = alternating(6, epoch, seed=1)[rows]
+        for row, one, flipped in zip(rows.tolist(), made, mirrored.tolist(), strict=True):
+            assert torch.equal(one, images[row].flip(1) if flipped else images[row])
+
+
+def test_shrunk_images_are_those_of_pillow() -> None:
+    images = noise(2, 32, 32)
+    small = shrunk(images, 24)
+    assert small.shape == (2, 24, 24, 3)
+    for one, image in zip(small, images, strict=True):
+        picture = Image.fromarray(image.numpy()).resize((24, 24), Image.Resampling.BILINEAR)
+        assert np.abs(one.numpy() - np.asarray(picture, dtype=np.float32)).max() <= 1.0

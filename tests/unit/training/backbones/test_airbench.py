@@ -1,0 +1,67 @@
+"""The strong trunk: whitening that whitens and stays, blocks that begin as the identity."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training.backbones.airbench import Airbench
+from training.errors import InvalidRecipe
+
+
+def smooth(count: int = 64, size_px: int = 16) -> Tensor:
+    """Images whose neighbouring pixels and channels are alike, as photographs' are."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.randn(count, 3, 5, 5, generator=generator)
+    return F.interpolate(coarse, size=(size_px, size_px), mode="bilinear") + coarse.mean()
+
+
+def test_two_million_parameters_at_its_own_widths() -> None:
+    found = sum(parameter.numel() for parameter in Airbench(64, 32).parameters())
+    assert 1_950_000 < found < 2_050_000
+
+
+def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
+    network = Airbench(8, 16, (4, 6, 8))
+    images = smooth()
+    network.fit_whitening(images)
+    responses = network.whiten(images)[:, :12].permute(0, 2, 3, 1).reshape(-1, 12)
+    moments = (responses.T @ responses / len(responses)).detach()
+    spread = moments.diagonal()
+    torch.testing.assert_close(moments - torch.diag(spread), torch.zeros(12, 12), atol=1e-3, rtol=0)
+    assert spread.max() <= 1.001  # directions of hardly any variance stay below 1
+    assert (spread > 0.9).sum() >= 6
+
+
+def test_every_direction_stands_with_both_signs() -> None:
+    network = Airbench(8, 16, (4, 6, 8))
+    network.fit_whitening(smooth())
+    assert torch.equal(network.whiten.weight[12:], -network.whiten.weight[:12])
+
+
+def test_training_moves_all_but_the_whitening_and_the_scales_of_batch_norm() -> None:
+    network = Airbench(8, 16, (4, 6, 8))
+    network.fit_whitening(smooth())
+    network(smooth()).square().sum().backward()
+    still = {name for name, p in network.named_parameters() if p.grad is None}
+    scales = {name for name, p in network.named_parameters() if (p == 1).all() and p.ndim == 1}
+    assert still == {"whiten.weight"} | scales
+    assert len(scales) == 6
+
+
+def test_the_first_filters_of_a_block_pass_their_channels_on() -> None:
+    convolution = Airbench(8, 16, (4, 6, 8)).get_submodule("blocks.2.0")
+    assert isinstance(convolution, nn.Conv2d)
+    assert convolution.weight.shape == (6, 4, 3, 3)
+    image = torch.randn(1, 4, 5, 5)
+    torch.testing.assert_close(convolution(image)[:, :4], image)
+
+
+@pytest.mark.parametrize("size_px", [16, 17, 32, 45, 64])
+def test_images_of_every_size_from_sixteen_pixels_on(size_px: int) -> None:
+    assert Airbench(8, size_px, (4, 6, 8))(smooth(3, size_px)).shape == (3, 8)
+
+
+def test_smaller_images_are_refused() -> None:
+    with pytest.raises(InvalidRecipe, match="16 pixels or more, not 15"):
+        Airbench(8, 15)

@@ -23,6 +23,19 @@ class Recipe(Frozen):
     loss: str
     parameters: dict[str, float] = Field(default={}, description="the loss's own parameters")
     backbone: str = "compact"
+    weights: str = Field(
+        default="random",
+        description="what the backbone starts from: random, hub, a file, or the folder of a run",
+    )
+    weights_sha256: str = Field(
+        default="", description="of the file that `weights` stood for; others are refused"
+    )
+    frozen: bool = Field(
+        default=False, description="train a projection of the backbone's features and nothing else"
+    )
+    views: int = Field(
+        default=1, ge=1, description="of each training image, where frozen: all but one augmented"
+    )
     widths: tuple[int, ...] = Field(
         default=(), description="channels of the backbone's blocks; empty for its own"
     )

@@ -149,3 +149,27 @@ def test_diagnostics_are_finite_numbers(loss: Loss) -> None:
 def test_every_share_of_training_is_a_loss(loss: Loss, progress: float) -> None:
     loss.ramp(progress)
     assert loss(*batch()).isfinite()
+
+
+def test_a_class_of_weight_3_counts_as_three_of_its_images(loss: Loss) -> None:
+    if loss.sampling == "balanced":
+        pytest.skip("its batches hold as many images of every class")
+    embeddings, labels = batch()
+    copies = torch.where(labels == 0, 3, 1)
+    loss.eval()
+    expected = loss(embeddings.repeat_interleave(copies, dim=0), labels.repeat_interleave(copies))
+    unweighted = loss(embeddings, labels)
+    loss.weigh_classes(torch.tensor([6.0] + [2.0] * (CLASSES - 1)))
+    torch.testing.assert_close(loss(embeddings, labels), expected)
+    assert not torch.isclose(expected, unweighted)
+
+
+def test_equal_weights_change_nothing_and_none_are_saved(loss: Loss, name: str) -> None:
+    embeddings, labels = batch()
+    loss.eval()
+    expected = loss(embeddings, labels)
+    loss.weigh_classes(torch.full((CLASSES,), 0.3))
+    torch.testing.assert_close(loss(embeddings, labels), expected)
+    assert loss.state_dict().keys() == make_loss(name, CLASSES, DIMENSION).state_dict().keys()
+    loss.weigh_classes(None)
+    assert torch.equal(loss(embeddings, labels), expected)

@@ -46,7 +46,7 @@ class ArcFaceLoss(CosineLoss):
         cosines = self.cosines(embeddings)
         true = cosines.gather(1, labels.unsqueeze(1))
         logits = cosines.scatter(1, labels.unsqueeze(1), self._widened(true))
-        return F.cross_entropy(self.scale * logits, labels)
+        return F.cross_entropy(self.scale * logits, labels, weight=self.importance)
 
     def ramp(self, progress: float) -> None:
         """Set the margin to its share of the full one: all of it from `RAMP` on."""

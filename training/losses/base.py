@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from itertools import chain
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from models.manifest import Metric
 from training.doctor.detector import Detector, Standing
+from training.errors import InvalidRecipe
 
 Sampling = Literal["shuffled", "balanced"]
 
@@ -39,6 +41,9 @@ class Loss(nn.Module, ABC):
     search: ClassVar[Mapping[str, Range]] = {}
     """Where tuning looks for the loss's own parameters."""
 
+    importance: Tensor | None
+    """How much an image of each class counts, [c]; None where all count alike."""
+
     @classmethod
     def largest_margin(cls, classes: int, dimension: int) -> float | None:
         """The margin that so many classes and dimensions can hold, in the loss's own unit.
@@ -58,6 +63,8 @@ class Loss(nn.Module, ABC):
         super().__init__()
         self.classes = classes
         self.dimension = dimension
+        # Not saved: the trainer derives it from the training labels, and inference has no use of it
+        self.register_buffer("importance", None, persistent=False)
 
     def forward(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
         """The batch's mean loss, a scalar in float32 whatever the embeddings' precision."""
@@ -77,8 +84,34 @@ class Loss(nn.Module, ABC):
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """Class scores, from embeddings as the backbone gives them; exported to ONNX."""
 
+    def weigh_classes(self, importance: Float[Tensor, " c"] | None) -> None:
+        """Let images of class j count `importance[j]` times; None lets all count alike again.
+
+        Only the ratios matter. Raises InvalidRecipe for other than one positive number a class.
+        """
+        if importance is None:
+            self.importance = None
+            return
+        positive = bool((importance.isfinite() & (importance > 0)).all())
+        if importance.shape != (self.classes,) or not positive:
+            raise InvalidRecipe(
+                f"class weights must be {self.classes} positive numbers, one for each class"
+            )
+        like = next(chain(self.parameters(), self.buffers()), importance)
+        self.importance = importance.detach().to(like.device, torch.get_default_dtype())
+
+    def mean(self, values: Float[Tensor, " b"], labels: Int64[Tensor, " b"]) -> Tensor:
+        """The mean over images: sum(w_y * value) / sum(w_y) where the classes are weighted."""
+        if self.importance is None:
+            return values.mean()
+        weights = self.importance[labels].to(values.dtype)
+        return (weights * values).sum() / weights.sum()
+
     def class_weights(self) -> Tensor | None:
-        """The head's own weight vector for each class, [c, d]; None where it has none."""
+        """The head's own weight vector for each class, [c, d]; None where it has none.
+
+        Directions in space; how much a class counts is `importance`.
+        """
         return None
 
     def fit_prototypes(self, embeddings: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> None:

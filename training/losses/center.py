@@ -25,6 +25,8 @@ class CenterLoss(Loss):
     ECCV 2016, equations 2 to 5 (as means over the batch).
     As with batch normalisation, the centers move in training mode only: a class's first batch
     puts its center at the batch's class mean; after each loss they take one step of size `rate`.
+    Where classes are weighted, both terms are weighted means over the images; the centers' steps
+    are not weighted, since each center follows the images of its own class alone.
     Raises InvalidRecipe for a negative weight, or a rate outside 0..1.
     """
 
@@ -49,9 +51,10 @@ class CenterLoss(Loss):
         """Cross-entropy in nats plus the weighted half mean squared distance to the centers."""
         if self.training:
             self._place(embeddings.detach(), labels)
-        entropy = F.cross_entropy(self.compute_logits(embeddings), labels)
+        logits = self.compute_logits(embeddings)
+        entropy = F.cross_entropy(logits, labels, weight=self.importance)
         offsets = embeddings - self.centers[labels]
-        pull = offsets.square().sum(dim=1).mean()
+        pull = self.mean(offsets.square().sum(dim=1), labels)
         if self.training:
             self._step(offsets.detach(), labels)
         return entropy + self.weight / 2 * pull

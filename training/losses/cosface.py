@@ -39,4 +39,5 @@ class CosFaceLoss(CosineLoss):
         """Cross-entropy over the scaled cosines, the true class's less the margin, in nats."""
         cosines = self.cosines(embeddings)
         margins = self.margin * F.one_hot(labels, self.classes)
-        return F.cross_entropy(self.scale * (cosines - margins), labels)
+        logits = self.scale * (cosines - margins)
+        return F.cross_entropy(logits, labels, weight=self.importance)

@@ -21,7 +21,7 @@ class SoftmaxLoss(Loss):
 
     def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
         """Cross-entropy, in nats."""
-        return F.cross_entropy(self.compute_logits(embeddings), labels)
+        return F.cross_entropy(self.compute_logits(embeddings), labels, weight=self.importance)
 
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """Wx + b."""

@@ -22,6 +22,7 @@ _LARGEST_DISTANCE = 2.0  # between two unit-length embeddings
 class Pairs:
     """Every ordered positive pair of a batch, with its mined negative's distance; [p] each."""
 
+    anchor: Tensor
     positive: Tensor
     negative: Tensor
 
@@ -34,6 +35,8 @@ class TripletLoss(Loss):
     d_ap < d_an < d_ap + m; pytorch-metric-learning takes every negative in it.)
     Source: Schroff et al., FaceNet, arXiv 1503.03832, equation 3.
     Classifies by minus the squared distance to class means fitted on training embeddings.
+    Where classes are weighted, a pair counts as its anchor's class does. The trainer weighs none:
+    P x K batches hold as many images, and so pairs, of every class.
     Raises InvalidRecipe for a margin outside 0..2.
     """
 
@@ -55,7 +58,8 @@ class TripletLoss(Loss):
         pairs = mine(F.normalize(embeddings), labels)
         if pairs.positive.numel() == 0:
             return embeddings.sum() * 0
-        return F.relu(pairs.positive - pairs.negative + self.margin).mean()
+        hinges = F.relu(pairs.positive - pairs.negative + self.margin)
+        return self.mean(hinges, labels[pairs.anchor])
 
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """-|x - mean_c|^2 of the unit-length x; 0 to -4."""
@@ -100,8 +104,11 @@ def mine(unit: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Pairs:
     same = labels.unsqueeze(1) == labels
     has_negative = ~same.all(dim=1, keepdim=True)
     pairs = same & has_negative & ~torch.eye(len(labels), dtype=torch.bool, device=unit.device)
+    anchors, positives = pairs.nonzero(as_tuple=True)
     negatives = _semi_hard(distances.detach(), same)
-    return Pairs(distances[pairs], distances.gather(1, negatives)[pairs])
+    return Pairs(
+        anchors, distances[anchors, positives], distances.gather(1, negatives)[anchors, positives]
+    )
 
 
 def _semi_hard(distances: Float[Tensor, "b b"], same: Bool[Tensor, "b b"]) -> Int64[Tensor, "b b"]:

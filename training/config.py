@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from models.manifest import Frozen, Preprocess
 from training.errors import InvalidRecipe
 from training.losses import LOSSES
+from training.losses.balance import Balance
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -68,6 +69,9 @@ class Recipe(Frozen):
         gt=0,
         lt=0.5,
         description="share of training images for tuning; as many again for calibration",
+    )
+    balance: Balance = Field(
+        default="weights", description="rare classes count more, where classes differ in size"
     )
     leave_out: tuple[str, ...] = Field(
         default=(), description="classes that training never sees, to score how they are rejected"

@@ -19,6 +19,7 @@ from training.data.dataset import LabelledImages, Splits
 from training.doctor.doctor import Doctor
 from training.embedder import Embedder
 from training.errors import Diverged
+from training.losses.balance import weigh
 from training.optimizer import Optimization, has_bfloat16
 from training.progress import Progress
 
@@ -46,6 +47,7 @@ class Trainer:
         with torch.random.fork_rng():
             torch.manual_seed(recipe.seed)
             self.embedder = Embedder(recipe, classes, splits.train.images).to(self.device)
+        weigh(self.embedder.loss, splits.train.labels, recipe.balance)
         self.embedder.backbone.to(memory_format=torch.channels_last)
         self.images = splits.train.images.to(self.device)
         self.steps_per_epoch = len(self._batches(epoch=0))

@@ -21,9 +21,10 @@ def weigh(loss: Loss, labels: Int64[Tensor, " n"], balance: Balance) -> None:
 
 
 def importance(labels: Int64[Tensor, " n"], classes: int) -> Float[Tensor, " c"] | None:
-    """The weight n / (C * n_j) of class j: every class then weighs n / C in all, and an image 1 on average.
+    """The weight n / (C * n_j) of class j.
 
-    None where the classes are of one size. A class without images weighs as one with one image.
+    Every class then weighs n / C in all, and an image 1 on average. None where the classes are of
+    one size. A class without images weighs as one with one image.
     """
     counts = labels.bincount(minlength=classes)
     if counts.min() == counts.max():

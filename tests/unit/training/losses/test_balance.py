@@ -1,14 +1,18 @@
 """Class weights: from which labels they come, and what they do to each loss."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from tests.unit.training.losses.batches import random_batch
+from tests.unit.training.runs import tiny_recipe, tiny_splits, tiny_trainer
 from training.errors import InvalidRecipe
 from training.losses import make_loss
 from training.losses.balance import importance, weigh
 from training.losses.triplet import TripletLoss, mine
+from training.trainer import Trainer
 
 UNEVEN = torch.tensor([0] * 6 + [1] * 3 + [2] * 1)
 
@@ -37,6 +41,19 @@ def test_a_loss_is_weighed_where_the_recipe_says_so_and_its_batches_do_not() -> 
     weigh(triplet, UNEVEN, "weights")
     assert softmax.importance is not None
     assert (plain.importance, triplet.importance) == (None, None)
+
+
+def test_the_trainer_weighs_uneven_classes_alone() -> None:
+    assert tiny_trainer("softmax").embedder.loss.importance is None
+    even = tiny_splits()
+    uneven = replace(even, train=even.train.take((even.train.labels < 2).nonzero().flatten()[5:]))
+    weighted, plain = (
+        Trainer(tiny_recipe("softmax", balance=balance), uneven, classes=2).embedder.loss.importance
+        for balance in ("weights", "none")
+    )
+    assert weighted is not None
+    torch.testing.assert_close(weighted, importance(uneven.train.labels, 2))
+    assert plain is None
 
 
 def test_cross_entropy_is_weighted_as_torch_weighs_it() -> None:

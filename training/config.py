@@ -76,6 +76,9 @@ class Recipe(Frozen):
     leave_out: tuple[str, ...] = Field(
         default=(), description="classes that training never sees, to score how they are rejected"
     )
+    stored_as: Literal["float32", "float16"] = Field(
+        default="float32", description="precision of the weights in the exported file"
+    )
     seed: int = Field(default=0, ge=0)
 
     @property
@@ -95,18 +98,28 @@ class Recipe(Frozen):
 def load_recipe(loss: str, path: Path | None = None, **overrides: object) -> Recipe:
     """The recipe of a loss: `path`, else its file in `recipes/`, else the defaults.
 
-    `overrides` that are None are ignored. Raises InvalidRecipe naming the field.
+    `path` may be a file, a folder that holds `<loss>.toml`, or the name of a folder in `recipes/`
+    such as `strong`. `overrides` that are None are ignored. Raises InvalidRecipe naming the field.
     """
     if loss not in LOSSES:
         raise InvalidRecipe(f"no loss {loss!r}; there is: {', '.join(LOSSES)}")
-    source = path or RECIPES / f"{loss}.toml"
-    if path is not None and not path.is_file():
-        raise InvalidRecipe(f"there is no recipe file {path}")
+    source = RECIPES / f"{loss}.toml" if path is None else _found(path, loss)
     written = _read(source) if source.is_file() else {}
     if written.get("loss", loss) != loss:
         raise InvalidRecipe(f"{source.name} is a recipe for {written['loss']}, not for {loss}")
     given = {key: value for key, value in overrides.items() if value is not None}
     return _validated(source.name, {"loss": loss} | written | given)
+
+
+def _found(path: Path, loss: str) -> Path:
+    for candidate in (path, path / f"{loss}.toml", RECIPES / path / f"{loss}.toml"):
+        if candidate.is_file():
+            return candidate
+    shipped = ", ".join(sorted(folder.name for folder in RECIPES.iterdir() if folder.is_dir()))
+    raise InvalidRecipe(
+        f"there is no recipe file {path}, nor a recipe for {loss} in a folder of that name; "
+        f"recipes that come with LossAtlas: {shipped}"
+    )
 
 
 def _validated(source: str, fields: dict[str, object]) -> Recipe:

@@ -9,6 +9,7 @@ import onnxruntime as ort
 import torch
 from jaxtyping import UInt8
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from models.atomic import replacing
@@ -20,6 +21,7 @@ OPSET = 20
 TOLERANCE = 1e-4
 CHECKED_BATCHES = (1, 7, 256)
 _GOLDEN_IMAGES = 16
+_SMALLEST_HALVED = 1024  # numbers; below, a cast costs more than it saves
 
 
 def export(model: ServedModel, images: UInt8[Tensor, "n h w 3"], path: Path) -> None:
@@ -47,7 +49,10 @@ def _write(model: ServedModel, example: UInt8[Tensor, "b h w 3"], path: Path) ->
             external_data=False,
             verbose=False,
         )
-    _strip(path)
+    model = onnx.load(path)
+    _strip(model)
+    _halve(model.graph)
+    onnx.save(model, path)
 
 
 @torch.no_grad()
@@ -68,9 +73,8 @@ def check(model: ServedModel, path: Path, images: UInt8[Tensor, "n h w 3"]) -> N
                 )
 
 
-def _strip(path: Path) -> None:
+def _strip(model: onnx.ModelProto) -> None:
     """Drop what the exporter notes about its own machine: stack traces with file paths."""
-    model = onnx.load(path)
     graph = model.graph
     for part in (
         model,
@@ -83,7 +87,23 @@ def _strip(path: Path) -> None:
     ):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
-    onnx.save(model, path)
+
+
+def _halve(graph: onnx.GraphProto) -> None:
+    """Store float32 weights that are exact in float16 as such, cast back when a session opens."""
+    casts = []
+    for weights in graph.initializer:
+        values = numpy_helper.to_array(weights)
+        if values.dtype != np.float32 or values.size < _SMALLEST_HALVED:
+            continue
+        halves = values.astype(np.float16)
+        if np.array_equal(halves.astype(np.float32), values):
+            name = weights.name
+            weights.CopyFrom(numpy_helper.from_array(halves, f"{name}_float16"))
+            casts.append(helper.make_node("Cast", [weights.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    graph.ClearField("node")
+    graph.node.extend(nodes)
 
 
 def open_session(path: Path) -> ort.InferenceSession:

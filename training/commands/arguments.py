@@ -94,7 +94,11 @@ def _add_comparison_options(step: argparse.ArgumentParser) -> None:
 def _add_recipe_options(step: argparse.ArgumentParser) -> None:
     _add_data_option(step)
     step.add_argument("--resume", action="store_true", help="go on where a run was stopped")
-    step.add_argument("--recipe", type=Path, help="a TOML file instead of the loss's own recipe")
+    step.add_argument(
+        "--recipe",
+        type=Path,
+        help="a TOML file, a folder with one for each loss, or `strong`; default: the paper's network",
+    )
     step.add_argument("--epochs", type=int, help="instead of the recipe's")
     step.add_argument("--batch-size", type=int, help="instead of the recipe's")
     step.add_argument("--learning-rate", type=float, help="instead of the recipe's")

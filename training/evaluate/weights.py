@@ -6,6 +6,7 @@ from training.embedder import Embedder
 from training.errors import InvalidRun
 from training.run import RunFolder
 from training.served import ServedModel
+from training.simplify import simplified
 
 _SERVED = "served.pt"
 _CALIBRATION = "calibration.json"
@@ -19,7 +20,10 @@ def initial(folder: RunFolder, splits: Splits) -> Embedder:
 
 
 def trained(folder: RunFolder, splits: Splits) -> Embedder:
-    """The embedder after the last step. Raises InvalidRun where epochs are missing."""
+    """The embedder after the last step, in the form that is served.
+
+    Raises InvalidRun where epochs are missing.
+    """
     state = folder.load(folder.checkpoint_path)
     done, epochs = state["progress"]["epoch"], folder.record().recipe.epochs
     if done < epochs:
@@ -29,7 +33,7 @@ def trained(folder: RunFolder, splits: Splits) -> Embedder:
         )
     embedder = _blank(folder, splits)
     embedder.load_state_dict(state["embedder"])
-    return embedder.eval()
+    return simplified(embedder, folder.record().recipe)
 
 
 def save_served(model: ServedModel, calibration: Calibration, folder: RunFolder) -> None:
@@ -49,7 +53,8 @@ def calibration(folder: RunFolder) -> Calibration:
 def served(folder: RunFolder, splits: Splits) -> ServedModel:
     """The calibrated model. Raises InvalidRun where the run was not exported."""
     fitted = calibration(folder)
-    model = ServedModel(_blank(folder, splits), fitted.temperature, fitted.confidence_map)
+    blank = simplified(_blank(folder, splits), folder.record().recipe)
+    model = ServedModel(blank, fitted.temperature, fitted.confidence_map)
     model.load_state_dict(folder.load(folder.path / _SERVED))
     return model.eval()
 

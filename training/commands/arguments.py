@@ -97,7 +97,7 @@ def _add_recipe_options(step: argparse.ArgumentParser) -> None:
     step.add_argument(
         "--recipe",
         type=Path,
-        help="a TOML file, a folder with one for each loss, or `strong`; default: the paper's network",
+        help="a TOML file, a folder of them, or strong; default: the paper's network",
     )
     step.add_argument("--epochs", type=int, help="instead of the recipe's")
     step.add_argument("--batch-size", type=int, help="instead of the recipe's")

@@ -21,13 +21,13 @@ def sample(cache_folder: Path) -> tuple[Dataset, Splits]:
     return dataset, split(dataset, holdout=0.1, seed=0)
 
 
-def tiny_splits() -> Splits:
+def tiny_splits(size_px: int = 8) -> Splits:
     """Noise in four shades of grey, a class each: small enough to train on in a blink."""
     generator = torch.Generator().manual_seed(0)
 
     def part(count: int) -> LabelledImages:
         labels = torch.arange(count) % 4
-        noise = torch.randint(0, 100, (count, 8, 8, 3), generator=generator)
+        noise = torch.randint(0, 100, (count, size_px, size_px, 3), generator=generator)
         images = (noise + 50 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
         return LabelledImages(images, labels, tuple(f"image/{row}" for row in range(count)))
 
@@ -43,4 +43,5 @@ def tiny_recipe(loss: str, **fields: object) -> Recipe:
 
 def tiny_trainer(loss: str, **fields: object) -> Trainer:
     """A trainer of `tiny_recipe` on `tiny_splits`."""
-    return Trainer(tiny_recipe(loss, **fields), tiny_splits(), classes=4)
+    recipe = tiny_recipe(loss, **fields)
+    return Trainer(recipe, tiny_splits(recipe.size_px), classes=4)

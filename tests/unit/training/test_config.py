@@ -9,6 +9,7 @@ from training.errors import InvalidRecipe
 from training.losses import LOSSES, make_loss
 
 NAMES = sorted(path.stem for path in RECIPES.glob("*.toml"))
+STRONG = Path("strong")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -29,6 +30,29 @@ def test_every_recipe_makes_its_loss_for_cifar(name: str) -> None:
 @pytest.mark.parametrize("name", ["softmax", "center", "cosface", "arcface", "triplet"])
 def test_each_of_the_five_has_a_recipe(name: str) -> None:
     assert name in NAMES
+
+
+@pytest.mark.parametrize("name", ["softmax", "center", "cosface", "arcface", "triplet"])
+def test_each_of_the_five_has_a_strong_recipe_alike_but_for_its_own_parameters(name: str) -> None:
+    recipe, softmax = load_recipe(name, STRONG), load_recipe("softmax", STRONG)
+    assert recipe.backbone == "airbench"
+    make_loss(recipe.loss, 10, recipe.embedding_size, recipe.parameters)
+    assert recipe.epochs == softmax.epochs
+    assert recipe.widths == softmax.widths
+
+
+def test_a_folder_of_recipes_holds_one_for_each_loss(tmp_path: Path) -> None:
+    (tmp_path / "triplet.toml").write_text("epochs = 9\n")
+    assert load_recipe("triplet", tmp_path).epochs == 9
+    with pytest.raises(InvalidRecipe, match="nor a recipe for center in a folder"):
+        load_recipe("center", tmp_path)
+
+
+def test_a_recipe_survives_being_written_down(tmp_path: Path) -> None:
+    path = tmp_path / "again.toml"
+    for recipe in (load_recipe("arcface"), load_recipe("arcface", STRONG)):
+        path.write_text(recipe.to_toml())
+        assert load_recipe("arcface", path) == recipe
 
 
 def test_a_loss_without_a_recipe_gets_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

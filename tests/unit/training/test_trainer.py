@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from tests.unit.training.runs import tiny_trainer
 from training.errors import TrainingError
@@ -103,3 +104,43 @@ def test_arcfaces_margin_is_full_after_a_fifth() -> None:
     assert margins[0] == 0
     assert margins[4] == pytest.approx(0.3)  # step 5 of 20 starts at a fifth
     assert margins[-1] == pytest.approx(0.3)
+
+
+def seen_sizes(trainer: Trainer) -> list[int]:
+    """The height of every batch that the backbone is trained on."""
+    heights: list[int] = []
+
+    def note(module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        if module.training:
+            heights.append(arguments[0].shape[1])
+
+    trainer.embedder.backbone.register_forward_pre_hook(note)
+    finish(trainer)
+    return heights
+
+
+def test_images_are_small_in_the_share_of_steps_that_the_recipe_says() -> None:
+    fields = {"backbone": "airbench", "widths": (4, 4, 4), "size_px": 20}
+    trainer = tiny_trainer("softmax", early_px=16, early_share=0.5, **fields)
+    assert seen_sizes(trainer) == [16] * 6 + [20] * 6
+    assert seen_sizes(tiny_trainer("softmax", **fields)) == [20] * 12
+
+
+@pytest.mark.parametrize("stop_after", [1, 7])
+def test_a_strong_run_resumes_to_the_same_end(stop_after: int) -> None:
+    fields = {
+        "backbone": "airbench",
+        "widths": (4, 4, 4),
+        "size_px": 16,
+        "optimizer": "muon",
+        "schedule": "linear",
+        "flip": "alternating",
+    }
+    expected = finish(tiny_trainer("arcface", **fields))
+    broken = tiny_trainer("arcface", **fields)
+    steps = broken.steps()
+    for _ in range(stop_after):
+        next(steps)
+    resumed = tiny_trainer("arcface", **fields)
+    resumed.load_state(through_a_file(broken.state()))
+    assert_same(finish(resumed), expected)

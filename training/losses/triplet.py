@@ -97,23 +97,35 @@ class TripletLoss(Loss):
 def mine(unit: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Pairs:
     """Distances of every ordered positive pair and of its semi-hard negative.
 
-    One sort and one binary search per row: O(b^2 log b) time, O(b^2) memory.
+    One sort per row and one binary search per pair: O(b^2 log b) time, O(b^2) memory.
     """
     # Differences, not the expanded square: exact for near neighbours, zero gradient at distance 0.
     distances = torch.cdist(unit, unit, compute_mode="donot_use_mm_for_euclid_dist")
     same = labels.unsqueeze(1) == labels
-    has_negative = ~same.all(dim=1, keepdim=True)
-    pairs = same & has_negative & ~torch.eye(len(labels), dtype=torch.bool, device=unit.device)
-    anchors, positives = pairs.nonzero(as_tuple=True)
-    negatives = _semi_hard(distances.detach(), same)
-    return Pairs(
-        anchors, distances[anchors, positives], distances.gather(1, negatives)[anchors, positives]
-    )
+    members, real = _members(labels)
+    itself = members == torch.arange(len(labels), device=labels.device).unsqueeze(1)
+    pairs = real & ~itself & ~same.all(dim=1, keepdim=True)
+    anchors, places = pairs.nonzero(as_tuple=True)
+    positives = members[anchors, places]
+    negatives = _semi_hard(distances.detach(), members, same)[anchors, places]
+    return Pairs(anchors, distances[anchors, positives], distances[anchors, negatives])
 
 
-def _semi_hard(distances: Float[Tensor, "b b"], same: Bool[Tensor, "b b"]) -> Int64[Tensor, "b b"]:
-    """At [a, p]: the column of the nearest negative farther than p, else of the farthest."""
+def _members(labels: Int64[Tensor, " b"]) -> tuple[Int64[Tensor, "b k"], Bool[Tensor, "b k"]]:
+    """At [a, :]: the rows of a's class, rising, and which of them are no padding."""
+    _, classes, counts = labels.unique(return_inverse=True, return_counts=True)
+    ordered = classes.argsort(stable=True)
+    ranks = torch.arange(int(counts.max()), device=labels.device)
+    places = (counts.cumsum(0) - counts).unsqueeze(1) + ranks
+    rows = ordered[places.clamp(max=len(labels) - 1)]
+    return rows[classes], (ranks < counts.unsqueeze(1))[classes]
+
+
+def _semi_hard(
+    distances: Float[Tensor, "b b"], members: Int64[Tensor, "b k"], same: Bool[Tensor, "b b"]
+) -> Int64[Tensor, "b k"]:
+    """The column of the nearest negative farther than each member, else of the farthest."""
     ordered, columns = distances.masked_fill(same, torch.inf).sort(dim=1)
-    rank = torch.searchsorted(ordered, distances.contiguous(), right=True)
+    rank = torch.searchsorted(ordered, distances.gather(1, members), right=True)
     farthest = (~same).sum(dim=1, keepdim=True) - 1
     return columns.gather(1, torch.minimum(rank, farthest).clamp(min=0))

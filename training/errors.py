@@ -31,3 +31,17 @@ class StillTraining(TrainingError):
 
 class ExportMismatch(TrainingError):
     """The exported graph does not answer as the trained network does."""
+
+
+class ExtraMissing(TrainingError):
+    """A package is not installed that only this option needs."""
+
+    def __init__(self, what: str, extra: str, reason: ImportError) -> None:
+        super().__init__(
+            f"{what} needs the extra {extra!r}, which is not installed ({reason}); install it "
+            f"with 'uv pip install --extra training --extra {extra} -r pyproject.toml'"
+        )
+
+
+class TrackingFailed(TrainingError):
+    """A tracker cannot begin; training was not started."""

@@ -19,6 +19,7 @@ from rich.progress import (
 from models.report import Epoch
 from training.errors import Interrupted, InvalidRun
 from training.run import RunFolder, RunRecord
+from training.tracking.track import UNTRACKED, Tracking, watched
 from training.trainer import Step, Trainer
 
 
@@ -29,7 +30,13 @@ class StopRequest:
     requested: bool = False
 
 
-def fit(trainer: Trainer, folder: RunFolder, record: RunRecord, resume: bool) -> None:
+def fit(
+    trainer: Trainer,
+    folder: RunFolder,
+    record: RunRecord,
+    resume: bool,
+    tracking: Tracking = UNTRACKED,
+) -> None:
     """Train until the recipe's last epoch, saving a checkpoint after each.
 
     Raises InvalidRun where the folder holds a run and `resume` is off, or another run where it
@@ -41,8 +48,10 @@ def fit(trainer: Trainer, folder: RunFolder, record: RunRecord, resume: bool) ->
         folder.begin(record, trainer.embedder.state_dict())
     if folder.checkpoint_path.is_file():
         trainer.load_state(folder.load(folder.checkpoint_path))
-    with stop_on_signal() as stop, _Screen(trainer) as screen:
+    tracked = watched(trainer, folder, tracking)
+    with stop_on_signal() as stop, tracked as watch, _Screen(trainer) as screen:
         for step in trainer.steps():
+            watch.show(step)  # before the checkpoint, so that no row goes missing
             screen.show(step)
             if step.step == step.steps:
                 folder.save(folder.checkpoint_path, trainer.state())

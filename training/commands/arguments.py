@@ -107,9 +107,30 @@ def _add_recipe_options(step: argparse.ArgumentParser) -> None:
     step.add_argument("--seed", type=int, help="instead of the recipe's")
 
 
+def _add_tracking_options(step: argparse.ArgumentParser) -> None:
+    group = step.add_argument_group(
+        "following the run", "nothing unless asked for; a resumed run goes on where it was followed"
+    )
+    group.add_argument("--csv", action="store_true", help="metrics/*.csv in the run folder")
+    group.add_argument("--tensorboard", action="store_true", help="tensorboard/ in the run folder")
+    group.add_argument(
+        "--mlflow",
+        nargs="?",
+        const="",
+        metavar="URI",
+        help="a server or database; default: MLFLOW_TRACKING_URI, else mlflow.db in --runs "
+        "(needs the extra `mlflow`)",
+    )
+
+
+def _add_training_options(step: argparse.ArgumentParser) -> None:
+    _add_recipe_options(step)
+    _add_tracking_options(step)
+
+
 _OPTIONS = {
-    "fit": _add_recipe_options,
-    "run": _add_recipe_options,
+    "fit": _add_training_options,
+    "run": _add_training_options,
     "unknowns": _add_unknowns_options,
     "plane": _add_plane_options,
     "tune": _add_tuning_options,

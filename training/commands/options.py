@@ -1,5 +1,6 @@
 """What the parsed options stand for."""
 
+import os
 from argparse import Namespace
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from training.data.dataset import Dataset, Splits
 from training.errors import InvalidRun
 from training.losses import LOSSES
 from training.run import RunFolder
+from training.tracking.track import Tracking
 
 
 def losses(options: Namespace) -> tuple[str, ...]:
@@ -35,6 +37,13 @@ def recipe(options: Namespace, loss: str) -> Recipe:
         size_px=options.size_px,
         seed=options.seed,
     )
+
+
+def tracking(options: Namespace) -> Tracking:
+    """The trackers that were asked for; MLflow in a file beside the runs where no URI is given."""
+    beside = f"sqlite:///{options.runs / 'mlflow.db'}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI", beside) if options.mlflow == "" else options.mlflow
+    return Tracking(csv=options.csv, tensorboard=options.tensorboard, mlflow=uri)
 
 
 def dataset(options: Namespace, spec: Preprocess) -> Dataset:

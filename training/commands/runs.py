@@ -6,7 +6,16 @@ from models.bundle import MODEL
 from models.store import Store
 from training import data
 from training.calibrate import calibrate
-from training.commands.options import dataset, dataset_of, folder, losses, recipe, say, splits_of
+from training.commands.options import (
+    dataset,
+    dataset_of,
+    folder,
+    losses,
+    recipe,
+    say,
+    splits_of,
+    tracking,
+)
 from training.config import Recipe
 from training.data.dataset import Dataset
 from training.evaluate import weights
@@ -16,6 +25,7 @@ from training.export import export
 from training.fit import fit
 from training.publish import publish
 from training.run import RunFolder, describe
+from training.tracking.track import UNTRACKED, Tracking, track_result
 from training.trainer import Trainer
 from training.variants import left_out, plane
 
@@ -25,7 +35,8 @@ def fit_runs(options: Namespace) -> None:
     for loss in losses(options):
         chosen = recipe(options, loss)
         whole = dataset(options, chosen.preprocess)
-        train(chosen, options.data, whole, folder(options, loss), resume=options.resume)
+        run, tracked = folder(options, loss), tracking(options)
+        train(chosen, options.data, whole, run, resume=options.resume, tracked=tracked)
 
 
 def fit_unknown_rounds(options: Namespace) -> None:
@@ -56,11 +67,19 @@ def fit_planes(options: Namespace) -> None:
         train(varied, record.source, whole, run.plane, resume=True)
 
 
-def train(chosen: Recipe, source: str, whole: Dataset, run: RunFolder, *, resume: bool) -> None:
+def train(
+    chosen: Recipe,
+    source: str,
+    whole: Dataset,
+    run: RunFolder,
+    *,
+    resume: bool,
+    tracked: Tracking = UNTRACKED,
+) -> None:
     """Fit one recipe in one folder."""
     known, splits = data.prepare(whole, chosen)
     trainer = Trainer(chosen, splits, len(known.class_names))
-    fit(trainer, run, describe(chosen, source, known, splits), resume)
+    fit(trainer, run, describe(chosen, source, known, splits), resume, tracked)
 
 
 def export_runs(options: Namespace) -> None:
@@ -80,6 +99,7 @@ def evaluate_runs(options: Namespace) -> None:
     for loss in losses(options):
         run = folder(options, loss)
         found = evaluate(run, dataset_of(run, options), baseline).classification
+        track_result(run, "test_accuracy", found.accuracy.value)
         say(f"{loss}: test accuracy {found.accuracy.value:.2%} (n = {found.n:,})")
 
 

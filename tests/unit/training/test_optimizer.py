@@ -83,7 +83,7 @@ def test_a_linear_schedule_rises_for_the_warm_up_and_falls_to_nothing() -> None:
     model, recipe = strong()
     recipe = recipe.varied(schedule="linear", warmup=0.2)
     optimization = Optimization(model, recipe, steps=10)
-    rates = []
+    rates: list[float] = []
     for _ in range(10):
         rates.extend(each.param_groups[0]["lr"] for each in optimization.optimizers)
         optimization.step()

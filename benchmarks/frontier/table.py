@@ -1,0 +1,83 @@
+"""`python -m benchmarks.frontier.table RESULTS`: the table of docs/training.md.
+
+With `--into docs/training.md` it is written there, between its two marks.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.frontier.results import Point, Report
+from benchmarks.machine import short
+from benchmarks.markdown import table
+from models.atomic import replacing
+
+BEGIN = "<!-- by python -m benchmarks.frontier.table: begin -->"
+END = "<!-- frontier: end -->"
+_HEAD = (
+    "network",
+    "loss",
+    "parameters",
+    "file",
+    "test accuracy",
+    "images/s",
+    "one image, median",
+    "epochs",
+    "trained in",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table, or write it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.frontier.table", description=__doc__
+    )
+    parser.add_argument("results", type=Path, help="what python -m benchmarks.frontier wrote")
+    parser.add_argument("--into", type=Path, help="a page with the marks")
+    chosen = parser.parse_args(arguments)
+    found = everything(Report.model_validate_json(chosen.results.read_text()))
+    if chosen.into is None:
+        print(found)
+        return
+    page = chosen.into.read_text()
+    with replacing(chosen.into) as file:
+        file.write_text(put_into(page, found))
+
+
+def put_into(page: str, found: str) -> str:
+    """The page with this between the marks. Raises ValueError where a mark is missing."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page lacks {BEGIN} or {END}")
+    return f"{before}{BEGIN}\n{found}\n{END}{after}"
+
+
+def everything(report: Report) -> str:
+    """The table, and how it came about."""
+    where, first = report.machine, report.points[0]
+    caption = (
+        f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {short(report.commit)}. "
+        f"{where.cores} cores of {where.processor} ({', '.join(where.flags)}), no GPU; ONNX "
+        f"Runtime alone, {report.threads} threads, batches of {report.batch_size}. Accuracy on "
+        f"{first.dataset}, n = {first.test_images:,}, one run each, no test-time augmentation."
+    )
+    return f"{caption}\n\n{table(_HEAD, [_row(point) for point in report.points])}"
+
+
+def _row(point: Point) -> tuple[str, ...]:
+    return (
+        point.network,
+        point.loss,
+        f"{point.parameters / 1e6:.2f} M",
+        f"{point.model_bytes / 1e6:.1f} MB",
+        f"{point.accuracy:.2%}",
+        f"{point.images_per_s:,.0f}",
+        f"{point.single.p50_ms:.2f} ms",
+        str(point.epochs),
+        f"{point.training_s / 60:.0f} min",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Accuracy beside speed: of the published models, in a file, a table and a figure."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.frontier import plot, table
+from benchmarks.frontier.__main__ import main
+from benchmarks.frontier.results import Report
+from models.report import Report as Evaluation
+
+REGISTRY = Path(__file__).parents[4] / "models" / "registry"
+FOLDERS = [REGISTRY / loss / "1" for loss in ("softmax", "triplet")]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("frontier") / "frontier.json"
+    images = ["--images", str(FOLDERS[0])]
+    assert main([*map(str, FOLDERS), *images, "--seconds", "0.01", "--out", str(path)]) == 0
+    return path
+
+
+def test_each_network_has_the_accuracy_of_its_report_and_a_speed(results: Path) -> None:
+    report = Report.model_validate_json(results.read_text())
+    assert {point.loss for point in report.points} == {"softmax", "triplet"}
+    for point in report.points:
+        told = Evaluation.model_validate_json(
+            (REGISTRY / point.loss / "1" / "report.json").read_bytes()
+        )
+        assert point.accuracy == told.classification.accuracy.value
+        assert point.test_images == 10_000
+        assert point.network == "compact"
+        assert point.images_per_s == pytest.approx(64_000 / point.batch.p50_ms, rel=1e-3)
+    speeds = [point.images_per_s for point in report.points]
+    assert speeds == sorted(speeds, reverse=True)
+
+
+def test_the_table_goes_between_its_marks(results: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
+    table.main([str(results), "--into", str(page)])
+    text = page.read_text()
+    assert "old" not in text
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+    assert "| compact | triplet | 1." in text
+    with pytest.raises(ValueError, match="lacks"):
+        table.put_into("no marks", "table")
+
+
+def test_the_figure_names_each_network(results: Path, tmp_path: Path) -> None:
+    plot.main([str(results), "--out", str(tmp_path / "frontier.svg")])
+    svg = (tmp_path / "frontier.svg").read_text()
+    assert "What accuracy costs" in svg
+
+
+def test_a_folder_without_a_model_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path), "--out", str(tmp_path / "out.json")]) == 1
+    assert "has no model.onnx" in capsys.readouterr().err

@@ -64,6 +64,15 @@ class Recipe(Frozen):
     early_share: float = Field(
         default=0.5, gt=0, lt=1, description="share of steps with images of early_px"
     )
+    patience: int = Field(
+        default=0,
+        ge=0,
+        description="epochs without a better one before training stops; the best epoch's weights "
+        "are kept; 0 trains all epochs and keeps the last",
+    )
+    ema: float = Field(
+        default=0.0, ge=0, lt=1, description="decay of the weights' moving average; 0 for none"
+    )
     holdout: float = Field(
         default=0.1,
         gt=0,

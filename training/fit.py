@@ -61,6 +61,7 @@ def fit(
                 raise Interrupted(
                     f"stopped; go on with the same command and --resume ({folder.path})"
                 )
+        screen.finished()
 
 
 def _check_resumable(folder: RunFolder, record: RunRecord, resume: bool) -> None:
@@ -151,6 +152,12 @@ class _Screen:
             f"loss {epoch.loss:.4f}  tuning accuracy {_accuracy(epoch)}  "
             f"{epoch.seconds:.1f} s{health}"
         )
+
+    def finished(self) -> None:
+        """Say which epoch's weights are kept, where that is a choice."""
+        if self._trainer.recipe.patience:
+            kept = self._trainer.kept_epoch
+            self._say(f"keeps epoch {kept.epoch}: tuning accuracy {_accuracy(kept)}")
 
     def _say(self, line: str, style: str = "") -> None:
         self._console.print(

@@ -18,6 +18,17 @@ class Progress:
     history: list[Epoch] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
+    @property
+    def best_epoch(self) -> int:
+        """The number of the epoch with the highest tuning accuracy, the first of equals; else 0."""
+        ranked = max(self.history, key=lambda epoch: epoch.tuning_accuracy, default=None)
+        return ranked.epoch if ranked else 0
+
+    def is_finished(self, epochs: int, patience: int) -> bool:
+        """Whether all `epochs` are done, or `patience` (0: any number) of them since the best."""
+        waited = self.epoch - self.best_epoch
+        return self.epoch >= epochs or 0 < patience <= waited
+
     def state(self) -> dict[str, Any]:
         """Plain values, for `torch.save`."""
         return {

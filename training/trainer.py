@@ -19,6 +19,7 @@ from training.data.dataset import LabelledImages, Splits
 from training.doctor.doctor import Doctor
 from training.embedder import Embedder
 from training.errors import Diverged
+from training.kept import KeptWeights
 from training.losses.balance import weigh
 from training.optimizer import Optimization, has_bfloat16
 from training.progress import Progress
@@ -49,6 +50,7 @@ class Trainer:
             self.embedder = Embedder(recipe, classes, splits.train.images).to(self.device)
         weigh(self.embedder.loss, splits.train.labels, recipe.balance)
         self.embedder.backbone.to(memory_format=torch.channels_last)
+        self.kept = KeptWeights(self.embedder, recipe)
         self.images = splits.train.images.to(self.device)
         self.steps_per_epoch = len(self._batches(epoch=0))
         self.optimization = Optimization(
@@ -58,8 +60,14 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether every epoch is done."""
-        return self.progress.epoch >= self.recipe.epochs
+        """Whether every epoch is done, or waiting for a better one has lasted long enough."""
+        return self.progress.is_finished(self.recipe.epochs, self.recipe.patience)
+
+    @property
+    def kept_epoch(self) -> Epoch:
+        """The finished epoch whose weights the run keeps: the best so far, or the last."""
+        history = self.progress.history
+        return history[self.progress.best_epoch - 1 if self.recipe.patience else -1]
 
     def steps(self) -> Iterator[Step]:
         """Train, one yielded step at a time; the caller may stop between any two."""
@@ -102,6 +110,7 @@ class Trainer:
         loss.backward()
         self.doctor.after_backward(progress)
         self.optimization.step()
+        self.kept.after_step(done + 1)
         return value
 
     def _shown(self, rows: Int64[Tensor, " b"], share: float) -> Tensor:
@@ -129,29 +138,31 @@ class Trainer:
                 diagnostics=diagnostics,
             )
         )
+        self.kept.after_epoch(progress)
         self.doctor.after_epoch(progress, logits)
         progress.epoch, progress.step, progress.loss_sum = progress.epoch + 1, 0, 0.0
 
     @torch.no_grad()
     def tuning_logits(self) -> Float[Tensor, "n c"]:
         """Class scores of the tuning split, by the loss's own way to classify."""
-        loss = self.embedder.loss
-        self.embedder.eval()
+        embedder = self.kept.embedder.eval()
+        loss = embedder.loss
         with self.autocast():
             if loss.fits_prototypes:
                 sample = self._prototype_sample()
-                embeddings = self.embedder.embed(sample.images.to(self.device))
+                embeddings = embedder.embed(sample.images.to(self.device))
                 loss.fit_prototypes(embeddings, sample.labels.to(self.device))
-            embeddings = self.embedder.embed(self.splits.tuning.images.to(self.device))
+            embeddings = embedder.embed(self.splits.tuning.images.to(self.device))
         return loss.logits(embeddings).cpu()
 
     @torch.no_grad()
     def _diagnostics(self) -> dict[str, float]:
         rows = self._batches(self.progress.epoch)[0]
+        embedder = self.kept.embedder.eval()
         with self.autocast():
-            embeddings = self.embedder.embed(self.images[rows.to(self.device)])
+            embeddings = embedder.embed(self.images[rows.to(self.device)])
         labels = self.splits.train.labels[rows].to(self.device)
-        return dict(self.embedder.loss.diagnostics(embeddings, labels))
+        return dict(embedder.loss.diagnostics(embeddings, labels))
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """bfloat16 autocast where the hardware computes in it, float32 otherwise."""
@@ -162,6 +173,7 @@ class Trainer:
         return {
             "embedder": self.embedder.state_dict(),
             "optimization": self.optimization.state_dict(),
+            "kept": self.kept.state(),
             "progress": self.progress.state(),
         }
 
@@ -169,6 +181,7 @@ class Trainer:
         """Go on from what `state` returned."""
         self.embedder.load_state_dict(state["embedder"])
         self.optimization.load_state_dict(state["optimization"])
+        self.kept.load_state(state.get("kept", {}))
         self.progress = Progress.restored(state["progress"])
 
     def _batches(self, epoch: int) -> list[Int64[Tensor, " b"]]:

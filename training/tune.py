@@ -42,7 +42,7 @@ class Tuning:
     """One loss's study: `start` is its first trial, Optuna's TPE sampler proposes the others.
 
     The folder holds the study, a run folder for each trial, and in the end the chosen recipe.
-    The criterion is the tuning split's accuracy after a trial's last epoch.
+    The criterion is the tuning split's accuracy with the weights that a trial keeps.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class Tuning:
             except Diverged:
                 study.tell(trial, state=TrialState.FAIL)
             else:
-                study.tell(trial, trainer.progress.history[-1].tuning_accuracy)
+                study.tell(trial, trainer.kept_epoch.tuning_accuracy)
         return self._choose(study)
 
     def tried(self) -> Tuned:

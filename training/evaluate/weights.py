@@ -4,6 +4,8 @@ from models.evidence.confidence import Calibration
 from training.data.dataset import Splits
 from training.embedder import Embedder
 from training.errors import InvalidRun
+from training.kept import kept_weights
+from training.progress import Progress
 from training.run import RunFolder
 from training.served import ServedModel
 from training.simplify import simplified
@@ -20,20 +22,20 @@ def initial(folder: RunFolder, splits: Splits) -> Embedder:
 
 
 def trained(folder: RunFolder, splits: Splits) -> Embedder:
-    """The embedder after the last step, in the form that is served.
+    """The embedder with the weights that the run keeps, in the form that is served.
 
     Raises InvalidRun where epochs are missing.
     """
-    state = folder.load(folder.checkpoint_path)
-    done, epochs = state["progress"]["epoch"], folder.record().recipe.epochs
-    if done < epochs:
+    state, recipe = folder.load(folder.checkpoint_path), folder.record().recipe
+    progress = Progress.restored(state["progress"])
+    if not progress.is_finished(recipe.epochs, recipe.patience):
         raise InvalidRun(
-            f"{folder.path} has finished {done} of {epochs} epochs; go on with "
+            f"{folder.path} has finished {progress.epoch} of {recipe.epochs} epochs; go on with "
             "python -m training fit --resume"
         )
     embedder = _blank(folder, splits)
-    embedder.load_state_dict(state["embedder"])
-    return simplified(embedder, folder.record().recipe)
+    embedder.load_state_dict(kept_weights(state))
+    return simplified(embedder, recipe)
 
 
 def save_served(model: ServedModel, calibration: Calibration, folder: RunFolder) -> None:

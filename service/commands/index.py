@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import get_args
 
@@ -39,9 +40,10 @@ def main(arguments: Sequence[str]) -> int:
     path: Path = options.path
     if not path.exists():
         raise UnusableFile(path, "there is no such file or folder")
-    work = _index_folder if path.is_dir() else _index_vectors
     with open_library(settings) as library:
-        return work(options, settings, library)
+        if path.is_dir():
+            return _index_folder(options, settings, library)
+        return _index_vectors([path], options, settings, library)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="PATH",
         help="a folder, of which every image is taken, its path inside the folder being its id; or "
-        "a Parquet file with the columns id and vector, perhaps label, and others for metadata",
+        "a Parquet file, or a folder of them, with the columns id and vector, perhaps label, and "
+        "others for metadata",
     )
     add("--collection", required=True, metavar="NAME", help="the collection that gets the items")
     add("--loss", help="the model; by default the collection's, or the default model for a new one")
@@ -81,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
 def _index_folder(options: argparse.Namespace, settings: Settings, library: Library) -> int:
     out, folder = console(), options.path
     found = find_pictures(folder, labelled=options.label_from == "folder")
+    if not found.pictures and (files := sorted(folder.glob("*.parquet"))):
+        return _index_vectors(files, options, settings, library)
     if not found.pictures:
         raise UnusableFile(folder, "there is no image in it")
     if found.others:
@@ -95,15 +100,18 @@ def _index_folder(options: argparse.Namespace, settings: Settings, library: Libr
         return _run(out, into, batches, len(pictures))
 
 
-def _index_vectors(options: argparse.Namespace, settings: Settings, library: Library) -> int:
+def _index_vectors(
+    paths: Sequence[Path], options: argparse.Namespace, settings: Settings, library: Library
+) -> int:
     out = console()
-    file = open_vectors(options.path)
-    if file.left_out:
-        columns = ", ".join(file.left_out)
+    files = [open_vectors(path) for path in paths]
+    if left_out := dict.fromkeys(name for file in files for name in file.left_out):
+        columns = ", ".join(left_out)
         out.print(f"passed over, since their values cannot be metadata: {columns}")
     collection = find_or_make(library, _wish(options, settings), Store(settings.registry))
     into = Ingest(collection, start_rows, options.replace)
-    return _run(out, into, file.batches(options.batch or _VECTORS), file.rows)
+    batches = chain.from_iterable(file.batches(options.batch or _VECTORS) for file in files)
+    return _run(out, into, batches, sum(file.rows for file in files))
 
 
 def _wish(options: argparse.Namespace, settings: Settings) -> Wish:

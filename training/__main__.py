@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from models.errors import ModelsError
-from training.commands import runs, studies
+from training.commands import embed, runs, studies
 from training.commands.arguments import add_options
 from training.errors import Interrupted, TrainingError
 
@@ -27,6 +27,11 @@ _STEPS = {
         "all losses alike: tune, train with several seeds, test the differences; goes on, and "
         "shares the work with other processes of the same command",
         studies.compare_losses,
+    ),
+    "embed": (
+        "every image below a folder into Parquet files of embeddings, here or on a Ray cluster; "
+        "goes on",
+        embed.embed_folder,
     ),
 }
 

@@ -33,6 +33,14 @@ class ExportMismatch(TrainingError):
     """The exported graph does not answer as the trained network does."""
 
 
+class InvalidOutput(TrainingError):
+    """The folder that results should go into is in use, or holds something else."""
+
+
+class ClusterFailed(TrainingError):
+    """A Ray cluster cannot be joined, or cannot go on."""
+
+
 class ExtraMissing(TrainingError):
     """A package is not installed that only this option needs."""
 

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from training.commands.embed import add_embed_options
 from training.comparison.protocol import Protocol
 from training.losses import LOSSES
 from training.tune import Budget
@@ -10,6 +11,9 @@ from training.tune import Budget
 
 def add_options(step: argparse.ArgumentParser, name: str) -> None:
     """Give the step's parser its options."""
+    if name == "embed":
+        add_embed_options(step)
+        return
     _add_common_options(step, name)
     if name in _OPTIONS:
         _OPTIONS[name](step)

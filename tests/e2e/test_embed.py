@@ -1,0 +1,162 @@
+"""`python -m training embed`, from a folder of images to a collection, here and on a cluster."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.commands.opening import open_library
+from service.settings import Settings
+from tests.e2e.conftest import ROOT, SAMPLE, training
+from training.__main__ import main
+
+PATIENCE_S = 300
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """100 photographs, and a file that is none."""
+    folder = tmp_path_factory.mktemp("embed") / "photos"
+    shutil.copytree(SAMPLE / "test", folder)
+    (folder / "broken.jpg").write_bytes(b"no image")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def embedded(photos: Path) -> Path:
+    """What the local engine makes of them."""
+    out = photos.parent / "local"
+    done = training(*command(photos, out))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{out}: 100 embeddings of arcface/1" in done.stdout
+    assert "not embedded: 1 files, listed in" in done.stdout
+    return out
+
+
+def command(photos: Path, out: Path) -> list[str | Path]:
+    sizes = ("--batch", "2", "--shard", "40")
+    return ["embed", "--model", "arcface@1", "--data", photos, "--out", out, *sizes]
+
+
+def index(path: Path, name: str, data: Path) -> subprocess.CompletedProcess[str]:
+    words = [path, "--collection", name, "--loss", "arcface", "--data-dir", data]
+    line = [sys.executable, "-m", "service", "index", *map(str, words), "--device=cpu"]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_embeddings_are_indexed_as_the_images_would_be(
+    embedded: Path, photos: Path, tmp_path: Path
+) -> None:
+    bulk, direct = index(embedded, "bulk", tmp_path), index(photos, "direct", tmp_path)
+    assert (bulk.returncode, bulk.stderr) == (0, "")
+    assert "collection bulk: 100 added" in bulk.stdout
+    assert "collection direct: 100 added, 1 not taken" in direct.stdout
+    with open_library(Settings(data_dir=tmp_path)) as library:
+        ours, theirs = library.get("bulk"), library.get("direct")
+        ids = [item.id for item in theirs.page(0, 1000).items]
+        assert len(ids) == 100
+        np.testing.assert_allclose(ours.vectors(ids), theirs.vectors(ids), atol=1e-5)
+        items = [ours.get(one) for one in ids]
+        item = items[0]
+    file = photos / item.id
+    assert item.metadata["sha256"] == sha256(file.read_bytes()).hexdigest()
+    assert item.metadata.keys() == {"probability", "sha256"}
+    agree = [one.label == Path(one.id).parent.name for one in items]
+    assert np.mean(agree) > 0.6  # predicted labels: right more often than not
+
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    """The address of a Ray cluster of two nodes with one processor each."""
+    pytest.importorskip("ray", reason="needs the extra 'distributed'")
+    line = [sys.executable, str(ROOT / "tests" / "e2e" / "cluster.py")]
+    with subprocess.Popen(
+        line, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = (text.split() for text in process.stdout)
+        yield next(words[1] for words in lines if words[:1] == ["address"])
+        process.communicate(timeout=PATIENCE_S)  # ends its standard input
+    assert process.returncode == 0
+
+
+def test_a_cluster_of_two_nodes_shares_the_work_and_writes_the_same(
+    embedded: Path, photos: Path, cluster: str
+) -> None:
+    out = photos.parent / "ray"
+    line = command(photos, out)
+    waiting = {"RAY_DATA_DEFAULT_WAIT_FOR_MIN_ACTORS_S": "120"}  # until both can take work
+    done = subprocess.run(
+        [sys.executable, "-m", "training", *map(str, line), "--engine=ray", "--address", cluster],
+        cwd=ROOT,
+        env={**os.environ, **waiting},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((out / "manifest.json").read_bytes())
+    assert manifest["engine"] == "ray"
+    assert len(manifest["embedded"]) == 2
+    assert sum(manifest["embedded"].values()) == 101
+    for name in ("errors.jsonl", *manifest["shards"]):
+        assert (out / name).read_bytes() == (embedded / name).read_bytes()
+    assert len(manifest["shards"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--model=nope"], "no published model 'nope'"),
+        (["--model=arcface@99"], "no published model 'arcface/99'"),
+        (["--data=nowhere"], "there is no folder nowhere"),
+        (["--data=training"], "there is no image below training"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_1(
+    more: list[str],
+    message: str,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [*map(str, command(photos, tmp_path / "out")), *more]
+    monkeypatch.setattr(sys, "argv", ["training", *words])
+    assert main() == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert message in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("package", "more", "extra"),
+    [("ray", ["--engine=ray"], "distributed"), ("pyarrow", [], "parquet")],
+)
+def test_a_missing_extra_is_named(
+    package: str, more: list[str], extra: str, photos: Path, tmp_path: Path
+) -> None:
+    words = [*map(str, command(photos, tmp_path / "out")), *more]
+    code = f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv[1:] = {words!r}; "
+    line = [sys.executable, "-c", code + "runpy.run_module('training', run_name='__main__')"]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"needs the extra '{extra}'" in done.stderr
+
+
+def test_ray_is_not_loaded_without_being_asked_for() -> None:
+    code = (
+        "import sys, training.__main__, training.embedding.job, training.embedding.engines; "
+        "print('ray' in sys.modules)"
+    )
+    found = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)
+    assert found.strip() == "False"

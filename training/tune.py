@@ -1,9 +1,11 @@
 """Choose a loss's learning rate, weight decay and own parameters, on the tuning split alone."""
 
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import optuna
+from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
@@ -17,17 +19,15 @@ from training.config import Recipe
 from training.data.dataset import Dataset, Splits
 from training.errors import Diverged, InvalidRun
 from training.fit import fit
-from training.losses import LOSSES, default_parameters
-from training.losses.base import Range
 from training.run import RunFolder, describe
+from training.search import search_space, starting_values, with_values
+from training.tracking.pruning import PruningTracker
+from training.tracking.track import UNTRACKED, Tracking
 from training.trainer import Trainer
 
-COMMON = {
-    "learning_rate": Range(5e-4, 5e-3, log=True),
-    "weight_decay": Range(2e-2, 1.0, log=True),
-}
-_SPENT = (TrialState.COMPLETE, TrialState.FAIL)
+_SPENT = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 _PROTOCOL = "protocol"
+_UNPRUNED = 2  # trials that always run to their end, so that a median means something
 
 
 class Budget(Frozen):
@@ -35,6 +35,19 @@ class Budget(Frozen):
 
     trials: int = Field(default=6, ge=1)
     epochs: int = Field(default=2, ge=1, description="of each trial")
+    prune: bool = Field(
+        default=False,
+        description="end trials early that are worse than the median; losses then cost unequally",
+    )
+
+
+class _Protocol(Frozen):
+    """What a study must not change while it goes on."""
+
+    start: Recipe
+    epochs: int
+    dataset: str
+    prune: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,7 @@ class Tuning:
     path: Path
     start: Recipe
     budget: Budget
+    tracking: Tracking = UNTRACKED
 
     @property
     def recipe_path(self) -> Path:
@@ -67,9 +81,11 @@ class Tuning:
             trainer = Trainer(recipe, splits, len(dataset.class_names))
             folder = RunFolder(self.path / "trials" / str(trial.number))
             try:
-                fit(trainer, folder, record, resume=True)
+                fit(trainer, folder, record, resume=True, tracking=self._tracking(trial))
             except Diverged:
                 study.tell(trial, state=TrialState.FAIL)
+            except optuna.TrialPruned:
+                study.tell(trial, state=TrialState.PRUNED)
             else:
                 study.tell(trial, trainer.kept_epoch.tuning_accuracy)
         return self._choose(study)
@@ -86,6 +102,20 @@ class Tuning:
             chosen=study.best_params,
         )
 
+    def epochs_spent(self) -> int:
+        """Of all trials together."""
+        study = optuna.load_study(study_name=self.start.loss, storage=self._storage)
+        return sum(
+            max(self._epochs_kept(trial.number), trial.last_step or 0)
+            for trial in study.get_trials(deepcopy=False)
+        )
+
+    def _epochs_kept(self, number: int) -> int:
+        folder = RunFolder(self.path / "trials" / str(number))
+        if not folder.checkpoint_path.is_file():
+            return 0
+        return int(folder.load(folder.checkpoint_path)["progress"]["epoch"])
+
     @property
     def _storage(self) -> str:
         return f"sqlite:///{self.path / 'study.db'}"
@@ -97,63 +127,73 @@ class Tuning:
             storage=self._storage,
             study_name=self.start.loss,
             direction="maximize",
+            pruner=MedianPruner(n_startup_trials=_UNPRUNED) if self.budget.prune else NopPruner(),
             load_if_exists=True,
         )
-        protocol = {
-            "start": self.start.model_dump(mode="json"),
-            "epochs": self.budget.epochs,
-            "dataset": dataset.sha256,
-        }
-        if study.user_attrs.setdefault(_PROTOCOL, protocol) != protocol:
+        protocol = _Protocol(
+            start=self.start,
+            epochs=self.budget.epochs,
+            dataset=dataset.sha256,
+            prune=self.budget.prune,
+        )
+        kept = study.user_attrs.get(_PROTOCOL)
+        if kept is not None and _Protocol.model_validate(kept) != protocol:
             raise InvalidRun(
                 f"{self.path} holds the study of another protocol; name another --runs"
             )
-        study.set_user_attr(_PROTOCOL, protocol)
+        study.set_user_attr(_PROTOCOL, protocol.model_dump(mode="json"))
         return study
 
     def _next(self, study: Study) -> Trial | None:
         """The trial that was cut off, or a new one; None where the budget is spent."""
+        spent = len(study.get_trials(deepcopy=False, states=_SPENT))
+        study.sampler = TPESampler(seed=self.start.seed + spent)  # the same after a resume
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             return Trial(study, trial._trial_id)
-        spent = len(study.get_trials(deepcopy=False, states=_SPENT))
         if spent >= self.budget.trials:
             return None
         if spent == 0:
-            study.enqueue_trial(self._starting_values(), skip_if_exists=True)
-        study.sampler = TPESampler(seed=self.start.seed + spent)  # the same after a resume
+            study.enqueue_trial(starting_values(self.start), skip_if_exists=True)
         return study.ask()
 
-    def _starting_values(self) -> dict[str, float]:
-        common = {name: getattr(self.start, name) for name in COMMON}
-        own = default_parameters(self.start.loss) | self.start.parameters
-        return common | {name: own[name] for name in LOSSES[self.start.loss].search}
-
     def _proposed(self, trial: Trial) -> Recipe:
-        own = LOSSES[self.start.loss].search
         values = {
             name: trial.suggest_float(name, space.low, space.high, log=space.log)
-            for name, space in {**COMMON, **own}.items()
+            for name, space in search_space(self.start).items()
         }
-        common = {name: values[name] for name in COMMON}
-        parameters = {name: values[name] for name in own}
-        return self._varied(common, parameters).varied(epochs=self.budget.epochs)
+        return with_values(self.start, values).varied(epochs=self.budget.epochs)
 
-    def _varied(self, common: dict[str, float], parameters: dict[str, float]) -> Recipe:
-        return self.start.varied(**common, parameters=self.start.parameters | parameters)
+    def _tracking(self, trial: Trial) -> Tracking:
+        others = (PruningTracker(trial),) if self.budget.prune else ()
+        return replace(self.tracking, others=others)
 
     def _choose(self, study: Study) -> Recipe:
         if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             raise InvalidRun(f"every trial in {self.path} diverged; is the data set sound?")
-        best = study.best_params
-        chosen = self._varied(
-            {name: best[name] for name in COMMON},
-            {name: value for name, value in best.items() if name not in COMMON},
+        self._write(study, self.recipe_path)
+        return self._chosen(study)
+
+    def write_recipe(self, path: Path) -> None:
+        """Write the chosen recipe, with how it was chosen, where `--recipe` can read it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._write(optuna.load_study(study_name=self.start.loss, storage=self._storage), path)
+
+    def _chosen(self, study: Study) -> Recipe:
+        return with_values(self.start, study.best_params)
+
+    def _write(self, study: Study, path: Path) -> None:
+        record = RunFolder(self.path / "trials" / str(study.best_trial.number)).record()
+        trials = len(study.get_trials(deepcopy=False, states=_SPENT))
+        use = ["--loss", self.start.loss, "--recipe", str(path), "--data", record.source]
+        header = (
+            shlex.join(["python", "-m", "training", "run", *use]),
+            f"best of {trials} trials of {self.budget.epochs} epochs"
+            + (" (pruned ones shorter)" if self.budget.prune else "")
+            + f": {study.best_value:.2%} on the tuning split of {record.dataset.name}"
+            f" (n = {record.dataset.tuning:,}); the test images were not read",
+            f"chosen by: {record.command}",
+            f"{record.hardware}; commit {record.commit or 'unknown'}",
         )
-        with replacing(self.recipe_path) as temporary:
-            temporary.write_text(_header(study) + chosen.to_toml())
-        return chosen
-
-
-def _header(study: Study) -> str:
-    trials = len(study.get_trials(deepcopy=False, states=_SPENT))
-    return f"# best of {trials} trials: {study.best_value:.2%} on the tuning split\n"
+        with replacing(path) as temporary:
+            comment = "".join(f"# {line}\n" for line in header)
+            temporary.write_text(comment + self._chosen(study).to_toml())

@@ -70,12 +70,49 @@ def _add_plane_options(step: argparse.ArgumentParser) -> None:
     step.add_argument("--epochs", type=int, help="instead of the run's own")
 
 
+_TUNING = """Choose a loss's values on the tuning split: training images that weights never
+see; the test images are not read. What is searched: the learning rates and the weight decay of the
+recipe's optimiser, and the loss's own parameters. Every loss gets the same number of trials and of
+epochs. The study is saved in RUNS/tuning/LOSS after every trial: the same command goes on where it
+was stopped, and with more --trials it goes further."""
+
+
 def _add_tuning_options(step: argparse.ArgumentParser) -> None:
     budget = Budget()
     _add_data_option(step)
-    step.add_argument("--trials", type=int, default=budget.trials, help="for each loss")
-    step.add_argument("--epochs", type=int, default=budget.epochs, help="of each trial")
+    step.description = _TUNING
+    step.add_argument(
+        "--trials",
+        type=int,
+        default=budget.trials,
+        help=f"for each loss; the first is the recipe as it is (default {budget.trials})",
+    )
+    step.add_argument(
+        "--epochs", type=int, default=budget.epochs, help=f"of each trial (default {budget.epochs})"
+    )
     step.add_argument("--seed", type=int, default=0, help="of the split and of every trial")
+    step.add_argument(
+        "--recipe",
+        type=Path,
+        help="what to start from: a TOML file, a folder of them, or a name such as strong; "
+        "default: the loss's own recipe",
+    )
+    step.add_argument("--backbone", help="instead of the recipe's")
+    step.add_argument("--size-px", type=int, help="input height and width, instead of the recipe's")
+    step.add_argument(
+        "--prune",
+        action="store_true",
+        help="end a trial early when it is worse than the median of earlier ones at the same "
+        "epoch: faster, but losses then train for unequal numbers of epochs, and a loss that "
+        "starts slowly is put at a disadvantage; leave it off to compare losses",
+    )
+    step.add_argument(
+        "--write-recipe",
+        type=Path,
+        metavar="DIR",
+        help="also write each chosen recipe to DIR/<loss>.toml, for run --recipe DIR",
+    )
+    _add_tracking_options(step)
 
 
 def _add_comparison_options(step: argparse.ArgumentParser) -> None:

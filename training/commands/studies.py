@@ -5,11 +5,12 @@ from argparse import Namespace
 from models.manifest import Preprocess
 from models.store import Store
 from training import data
-from training.commands.options import dataset, losses, say
+from training.commands.options import dataset, losses, say, tracking
+from training.commands.tables import tuning_table
 from training.comparison.protocol import Protocol
 from training.comparison.runs import Comparison
 from training.comparison.summary import summarize
-from training.config import Recipe
+from training.config import load_recipe
 from training.errors import StillTraining
 from training.evaluate.evaluation import FIGURES
 from training.evaluate.figures.bundle import draw_comparison
@@ -18,13 +19,24 @@ from training.tune import Budget, Tuning
 
 def tune_losses(options: Namespace) -> None:
     """Spend the same budget on each loss that was asked for, and write its recipe."""
-    budget = Budget(trials=options.trials, epochs=options.epochs)
+    budget = Budget(trials=options.trials, epochs=options.epochs, prune=options.prune)
+    say(f"budget of each loss: {budget.trials} trials of {budget.epochs} epochs")
+    done = []
     for loss in losses(options):
-        start = Recipe(loss=loss, seed=options.seed)
+        changes = {"seed": options.seed, "backbone": options.backbone, "size_px": options.size_px}
+        start = load_recipe(loss, options.recipe, **changes)
         known, splits = data.prepare(dataset(options, start.preprocess), start)
-        tuning = Tuning(options.runs / "tuning" / loss, start, budget)
+        path = options.runs / "tuning" / loss
+        tuning = Tuning(path, start, budget, tracking(options))
         tuning.run(options.data, known, splits)
-        say(f"{loss}: the best of {budget.trials} trials is in {tuning.recipe_path}")
+        recipe_path = tuning.recipe_path
+        if options.write_recipe is not None:
+            recipe_path = options.write_recipe / f"{loss}.toml"
+            tuning.write_recipe(recipe_path)
+        say(f"{loss}: the best of {budget.trials} trials is in {recipe_path}")
+        done.append(tuning)
+    for line in tuning_table(done):
+        say(line)
 
 
 def compare_losses(options: Namespace) -> None:

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.manifest import Frozen
 from training.errors import Interrupted
 from training.run import RunFolder
 from training.tracking.places import EVENTS, METRICS, mlflow_place
@@ -13,17 +13,20 @@ from training.tracking.tracker import Ending, EpochRow, Start, StepRow, Tracker
 from training.trainer import Step, Trainer
 
 
-class Tracking(Frozen):
+@dataclass(frozen=True)
+class Tracking:
     """The trackers that were asked for; none by default."""
 
     csv: bool = False
     tensorboard: bool = False
     mlflow: str | None = None  # the store's or server's URI
+    others: tuple[Tracker, ...] = ()
 
     def joined(self, folder: Path) -> "Tracking":
         """These, and those that already follow the run in `folder`."""
         place = mlflow_place(folder)
-        return Tracking(
+        return replace(
+            self,
             csv=self.csv or (folder / METRICS).is_dir(),
             tensorboard=self.tensorboard or (folder / EVENTS).is_dir(),
             mlflow=self.mlflow or (place.uri if place else None),
@@ -31,7 +34,7 @@ class Tracking(Frozen):
 
     def open(self, start: Start) -> list[Tracker]:
         """Begin, or go on; only what is asked for is imported."""
-        trackers: list[Tracker] = []
+        trackers: list[Tracker] = [*self.others]
         if self.csv:
             from training.tracking.csv import CsvTracker
 

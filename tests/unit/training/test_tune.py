@@ -13,8 +13,9 @@ from training.errors import Diverged, Interrupted, InvalidRun
 from training.fit import fit
 from training.losses import LOSSES, default_parameters
 from training.run import RunFolder, RunRecord
+from training.tracking.track import Tracking
 from training.trainer import Trainer
-from training.tune import COMMON, Budget, Tuning
+from training.tune import Budget, Tuning
 
 SPLITS = tiny_splits()
 DATASET = Dataset("tiny", "noise", "0" * 64, tuple("abcd"), SPLITS.train, SPLITS.test)
@@ -37,7 +38,7 @@ def test_every_loss_gets_the_same_budget_and_starts_at_its_defaults(
     assert tried.trials[0].values == pytest.approx(
         {"learning_rate": study.start.learning_rate, "weight_decay": study.start.weight_decay} | own
     )
-    assert set(tried.chosen) == {*COMMON, *LOSSES[loss].search}
+    assert set(tried.chosen) == {"learning_rate", "weight_decay", *LOSSES[loss].search}
     best = max(trial.tuning_accuracy or 0 for trial in tried.trials)
     winner = next(trial for trial in tried.trials if trial.values == tried.chosen)
     assert winner.tuning_accuracy == best
@@ -58,12 +59,12 @@ def test_a_stopped_study_goes_on_with_the_trial_that_was_cut_off(
     fits = []
 
     def stops_at_the_second(
-        trainer: Trainer, folder: RunFolder, record: RunRecord, resume: bool
+        trainer: Trainer, folder: RunFolder, record: RunRecord, resume: bool, tracking: Tracking
     ) -> None:
         fits.append(folder)
         if len(fits) == 2:
             raise Interrupted("stopped")
-        fit(trainer, folder, record, resume)
+        fit(trainer, folder, record, resume, tracking)
 
     with monkeypatch.context() as patched:
         patched.setattr("training.tune.fit", stops_at_the_second)
@@ -100,3 +101,56 @@ def test_a_finished_study_trains_nothing_more(
     chosen = study.run("tiny", DATASET, SPLITS)
     monkeypatch.setattr("training.tune.fit", None)
     assert study.run("tiny", DATASET, SPLITS) == chosen
+
+
+def test_a_pruned_trial_is_spent_and_never_chosen(tmp_path: Path) -> None:
+    budget = Budget(trials=6, epochs=3, prune=True)
+    study = Tuning(tmp_path, tiny_recipe("softmax"), budget)
+    study.run("tiny", DATASET, SPLITS)
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    trials = optuna.load_study(study_name="softmax", storage=storage).trials
+    pruned = [trial for trial in trials if trial.state == optuna.trial.TrialState.PRUNED]
+    assert len(trials) == 6
+    assert pruned
+    assert study.epochs_spent() == sum(trial.last_step or 0 for trial in trials) < 18
+    assert study.tried().chosen not in [trial.params for trial in pruned]
+
+
+def test_unpruned_losses_cost_the_same_epochs(tmp_path: Path) -> None:
+    for loss in ("softmax", "triplet"):
+        study = tuning(tmp_path / loss, loss)
+        study.run("tiny", DATASET, SPLITS)
+        assert study.epochs_spent() == BUDGET.trials * BUDGET.epochs
+
+
+def test_the_chosen_recipe_says_how_it_was_chosen_and_can_be_run(tmp_path: Path) -> None:
+    study = tuning(tmp_path / "study", "center")
+    chosen = study.run("some data", DATASET, SPLITS)
+    study.write_recipe(tmp_path / "chosen" / "center.toml")
+    assert load_recipe("center", tmp_path / "chosen") == chosen
+    header = (tmp_path / "chosen" / "center.toml").read_text().split("loss =")[0]
+    best = max(trial.tuning_accuracy or 0 for trial in study.tried().trials)
+    for fact in (
+        f"python -m training run --loss center --recipe {tmp_path}/chosen/center.toml",
+        "--data 'some data'",
+        f"best of 3 trials of 1 epochs: {best:.2%} on the tuning split of tiny (n = 16)",
+        "chosen by: python -m training",
+        "threads",  # of the hardware
+    ):
+        assert fact in header
+
+
+def test_a_study_may_go_further_but_not_elsewhere(tmp_path: Path) -> None:
+    study = tuning(tmp_path, "softmax")
+    study.run("tiny", DATASET, SPLITS)
+    further = replace(study, budget=Budget(trials=4, epochs=1))
+    further.run("tiny", DATASET, SPLITS)
+    assert further.tried().trials[:3] == study.tried().trials[:3]
+    assert len(further.tried().trials) == 4
+    for other in (
+        replace(study, start=tiny_recipe("softmax", batch_size=8)),
+        replace(study, budget=Budget(trials=4, epochs=2)),
+        replace(study, budget=Budget(trials=4, epochs=1, prune=True)),
+    ):
+        with pytest.raises(InvalidRun, match="another protocol"):
+            other.run("tiny", DATASET, SPLITS)

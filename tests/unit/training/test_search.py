@@ -1,0 +1,46 @@
+"""The search belongs to the recipe: its optimiser, its loss, and its own values as a start."""
+
+import pytest
+
+from training.config import load_recipe
+from training.losses import LOSSES
+from training.search import search_space, starting_values, with_values
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("optimizer", "settings"),
+    [
+        ("adamw", {"learning_rate", "weight_decay"}),
+        ("muon", {"learning_rate", "filter_learning_rate", "weight_decay"}),
+    ],
+)
+def test_a_recipe_is_searched_where_its_optimiser_and_its_loss_look(
+    loss: str, optimizer: str, settings: set[str]
+) -> None:
+    recipe = load_recipe(loss, optimizer=optimizer)
+    assert set(search_space(recipe)) == settings | set(LOSSES[loss].search)
+    assert with_values(recipe, starting_values(recipe)) == recipe.varied(
+        parameters=recipe.parameters
+        | {name: starting_values(recipe)[name] for name in LOSSES[loss].search}
+    )
+
+
+def test_the_recipes_own_values_are_always_in_reach() -> None:
+    recipe = load_recipe("cosface", learning_rate=0.5, weight_decay=1e-4)
+    space = search_space(recipe)
+    for name, value in starting_values(recipe).items():
+        assert space[name].low <= value <= space[name].high
+
+
+def test_what_is_switched_off_stays_off() -> None:
+    recipe = load_recipe("softmax", weight_decay=0.0)
+    assert set(search_space(recipe)) == {"learning_rate"}
+    assert with_values(recipe, {"learning_rate": 1e-3}).weight_decay == 0
+
+
+def test_chosen_values_go_where_they_belong() -> None:
+    recipe = load_recipe("arcface")
+    chosen = with_values(recipe, {"learning_rate": 1e-3, "margin": 0.4})
+    assert (chosen.learning_rate, chosen.parameters["margin"]) == (1e-3, 0.4)
+    assert chosen.parameters["scale"] == recipe.parameters["scale"]

@@ -1,0 +1,30 @@
+"""What studies chose, in lines for the terminal."""
+
+from collections.abc import Sequence
+
+from training.search import starting_values
+from training.tune import Tuning
+
+_HEAD = ("loss", "trials", "epochs", "tuning accuracy", "first trial", "chosen (recipe's own)")
+
+
+def tuning_table(studies: Sequence[Tuning]) -> list[str]:
+    """A line for each study under a head, columns aligned; equal budgets show as equal epochs."""
+    rows = [_HEAD, *(_row(study) for study in studies)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def _row(study: Tuning) -> tuple[str, ...]:
+    tried, start = study.tried(), starting_values(study.start)
+    accuracies = [trial.tuning_accuracy for trial in tried.trials]
+    best = max(accuracy for accuracy in accuracies if accuracy is not None)
+    chosen = (f"{name} {value:.3g} ({start[name]:.3g})" for name, value in tried.chosen.items())
+    return (
+        tried.loss,
+        str(len(tried.trials)),
+        str(study.epochs_spent()),
+        f"{best:.2%}",
+        "diverged" if accuracies[0] is None else f"{accuracies[0]:.2%}",
+        ", ".join(chosen),
+    )

@@ -113,7 +113,7 @@ def mine(unit: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Pairs:
 
 def _members(labels: Int64[Tensor, " b"]) -> tuple[Int64[Tensor, "b k"], Bool[Tensor, "b k"]]:
     """At [a, :]: the rows of a's class, rising, and which of them are no padding."""
-    _, classes, counts = labels.unique(return_inverse=True, return_counts=True)
+    _, classes, counts = torch.unique(labels, return_inverse=True, return_counts=True)
     ordered = classes.argsort(stable=True)
     ranks = torch.arange(int(counts.max()), device=labels.device)
     places = (counts.cumsum(0) - counts).unsqueeze(1) + ranks

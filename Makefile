@@ -2,7 +2,7 @@
 # Kept plain enough for the GNU make 3.81 that macOS ships, and for any /bin/sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve serve-cuda test torture check format bench-serving bench-index lock environments
+.PHONY: help serve serve-cuda test torture check format bench-serving bench-index bench-training lock environments
 .DELETE_ON_ERROR:
 
 # The newest Python that every locked package has a wheel for is 3.14.
@@ -46,6 +46,9 @@ bench-serving: .venv-benchmarks/ready ## measure this service beside its peers (
 
 bench-index: .venv-service/ready ## measure collections and their indexes (15 minutes); ARGS="--quick" to try
 	@exec .venv-service/bin/python -m benchmarks.index $(ARGS)
+
+bench-training: .venv/ready ## measure training beside other loops and losses (10 minutes); ARGS="--quick" to try
+	@exec .venv/bin/python -m benchmarks.training $(ARGS)
 
 environments: .venv/ready .venv-service/ready ## set up .venv (training and development) and .venv-service (no torch)
 

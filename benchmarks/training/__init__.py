@@ -1,0 +1,1 @@
+"""Training beside what one might write or install: `python -m benchmarks.training`."""

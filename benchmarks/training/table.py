@@ -1,0 +1,169 @@
+"""`python -m benchmarks.training.table RESULTS`: the tables of docs/performance.md on training.
+
+With `--into docs/performance.md` they are written there, between their two marks.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.machine import short
+from benchmarks.markdown import table, text
+from benchmarks.training.results import EpochRun, LossRun, Report
+from models.atomic import replacing
+
+BEGIN = "<!-- by python -m benchmarks.training.table: begin -->"
+END = "<!-- end of training -->"
+_TRIPLET_BATCH, _TRIPLET_TIMES = 512, 10.0
+_WAYS = {
+    "ours": "`training.trainer`",
+    "loop": "hand-written loop",
+    "metric-learning": "MetricLossOnly",
+}
+Pair = tuple[LossRun, LossRun]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the tables, or write them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.training.table", description=__doc__
+    )
+    parser.add_argument("results", type=Path, help="what python -m benchmarks.training wrote")
+    parser.add_argument("--into", type=Path, help="a page with the marks")
+    chosen = parser.parse_args(arguments)
+    tables = everything(Report.model_validate_json(chosen.results.read_text()))
+    if chosen.into is None:
+        print(tables)
+        return
+    page = put_into(chosen.into.read_text(), tables)
+    with replacing(chosen.into) as file:
+        file.write_text(page)
+
+
+def put_into(page: str, tables: str) -> str:
+    """The page with these tables between the marks. Raises ValueError where a mark is missing."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page lacks {BEGIN} or {END}")
+    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
+
+
+def everything(report: Report) -> str:
+    """Both tables, and how they came about."""
+    return "\n\n".join([caption(report), losses(report), epochs(report)])
+
+
+def caption(report: Report) -> str:
+    """How the numbers came about, in a paragraph."""
+    where, told = report.machine, report.settings
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    unfinished = "" if report.complete else ", **interrupted**"
+    gpu = f"on {report.gpu}" if report.gpu else "no GPU was at hand"
+    return (
+        f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {short(report.commit)}"
+        f"{unfinished}. {where.cores} cores of {where.processor} ({', '.join(where.flags)}), "
+        f"{where.memory_mib / 1024:.0f} GiB, load average before {where.load_average}, Linux "
+        f"{where.kernel}, {versions}; {gpu}. Losses: 64 dimensions, 1 thread, a process for each "
+        f"cell, medians of up to {told.repeats} repeats. Memory: most that PyTorch held at once "
+        f"beyond inputs and parameters, by its profiler. Epochs: {told.threads} threads, "
+        f"{told.batch} images a step, CosFace by AdamW, the second of two epochs."
+    )
+
+
+def losses(report: Report) -> str:
+    """Forward and backward, ours beside its peer."""
+    head = (
+        "Forward and backward",
+        "batch",
+        "classes",
+        "ours",
+        "peer",
+        "peer / ours",
+        "memory, ours",
+        "peer",
+        "peer / ours",
+        "bar kept",
+    )
+    limit = report.settings.limit_mib
+    rows = [
+        [
+            ours.job.loss,
+            f"{ours.job.batch:,}",
+            f"{ours.job.classes:,}",
+            text(ours.median_ms, "{:.3g} ms"),
+            text(peer.median_ms, "{:.3g} ms"),
+            text(_times(ours.median_ms, peer.median_ms), "{:.2f}"),
+            _mib(ours.allocated_bytes, limit),
+            _mib(peer.allocated_bytes, limit),
+            text(_times(ours.allocated_bytes, peer.allocated_bytes), "{:.2f}"),
+            "yes" if kept((ours, peer)) else "**no**",
+        ]
+        for ours, peer in pairs(report)
+    ]
+    return table(head, rows)
+
+
+def pairs(report: Report) -> Iterator[Pair]:
+    """Cells of which both sides were measured."""
+    peers = {_cell(run): run for run in report.losses if run.job.side == "peer"}
+    for run in report.losses:
+        if run.job.side == "ours" and _cell(run) in peers:
+            yield run, peers[_cell(run)]
+
+
+def kept(pair: Pair) -> bool:
+    """No slower; for triplets at 512, ten times faster and smaller. Who did not fit, loses."""
+    ours, peer = pair
+    if peer.median_ms is None:
+        return ours.median_ms is not None
+    faster = _times(ours.median_ms, peer.median_ms) or 0.0
+    if (ours.job.loss, ours.job.batch) != ("triplet", _TRIPLET_BATCH):
+        return faster >= 1
+    smaller = _times(ours.allocated_bytes, peer.allocated_bytes) or 0.0
+    return min(faster, smaller) >= _TRIPLET_TIMES
+
+
+def epochs(report: Report) -> str:
+    """The second epoch of each way, on the same network."""
+    head = (
+        "An epoch",
+        "images from",
+        "workers",
+        "images",
+        "seconds",
+        "images/s",
+        "evaluation",
+        "loss",
+        "accuracy after 2",
+    )
+    return table(head, [list(_epoch_row(run)) for run in report.epochs])
+
+
+def _epoch_row(run: EpochRun) -> Iterator[str]:
+    job = run.job
+    yield f"{job.backbone}, {_WAYS[job.way]}"
+    yield job.source
+    yield str(job.workers)
+    yield f"{run.steps * job.batch:,}"
+    yield f"{run.epoch_s:.2f}"
+    yield f"{run.per_s:,.0f}"
+    yield text(run.evaluation_s, "{:.2f} s")
+    yield f"{run.loss:.3f}"
+    yield f"{run.accuracy:.1%}"
+
+
+def _cell(run: LossRun) -> tuple[str, int, int]:
+    return run.job.loss, run.job.batch, run.job.classes
+
+
+def _times(ours: float | None, peer: float | None) -> float | None:
+    return peer / ours if ours and peer else None
+
+
+def _mib(count: int | None, limit_mib: int) -> str:
+    return f"over {limit_mib:,} MiB" if count is None else f"{count / 2**20:.3g} MiB"
+
+
+if __name__ == "__main__":
+    main()

@@ -49,14 +49,15 @@ class CenterLoss(Loss):
 
     def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
         """Cross-entropy in nats plus the weighted half mean squared distance to the centers."""
+        counts = torch.bincount(labels, minlength=self.classes)
         if self.training:
-            self._place(embeddings.detach(), labels)
+            self._place(embeddings.detach(), labels, counts)
         logits = self.compute_logits(embeddings)
         entropy = F.cross_entropy(logits, labels, weight=self.importance)
         offsets = embeddings - self.centers[labels]
         pull = self.mean(offsets.square().sum(dim=1), labels)
         if self.training:
-            self._step(offsets.detach(), labels)
+            self._step(offsets.detach(), labels, counts)
         return entropy + self.weight / 2 * pull
 
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
@@ -93,21 +94,20 @@ class CenterLoss(Loss):
         """Of centers that the pull has drawn together."""
         return (CenterCollapse(self.weight, self.search["weight"].high),)
 
-    def _place(self, embeddings: Tensor, labels: Tensor) -> None:
+    def _place(self, embeddings: Tensor, labels: Tensor, counts: Tensor) -> None:
         """Put the centers of classes never seen before at this batch's class means."""
-        sums, counts = self._per_class(embeddings, labels)
-        new = ~self.placed & (counts > 0)
-        means = sums / counts.clamp(min=1).unsqueeze(1)
+        new = (counts > 0) & ~self.placed
+        if not new.any():
+            return
+        means = self._sums(embeddings, labels) / counts.clamp(min=1).unsqueeze(1)
         self.centers.copy_(torch.where(new.unsqueeze(1), means, self.centers))
         self.placed.logical_or_(new)
 
-    def _step(self, offsets: Tensor, labels: Tensor) -> None:
+    def _step(self, offsets: Tensor, labels: Tensor, counts: Tensor) -> None:
         """c_j <- c_j - rate * sum(c_j - x) / (1 + n_j), equation 4."""
-        sums, counts = self._per_class(offsets, labels)
+        sums = self._sums(offsets, labels)
         self.centers.add_(self.rate * sums / (1 + counts).unsqueeze(1))
 
-    def _per_class(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _sums(self, rows: Tensor, labels: Tensor) -> Tensor:
         rows = rows.to(self.centers.dtype)
-        sums = torch.zeros_like(self.centers).index_add_(0, labels, rows)
-        counts = torch.bincount(labels, minlength=self.classes)
-        return sums, counts
+        return torch.zeros_like(self.centers).index_add_(0, labels, rows)

@@ -13,6 +13,7 @@ from models.manifest import Frozen
 from models.report import DatasetRecord
 from training.config import Recipe
 from training.data.dataset import Dataset, Splits
+from training.data.inventory import Inventory
 from training.errors import InvalidRun
 from training.provenance import code_commit, hardware, versions
 
@@ -28,6 +29,7 @@ class RunRecord(Frozen):
     commit: str | None
     versions: dict[str, str]
     hardware: str
+    inventory: Inventory | None = Field(default=None, description="what the data's folder held")
 
 
 class RunFolder:
@@ -109,4 +111,5 @@ def describe(recipe: Recipe, source: str, dataset: Dataset, splits: Splits) -> R
         commit=code_commit(),
         versions=versions(),
         hardware=hardware(),
+        inventory=dataset.inventory,
     )

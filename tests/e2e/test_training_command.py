@@ -47,7 +47,7 @@ def steps_done(folder: RunFolder) -> int:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fit", "--loss", "softmax", "--data", "nowhere"], "there is no folder nowhere/train"),
+        (["fit", "--loss", "softmax", "--data", "nowhere"], "there is no folder nowhere;"),
         (["evaluate", "--loss", "softmax"], "holds no run; start one: python -m training fit"),
         (
             ["fit", "--loss", "softmax", "--data", "x", "--recipe", "y.toml"],

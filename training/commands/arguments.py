@@ -50,7 +50,8 @@ def _add_data_option(step: argparse.ArgumentParser) -> None:
         "--data",
         required=True,
         metavar="cifar10|DIR",
-        help="cifar10, or a folder with train/<class>/* and test/<class>/*",
+        help="cifar10, or a folder with train/<class>/* and test/<class>/*, or with <class>/*, "
+        "of which a fifth becomes the test set",
     )
 
 
@@ -144,7 +145,11 @@ def _add_recipe_options(step: argparse.ArgumentParser) -> None:
     step.add_argument("--batch-size", type=int, help="instead of the recipe's")
     step.add_argument("--learning-rate", type=float, help="instead of the recipe's")
     step.add_argument("--embedding-size", type=int, help="instead of the recipe's")
-    step.add_argument("--size-px", type=int, help="input height and width, instead of the recipe's")
+    step.add_argument(
+        "--size-px",
+        type=int,
+        help="input height and width; default: the recipe's, or by the images' sizes",
+    )
     step.add_argument("--seed", type=int, help="instead of the recipe's")
 
 

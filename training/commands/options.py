@@ -2,6 +2,7 @@
 
 import os
 from argparse import Namespace
+from functools import cache
 
 from rich.console import Console
 
@@ -26,8 +27,11 @@ def folder(options: Namespace, loss: str) -> RunFolder:
 
 
 def recipe(options: Namespace, loss: str) -> Recipe:
-    """The loss's recipe with what the command line says instead."""
-    return load_recipe(
+    """The loss's recipe with what the command line says instead.
+
+    Where neither states the input size, it is chosen from the images.
+    """
+    chosen = load_recipe(
         loss,
         options.recipe,
         epochs=options.epochs,
@@ -37,6 +41,11 @@ def recipe(options: Namespace, loss: str) -> Recipe:
         size_px=options.size_px,
         seed=options.seed,
     )
+    if "size_px" in chosen.model_fields_set:
+        return chosen
+    side = data.choose_size_px(options.data, chosen.backbone)
+    _say_once(f"data: images become {side} x {side} px, by their sizes; --size-px N to choose")
+    return chosen.varied(size_px=side)
 
 
 def tracking(options: Namespace) -> Tracking:
@@ -48,7 +57,10 @@ def tracking(options: Namespace) -> Tracking:
 
 def dataset(options: Namespace, spec: Preprocess) -> Dataset:
     """The data set that `--data` names, at the recipe's size."""
-    return data.load(options.data, spec, options.cache)
+    found = data.load(options.data, spec, options.cache)
+    if found.inventory is not None:
+        _say_once("\n".join(found.inventory.lines()))
+    return found
 
 
 def dataset_of(run: RunFolder, options: Namespace) -> Dataset:
@@ -67,4 +79,10 @@ def splits_of(run: RunFolder, options: Namespace) -> Splits:
 
 def say(message: str) -> None:
     """One line of result on the terminal."""
-    Console(soft_wrap=True).print(message, highlight=False)
+    Console(soft_wrap=True).print(message, highlight=False, markup=False)
+
+
+@cache
+def _say_once(message: str) -> None:
+    """What holds for every loss of a command, at the first one."""
+    say(message)

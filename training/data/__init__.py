@@ -7,10 +7,11 @@ from training.config import Recipe
 from training.data.dataset import Dataset, Splits, split
 
 CIFAR10 = "cifar10"
+CIFAR10_PX = 32
 
 
 def load(source: str, spec: Preprocess, cache: Path) -> Dataset:
-    """The data set that `--data` names: `cifar10`, or a folder with train/ and test/.
+    """The data set that `--data` names: `cifar10`, or a folder of class folders.
 
     Raises InvalidDataset where it is missing or not laid out as expected.
     """
@@ -21,6 +22,18 @@ def load(source: str, spec: Preprocess, cache: Path) -> Dataset:
     from training.data.folder import load_folder
 
     return load_folder(Path(source), spec, cache)
+
+
+def choose_size_px(source: str, backbone: str) -> int:
+    """The input size that suits what `--data` names and the backbone.
+
+    Raises InvalidDataset where it is missing or not laid out as expected.
+    """
+    if source == CIFAR10:
+        return CIFAR10_PX
+    from training.data.size import choose_size_px as of_folder
+
+    return of_folder(Path(source), backbone)
 
 
 def prepare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Splits]:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from training.data.inventory import Inventory
 from training.errors import InvalidDataset
 
 
@@ -42,6 +43,8 @@ class Dataset:
     class_names: tuple[str, ...]
     train: LabelledImages
     test: LabelledImages
+    inventory: Inventory | None = None
+    """What its folder held; None for a data set that came without one."""
 
     def leave_out(self, names: tuple[str, ...]) -> "tuple[Dataset, LeftOut]":
         """The data set without those classes, its labels renumbered, and what was left out.
@@ -49,7 +52,10 @@ class Dataset:
         Raises InvalidDataset for a class that is not there, or fewer than two that remain.
         """
         if missing := sorted(set(names) - set(self.class_names)):
-            raise InvalidDataset(f"no class {', '.join(missing)} to leave out of {self.name}")
+            raise InvalidDataset(
+                f"no class {', '.join(missing)} to leave out of {self.name}; there is: "
+                f"{', '.join(self.class_names)}"
+            )
         kept = tuple(name for name in self.class_names if name not in names)
         if len(kept) < 2:
             raise InvalidDataset(f"leaving out {', '.join(names)} leaves fewer than two classes")
@@ -91,15 +97,16 @@ def _parted(
 def split(dataset: Dataset, holdout: float, seed: int) -> Splits:
     """Hold out two stratified shares of the training images, `holdout` of each class each.
 
-    The split depends on `seed` and the labels alone; the test images are passed through.
-    Raises InvalidDataset where too few images leave a class untrained, or nothing held out.
+    Of every class at least one image is held out for each. The split depends on `seed` and the
+    labels alone; the test images are passed through.
+    Raises InvalidDataset where too few images would leave a class untrained.
     """
     generator = torch.Generator().manual_seed(seed)
     parts: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for label, name in enumerate(dataset.class_names):
         rows = (dataset.train.labels == label).nonzero().flatten()
         rows = rows[torch.randperm(len(rows), generator=generator)]
-        held = round(len(rows) * holdout)
+        held = max(1, round(len(rows) * holdout))
         if 2 * held >= len(rows):
             raise InvalidDataset(
                 f"class {name!r} has {len(rows)} training images: too few to hold out {holdout:g} "
@@ -111,9 +118,4 @@ def split(dataset: Dataset, holdout: float, seed: int) -> Splits:
     tuning, calibration, train = (
         dataset.train.take(torch.cat(part).sort().values) for part in parts
     )
-    if not len(tuning):
-        raise InvalidDataset(
-            f"{holdout:g} of each class's training images is less than one image; tuning and "
-            f"calibration need one class with at least {int(0.5 / holdout) + 1}"
-        )
     return Splits(train, tuning, calibration, dataset.test)

@@ -1,125 +1,161 @@
-"""Read `train/<class>/*` and `test/<class>/*` from a folder, decode once, cache by content."""
+"""A data set from a folder of images: listed, decoded once, and looked at for what is odd."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from rich.progress import track
+from jaxtyping import UInt8
 
 from models.atomic import replacing
-from models.errors import ModelsError
 from models.manifest import Preprocess
-from models.preprocess import VERSION, preprocess
 from training.data.dataset import Dataset, LabelledImages
-from training.errors import InvalidDataset
+from training.data.inventory import ClassCount, Inventory, Skipped, check_counts, check_skipped
+from training.data.listing import SPLIT_SEED, TEST_SHARE, Files, Listing, list_folder
+from training.data.pixels import Decoded, cache_key, decode_files
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
+_UNREADABLE = ""
+_SKIPPED_LIST = "skipped.txt"
 
 
 @dataclass(frozen=True)
-class _Files:
-    """The image files of one part of the data set, in a fixed order."""
+class _Part:
+    """The usable images of train or test, and the hash of each one's bytes."""
 
-    paths: tuple[Path, ...]
-    ids: tuple[str, ...]
-    labels: tuple[int, ...]
+    files: Files
+    contents: tuple[str, ...]
+    pixels: UInt8[np.ndarray, "n h w 3"]
+    skipped: tuple[Skipped, ...]
+
+    @classmethod
+    def of(cls, files: Files, contents: tuple[str, ...], decoded: Decoded) -> "_Part":
+        """`files` without those that failed."""
+        rows = tuple(row for row in range(len(files.ids)) if row not in decoded.failed)
+        skipped = tuple(
+            Skipped(id=_printable(files.ids[row]), reason=reason)
+            for row, reason in decoded.failed.items()
+        )
+        return cls(files.take(rows), tuple(contents[row] for row in rows), decoded.images, skipped)
+
+    def labelled(self) -> LabelledImages:
+        """The images as the data set has them."""
+        labels = torch.tensor(self.files.labels)
+        return LabelledImages(torch.from_numpy(self.pixels), labels, self.files.ids)
 
 
 def load_folder(root: Path, spec: Preprocess, cache: Path) -> Dataset:
-    """Load a data set of `root/train/<class>/*` and `root/test/<class>/*`.
+    """Load `root/train/<class>` and `root/test/<class>`, or `root/<class>` split here.
 
-    Class folders sort into label order. Decoded pixels are kept in `cache`, under a hash of
-    every path and content, of `spec` and of the decoder's version, so that a changed file is never
-    served from the cache.
-    Raises InvalidDataset, with what to do about it.
+    Class folders sort into label order. Files that are no complete image are skipped and listed in
+    the inventory. Decoded pixels are kept in `cache`, under a hash of every path and content, of
+    `spec` and of the decoder's version, so that a changed file is never served from the cache.
+    Raises InvalidDataset, with what to do about it: above 1 % of such files, or where a class has
+    fewer than 10 images.
     """
-    class_names = _class_names(root)
-    train, test = (_list_files(root, part, class_names) for part in ("train", "test"))
-    digest = _hash((*train.paths, *test.paths), root)
-    facts = f"{digest} {VERSION} {spec.model_dump_json()}"
-    key = hashlib.sha256(facts.encode()).hexdigest()[:32]
-    parts = {
-        name: LabelledImages(
-            torch.from_numpy(_cached(cache / f"{key}-{name}.npy", files, spec)),
-            torch.tensor(files.labels),
-            files.ids,
+    listing = list_folder(root)
+    check_counts(_count(listing.class_names, listing.train, listing.test))
+    contents = [_contents(files.paths) for files in (listing.train, listing.test)]
+    digest = _digest(listing, contents)
+    stem = cache / cache_key(digest, spec)
+    train, test = (
+        _Part.of(files, found, decode_files(Path(f"{stem}-{name}"), files.paths, spec, name))
+        for name, files, found in zip(
+            ("train", "test"), (listing.train, listing.test), contents, strict=True
         )
-        for name, files in (("train", train), ("test", test))
-    }
-    edition = ", ".join(sorted({path.suffix.lower().lstrip(".") for path in train.paths}))
-    return Dataset(root.resolve().name, edition, digest, class_names, parts["train"], parts["test"])
+    )
+    inventory = _inventory(listing, train, test)
+    _check(inventory, len(listing.train.ids) + len(listing.test.ids), cache)
+    edition = ", ".join(sorted({path.suffix.lower().lstrip(".") for path in train.files.paths}))
+    return Dataset(
+        root.resolve().name,
+        edition,
+        digest,
+        listing.class_names,
+        train.labelled(),
+        test.labelled(),
+        inventory,
+    )
 
 
-def _class_names(root: Path) -> tuple[str, ...]:
-    train, test = (_folders(root / part) for part in ("train", "test"))
-    if len(train) < 2:
-        raise InvalidDataset(
-            f"{root} has {len(train)} class folders under train/; expected "
-            "train/<class>/* and test/<class>/* with at least two classes"
-        )
-    if train != test:
-        odd = ", ".join(sorted(set(train) ^ set(test)))
-        raise InvalidDataset(f"train/ and test/ under {root} differ in classes: {odd}")
-    return train
+def _inventory(listing: Listing, train: _Part, test: _Part) -> Inventory:
+    return Inventory(
+        classes=_count(listing.class_names, train.files, test.files),
+        test_share=TEST_SHARE if listing.split else None,
+        split_seed=SPLIT_SEED if listing.split else None,
+        skipped=train.skipped + test.skipped,
+        ignored=dict(listing.ignored),
+        nested=listing.nested,
+        leaks=_leaks(train, test),
+        contradictions=_contradictions(train, test),
+    )
 
 
-def _folders(folder: Path) -> tuple[str, ...]:
-    if not folder.is_dir():
-        raise InvalidDataset(f"there is no folder {folder}; expected train/ and test/ in it")
-    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir()))
+def _check(inventory: Inventory, files: int, cache: Path) -> None:
+    names = "".join(f"{one.id}\t{one.reason}\n" for one in inventory.skipped)
+    if names:
+        with replacing(cache / _SKIPPED_LIST) as temporary:
+            temporary.write_text(names)
+    check_skipped(inventory.skipped, files, cache / _SKIPPED_LIST)
+    check_counts(inventory.classes)
 
 
-def _list_files(root: Path, part: str, class_names: tuple[str, ...]) -> _Files:
-    paths: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(class_names):
-        folder = root / part / name
-        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-        if not found:
-            raise InvalidDataset(f"{folder} has no image ({', '.join(sorted(SUFFIXES))})")
-        paths.extend(found)
-        labels.extend([label] * len(found))
-    ids = tuple(path.relative_to(root).as_posix() for path in paths)
-    return _Files(tuple(paths), ids, tuple(labels))
+def _count(class_names: tuple[str, ...], train: Files, test: Files) -> tuple[ClassCount, ...]:
+    counts = [np.bincount(part.labels, minlength=len(class_names)) for part in (train, test)]
+    return tuple(
+        ClassCount(name=name, train=int(counts[0][label]), test=int(counts[1][label]))
+        for label, name in enumerate(class_names)
+    )
 
 
-def _hash(paths: Iterable[Path], root: Path) -> str:
+def _leaks(train: _Part, test: _Part) -> tuple[tuple[str, str], ...]:
+    trained = dict(zip(train.contents, train.files.ids, strict=True))
+    both = zip(test.contents, test.files.ids, strict=True)
+    return tuple((name, trained[content]) for content, name in both if content in trained)
+
+
+def _contradictions(*parts: _Part) -> tuple[tuple[str, str], ...]:
+    first: dict[str, tuple[str, int]] = {}
+    found = []
+    for part in parts:
+        for content, name, label in zip(
+            part.contents, part.files.ids, part.files.labels, strict=True
+        ):
+            other, its_label = first.setdefault(content, (name, label))
+            if its_label != label:
+                found.append((other, name))
+    return tuple(found)
+
+
+def _digest(listing: Listing, contents: list[tuple[str, ...]]) -> str:
     digest = hashlib.sha256()
-    for path in paths:
-        content = hashlib.sha256(_read(path)).hexdigest()
-        digest.update(f"{content} {path.relative_to(root).as_posix()}\n".encode())
+    for files, found in zip((listing.train, listing.test), contents, strict=True):
+        for name, content in zip(files.ids, found, strict=True):
+            digest.update(f"{content} {name}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _cached(path: Path, files: _Files, spec: Preprocess) -> np.ndarray:
-    if path.is_file():
-        cached: np.ndarray = np.load(path)
-        return cached
-    pixels = np.stack(list(_decode(files, spec, path.stem.rsplit("-", 1)[1])))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.save(file, pixels)
-    return pixels
-
-
-def _decode(files: _Files, spec: Preprocess, part: str) -> Iterator[np.ndarray]:
-    def one(path: Path) -> np.ndarray:
-        try:
-            return preprocess(_read(path), spec)
-        except ModelsError as error:
-            raise InvalidDataset(f"{path}: {error}; repair or remove the file") from error
-
+def _contents(paths: tuple[Path, ...]) -> tuple[str, ...]:
     with ThreadPoolExecutor() as pool:
-        decoded = pool.map(one, files.paths)
-        yield from track(decoded, description=f"decoding {part}", total=len(files.paths))
+        return tuple(pool.map(_content, paths))
 
 
-def _read(path: Path) -> bytes:
+def _content(path: Path) -> str:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidDataset(f"{path}: {error.strerror}; repair or remove the file") from error
+        found = path.stat()
+        return _hashed(path, found.st_size, found.st_mtime_ns)
+    except OSError:
+        return _UNREADABLE  # decoding says why
+
+
+@lru_cache(maxsize=2_000_000)
+def _hashed(path: Path, _size: int, _changed_ns: int) -> str:
+    """Once for the many steps of one command, unless the file changes between them."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _printable(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()

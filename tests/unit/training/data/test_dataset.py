@@ -71,12 +71,19 @@ def test_uneven_classes_are_each_split_by_their_own_size() -> None:
     assert counts == [[60, 6, 24], [20, 2, 8], [20, 2, 8]]
 
 
+@pytest.mark.parametrize(("count", "kept"), [(3, 1), (4, 2), (8, 6), (10, 8)])
+def test_small_classes_have_one_image_in_each_part_at_least(count: int, kept: int) -> None:
+    labels = torch.tensor([0] * 300 + [1] * count)
+    counts = [part.labels.bincount().tolist() for part in parts(split(dataset(labels), 0.1, 0))]
+    assert counts == [[240, kept], [30, 1], [30, 1]]
+
+
 @pytest.mark.parametrize(
     ("counts", "holdout", "message"),
     [
         ((20, 2), 0.4, "class 'class 1' has 2 training images"),
         ((20, 0), 0.1, "class 'class 1' has 0 training images"),
-        ((4, 5), 0.1, "one class with at least 6"),
+        ((9, 1), 0.1, "class 'class 1' has 1 training images"),
     ],
 )
 def test_too_few_images_are_refused(counts: tuple[int, int], holdout: float, message: str) -> None:
@@ -112,7 +119,7 @@ def test_left_out_classes_are_gone_and_the_others_renumbered() -> None:
 
 
 def test_a_class_that_is_not_there_cannot_be_left_out() -> None:
-    with pytest.raises(InvalidDataset, match="no class unicorn"):
+    with pytest.raises(InvalidDataset, match="no class unicorn .*; there is: class 0, class 1"):
         dataset(torch.arange(60) % 4).leave_out(("unicorn",))
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -29,6 +30,7 @@ except ImportError as error:
 
 _TASK = 8  # batches that go to a worker at once
 _WAVE = 2048  # tasks in one pipeline: what of the listing is in memory
+_REACH_S = 10.0
 _NODE = "node"  # the column that says which node a row came from
 
 
@@ -43,18 +45,14 @@ class RayEngine:
 
     def __init__(self, work: Work, address: str | None) -> None:
         """Join the cluster at `address`, or start one on this machine. Raises ClusterFailed."""
-        if address and address.startswith("ray://"):
-            raise ClusterFailed(
-                f"{address} is for Ray's client, inside which Ray Data should not run; run this "
-                "on a node of the cluster with --address auto"
-            )
+        _check_address(address)
         self.embedded: Counter[str] = Counter()
         self._work = work
         try:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise ClusterFailed(f"no Ray cluster at {address}: {error}") from error
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
         ray.data.DataContext.get_current().execution_options.preserve_order = True
         self.workers = work.workers or int(ray.cluster_resources()["CPU"])
 
@@ -81,7 +79,24 @@ class RayEngine:
                     self.embedded.update(rows.column(_NODE).to_pylist())
                     yield rows.drop_columns([_NODE])
             except ray.exceptions.RayError as error:
-                raise ClusterFailed(f"the cluster cannot go on: {error}") from error
+                reason = str(error).strip().splitlines()[-1]  # above it is where in Ray's code
+                raise ClusterFailed(f"the cluster cannot go on: {reason}") from error
+
+
+def _check_address(address: str | None) -> None:
+    """Ray itself would try for minutes."""
+    if address is None or address == "auto":
+        return
+    host, colon, port = address.rpartition(":")
+    if not (colon and port.isdecimal()) or "://" in address:
+        raise ClusterFailed(
+            f"--address is {address!r}, not HOST:PORT or auto. Ray Data runs inside the cluster, "
+            "not through Ray's client (ray://): run this on one of its machines"
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterFailed(f"no Ray cluster at {address}: {error}") from error
 
 
 class _Worker:

@@ -35,9 +35,7 @@ def measure(job: LossJob) -> LossRun:
     except (MemoryError, RuntimeError) as error:
         if "memory" not in str(error):
             raise
-        return LossRun(
-            job=job, median_ms=None, least_ms=None, repeats=0, allocated_bytes=None, value=None
-        )
+        return too_much(job)
     return LossRun(
         job=job,
         median_ms=1000 * median(timings),
@@ -45,6 +43,13 @@ def measure(job: LossJob) -> LossRun:
         repeats=len(timings),
         allocated_bytes=allocated,
         value=value,
+    )
+
+
+def too_much(job: LossJob) -> LossRun:
+    """What is told of a job that did not fit into its memory or time."""
+    return LossRun(
+        job=job, median_ms=None, least_ms=None, repeats=0, allocated_bytes=None, value=None
     )
 
 

@@ -53,7 +53,9 @@ class LossRun(Frozen):
     """Of the repeats after the warm-up."""
 
     job: LossJob
-    median_ms: float | None = Field(description="None where it did not fit into limit_mib")
+    median_ms: float | None = Field(
+        description="None where it wanted more than limit_mib or a minute"
+    )
     least_ms: float | None
     repeats: int
     allocated_bytes: int | None = Field(description="most that PyTorch held at once, beyond inputs")

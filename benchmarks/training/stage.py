@@ -11,6 +11,7 @@ from benchmarks.training import epochs, losses
 from benchmarks.training.results import EpochRun, Job, LossJob, LossRun, Result
 
 _ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60.0  # for all repeats of one loss
 _JOB: TypeAdapter[Job] = TypeAdapter(Job)
 
 
@@ -33,7 +34,14 @@ def run_apart(job: Job, folder: Path) -> Result:
     """In a new process, whose memory and threads are its own. Raises StageFailed."""
     command = [sys.executable, "-m", "benchmarks.training.stage", str(folder)]
     command.append(job.model_dump_json())
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
+    told = {"cwd": _ROOT, "capture_output": True, "text": True}
+    patience = PATIENCE_S if isinstance(job, LossJob) else None
+    try:
+        done = subprocess.run(command, check=False, timeout=patience, **told)  # type: ignore[call-overload]
+    except subprocess.TimeoutExpired:
+        if not isinstance(job, LossJob):
+            raise
+        return losses.too_much(job)
     if done.returncode:
         raise StageFailed(f"{job.title} failed:\n{done.stderr[-3000:]}")
     schema: type[Result] = LossRun if isinstance(job, LossJob) else EpochRun

@@ -162,7 +162,7 @@ def _times(ours: float | None, peer: float | None) -> float | None:
 
 
 def _mib(count: int | None, limit_mib: int) -> str:
-    return f"over {limit_mib:,} MiB" if count is None else f"{count / 2**20:.3g} MiB"
+    return f"over {limit_mib:,} MiB, or a minute" if count is None else f"{count / 2**20:.3g} MiB"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What training fits: a backbone and the loss that knows how to classify."""
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from training.backbones import make_backbone
@@ -15,13 +15,13 @@ _BATCH = 1000
 class Embedder(nn.Module):
     """A backbone and its loss, as one module with one state."""
 
-    def __init__(self, recipe: Recipe, classes: int, train_images: UInt8[Tensor, "n h w 3"]):
+    def __init__(self, recipe: Recipe, classes: int, train_images: Real[Tensor, "n ..."]):
         super().__init__()
         self.loss: Loss = make_loss(recipe.loss, classes, recipe.embedding_size, recipe.parameters)
         self.backbone = make_backbone(recipe, train_images)
 
     @torch.no_grad()
-    def embed(self, images: UInt8[Tensor, "n h w 3"]) -> Float[Tensor, "n d"]:
-        """Embeddings of any number of images, in float32 unless autocast is on."""
+    def embed(self, images: Real[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
+        """Embeddings of any number of images or features, in float32 unless autocast is on."""
         chunks = torch.split(images, _BATCH)
         return torch.cat([self.backbone(chunk).float() for chunk in chunks])

@@ -9,6 +9,10 @@ class InvalidRecipe(TrainingError):
     """A recipe, or a loss's parameters, cannot work as written."""
 
 
+class InvalidWeights(TrainingError):
+    """The weights that a backbone should start from cannot be had, or are of another one."""
+
+
 class InvalidDataset(TrainingError):
     """The data set is not where or what it should be."""
 

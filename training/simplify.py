@@ -18,7 +18,7 @@ def simplified(embedder: Embedder, recipe: Recipe) -> Embedder:
     """
     backbone = embedder.eval().backbone
     for module in backbone.modules():
-        if isinstance(module, nn.Sequential):
+        if type(module) is nn.Sequential:  # other kinds may add to what theirs do
             _fold_batch_norms(module)
     if recipe.stored_as == "float16":
         for weight in backbone.parameters():
@@ -33,7 +33,7 @@ def _fold_batch_norms(layers: nn.Sequential) -> None:
     A max-pool lets a batch norm through where no channel's scale is negative.
     """
     for place, norm in enumerate(layers):
-        if not isinstance(norm, nn.BatchNorm2d):
+        if type(norm) is not nn.BatchNorm2d:  # timm's also activate
             continue
         before = list(layers[:place])
         if before and isinstance(before[-1], nn.MaxPool2d) and not (norm.weight < 0).any():

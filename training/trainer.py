@@ -19,6 +19,7 @@ from training.data.dataset import LabelledImages, Splits
 from training.doctor.doctor import Doctor
 from training.embedder import Embedder
 from training.errors import Diverged
+from training.frozen.features import LabelledFeatures, drawn
 from training.kept import KeptWeights
 from training.losses.balance import weigh
 from training.optimizer import Optimization, has_bfloat16
@@ -114,9 +115,11 @@ class Trainer:
         return value
 
     def _shown(self, rows: Int64[Tensor, " b"], share: float) -> Tensor:
-        """The images at `rows` as this step of the recipe shows them, [b, h, w, 3]."""
+        """The images at `rows` as this step of the recipe shows them, or views of features."""
         recipe, progress = self.recipe, self.progress
         random = self._random(progress.epoch, progress.step)
+        if isinstance(self.splits.train, LabelledFeatures):
+            return drawn(self.images, rows, random)
         images = augmented(self.images, rows, recipe, progress.epoch, random)
         if recipe.early_px is None or share >= recipe.early_share:
             return images

@@ -3,14 +3,23 @@
 from collections.abc import Callable, Mapping
 
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Real, UInt8
 from torch import Tensor, nn
 
 from training.backbones.airbench import Airbench
 from training.backbones.compact import Compact
 from training.backbones.normalize import Normalize
+from training.backbones.timm_model import PREFIX, make_timm, own_statistics
+from training.backbones.trunk import cut
+from training.backbones.weights import (
+    RANDOM,
+    from_run,
+    load_all_but_the_last_layer,
+    read_state,
+)
 from training.config import Recipe
 from training.errors import InvalidRecipe
+from training.frozen.projection import FrozenBackbone, Projection
 
 BACKBONES: Mapping[str, Callable[..., nn.Module]] = {"airbench": Airbench, "compact": Compact}
 ANY_SIZE = frozenset({"airbench"})
@@ -18,23 +27,67 @@ ANY_SIZE = frozenset({"airbench"})
 _SAMPLE = 5000
 
 
-def make_backbone(recipe: Recipe, train_images: UInt8[Tensor, "n h w 3"]) -> nn.Module:
-    """The recipe's backbone behind a normalisation by the training images' own statistics.
+def make_backbone(recipe: Recipe, train_images: Real[Tensor, "n ..."]) -> nn.Module:
+    """The recipe's backbone, from uint8 [b, h, w, 3] to float embeddings [b, d].
 
-    Takes uint8 [b, h, w, 3], gives float embeddings [b, d]. Raises InvalidRecipe.
+    It normalises images first, by the statistics that its weights were trained with, and those of
+    the training images where they are random. A frozen one only trains a projection, and where
+    the training images are features already (`training.frozen`), it is that projection.
+    Raises InvalidRecipe, InvalidWeights.
     """
-    if recipe.backbone not in BACKBONES:
-        raise InvalidRecipe(f"no backbone {recipe.backbone!r}; there is: {', '.join(BACKBONES)}")
+    if train_images.ndim != 4:
+        return Projection.fitted(train_images, recipe.embedding_size)
+    if not recipe.frozen:
+        return _whole(recipe, train_images)
+    trunk = _whole(recipe, train_images)
+    return FrozenBackbone(trunk, Projection(cut(trunk), recipe.embedding_size))
+
+
+def make_trunk(recipe: Recipe) -> nn.Module:
+    """What stands before the last linear layer of the recipe's backbone, with its weights.
+
+    Takes uint8 [b, h, w, 3], gives features [b, f]. Raises InvalidRecipe, InvalidWeights.
+    """
+    unseen = torch.zeros(2, recipe.size_px, recipe.size_px, 3, dtype=torch.uint8)
+    trunk = _whole(recipe, unseen)
+    cut(trunk)
+    return trunk.eval()
+
+
+def _whole(recipe: Recipe, train_images: UInt8[Tensor, "n h w 3"]) -> nn.Module:
     if recipe.early_px and recipe.backbone not in ANY_SIZE:
         raise InvalidRecipe(f"{recipe.backbone} takes images of one size; leave out early_px")
     sample = train_images[:: max(1, len(train_images) // _SAMPLE)]
     normalize = Normalize(*_statistics(sample))
-    widths = {"widths": recipe.widths} if recipe.widths else {}
-    backbone = BACKBONES[recipe.backbone](recipe.embedding_size, recipe.size_px, **widths)
-    if isinstance(backbone, Airbench):
+    if recipe.backbone.startswith(PREFIX):
+        return _timm(recipe, normalize)
+    backbone = nn.Sequential(normalize, _named(recipe))
+    if recipe.weights != RANDOM:
+        load_all_but_the_last_layer(backbone, recipe)
+    elif isinstance(backbone[1], Airbench):
         with torch.no_grad():
-            backbone.fit_whitening(normalize(sample))
-    return nn.Sequential(normalize, backbone)
+            backbone[1].fit_whitening(normalize(sample))
+    return backbone
+
+
+def _named(recipe: Recipe) -> nn.Module:
+    if recipe.backbone not in BACKBONES:
+        names = ", ".join([*BACKBONES, f"{PREFIX}<name>"])
+        raise InvalidRecipe(f"no backbone {recipe.backbone!r}; there is: {names}")
+    widths = {"widths": recipe.widths} if recipe.widths else {}
+    return BACKBONES[recipe.backbone](recipe.embedding_size, recipe.size_px, **widths)
+
+
+def _timm(recipe: Recipe, normalize: Normalize) -> nn.Module:
+    if recipe.widths:
+        raise InvalidRecipe(f"{recipe.backbone} has widths of its own; leave out widths")
+    if recipe.weights == RANDOM:
+        return nn.Sequential(normalize, make_timm(recipe, None))
+    if not from_run(recipe):
+        return nn.Sequential(own_statistics(recipe.backbone), make_timm(recipe, read_state(recipe)))
+    backbone = nn.Sequential(normalize, make_timm(recipe, None))
+    load_all_but_the_last_layer(backbone, recipe)
+    return backbone
 
 
 def _statistics(sample: UInt8[Tensor, "n h w 3"]) -> tuple[list[float], list[float]]:

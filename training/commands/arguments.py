@@ -133,8 +133,28 @@ def _add_comparison_options(step: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_backbone_options(step: argparse.ArgumentParser) -> None:
+    step.add_argument("--backbone", help="airbench, compact or timm:NAME, instead of the recipe's")
+    step.add_argument(
+        "--weights",
+        metavar="random|hub|FILE|RUN",
+        help="what the backbone starts from: hub is the Hugging Face hub, for timm's models; FILE "
+        "is .safetensors, .pth or .pt; RUN the folder of an earlier run with this backbone",
+    )
+    step.add_argument(
+        "--frozen",
+        action="store_true",
+        help="keep the backbone's weights: embed all images once, train a projection of that",
+    )
+    step.add_argument(
+        "--trunk", type=Path, metavar="RUN", help="the backbone of an earlier run, frozen"
+    )
+    step.add_argument("--views", type=int, help="of each image, where frozen; others augmented")
+
+
 def _add_recipe_options(step: argparse.ArgumentParser) -> None:
     _add_data_option(step)
+    _add_backbone_options(step)
     step.add_argument("--resume", action="store_true", help="go on where a run was stopped")
     step.add_argument(
         "--recipe",

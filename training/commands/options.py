@@ -8,6 +8,7 @@ from rich.console import Console
 
 from models.manifest import Preprocess
 from training import data
+from training.backbones.weights import frozen_trunk, pinned
 from training.config import Recipe, load_recipe
 from training.data.dataset import Dataset, Splits
 from training.errors import InvalidRun
@@ -27,9 +28,9 @@ def folder(options: Namespace, loss: str) -> RunFolder:
 
 
 def recipe(options: Namespace, loss: str) -> Recipe:
-    """The loss's recipe with what the command line says instead.
+    """The loss's recipe with what the command line says instead, its weights pinned.
 
-    Where neither states the input size, it is chosen from the images.
+    Where neither states the input size, it is that of the weights, or chosen from the images.
     """
     chosen = load_recipe(
         loss,
@@ -40,12 +41,25 @@ def recipe(options: Namespace, loss: str) -> Recipe:
         embedding_size=options.embedding_size,
         size_px=options.size_px,
         seed=options.seed,
+        **_backbone(options),
     )
+    chosen = pinned(chosen)
     if "size_px" in chosen.model_fields_set:
         return chosen
     side = data.choose_size_px(options.data, chosen.backbone)
     _say_once(f"data: images become {side} x {side} px, by their sizes; --size-px N to choose")
     return chosen.varied(size_px=side)
+
+
+def _backbone(options: Namespace) -> dict[str, object]:
+    """What the command line says of the backbone; None where it says nothing."""
+    said = {
+        "backbone": options.backbone,
+        "weights": options.weights,
+        "frozen": options.frozen or None,
+        "views": options.views,
+    }
+    return said if options.trunk is None else said | frozen_trunk(options.trunk)
 
 
 def tracking(options: Namespace) -> Tracking:

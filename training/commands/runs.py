@@ -23,6 +23,7 @@ from training.evaluate.against import BASELINE
 from training.evaluate.evaluation import evaluate
 from training.export import export
 from training.fit import fit
+from training.frozen.kept import on_features
 from training.publish import publish
 from training.run import RunFolder, describe
 from training.tracking.track import UNTRACKED, Tracking, track_result
@@ -36,7 +37,13 @@ def fit_runs(options: Namespace) -> None:
         chosen = recipe(options, loss)
         whole = dataset(options, chosen.preprocess)
         run, tracked = folder(options, loss), tracking(options)
-        train(chosen, options.data, whole, run, resume=options.resume, tracked=tracked)
+        seen = _seen(whole, chosen, run, options)
+        train(chosen, options.data, seen, run, resume=options.resume, tracked=tracked)
+
+
+def _seen(whole: Dataset, chosen: Recipe, run: RunFolder, options: Namespace) -> Dataset:
+    """What training looks at: the images, or their features by a trunk that is frozen."""
+    return on_features(chosen, whole, run, options.cache) if chosen.frozen else whole
 
 
 def fit_unknown_rounds(options: Namespace) -> None:
@@ -48,7 +55,9 @@ def fit_unknown_rounds(options: Namespace) -> None:
             varied = record.recipe.varied(
                 leave_out=names, epochs=options.epochs or record.recipe.epochs
             )
-            train(varied, record.source, whole, run.unknown_round(number), resume=True)
+            beside = run.unknown_round(number)
+            seen = _seen(whole, varied, beside, options)
+            train(varied, record.source, seen, beside, resume=True)
 
 
 def _left_out(options: Namespace, whole: Dataset) -> list[tuple[str, ...]]:
@@ -64,7 +73,8 @@ def fit_planes(options: Namespace) -> None:
         record, whole = run.record(), dataset_of(run, options)
         flat = plane(record.recipe, len(whole.class_names))
         varied = flat.varied(epochs=options.epochs or record.recipe.epochs)
-        train(varied, record.source, whole, run.plane, resume=True)
+        seen = _seen(whole, varied, run.plane, options)
+        train(varied, record.source, seen, run.plane, resume=True)
 
 
 def train(

@@ -25,7 +25,7 @@ class LabelledImages:
     def take(self, rows: Int64[Tensor, " m"]) -> "LabelledImages":
         """The images at those rows, in that order."""
         ids = tuple(self.ids[row] for row in rows.tolist())
-        return LabelledImages(self.images[rows], self.labels[rows], ids)
+        return replace(self, images=self.images[rows], labels=self.labels[rows], ids=ids)
 
     def named(self, ids: tuple[str, ...]) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
         """The images of those ids."""

@@ -1,9 +1,11 @@
 """The networks of a run folder: as training started, as it ended, as it is served."""
 
 from models.evidence.confidence import Calibration
+from training.backbones.weights import RANDOM
 from training.data.dataset import Splits
 from training.embedder import Embedder
 from training.errors import InvalidRun
+from training.frozen.kept import whole_state
 from training.kept import kept_weights
 from training.progress import Progress
 from training.run import RunFolder
@@ -17,7 +19,7 @@ _CALIBRATION = "calibration.json"
 def initial(folder: RunFolder, splits: Splits) -> Embedder:
     """The embedder before the first step."""
     embedder = _blank(folder, splits)
-    embedder.load_state_dict(folder.load(folder.initial_path))
+    embedder.load_state_dict(whole_state(folder, folder.load(folder.initial_path)))
     return embedder.eval()
 
 
@@ -34,7 +36,7 @@ def trained(folder: RunFolder, splits: Splits) -> Embedder:
             "python -m training fit --resume"
         )
     embedder = _blank(folder, splits)
-    embedder.load_state_dict(kept_weights(state))
+    embedder.load_state_dict(whole_state(folder, kept_weights(state)))
     return simplified(embedder, recipe)
 
 
@@ -63,4 +65,5 @@ def served(folder: RunFolder, splits: Splits) -> ServedModel:
 
 def _blank(folder: RunFolder, splits: Splits) -> Embedder:
     record = folder.record()
-    return Embedder(record.recipe, len(record.class_names), splits.train.images)
+    recipe = record.recipe.varied(weights=RANDOM)  # the folder has them; their source may be gone
+    return Embedder(recipe, len(record.class_names), splits.train.images)

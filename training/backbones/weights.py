@@ -1,0 +1,187 @@
+"""Where a backbone's first weights come from: a file, the hub or an earlier run; never code."""
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from training.backbones.timm_model import PREFIX, config, own_size_px
+from training.backbones.trunk import last_linear
+from training.config import Recipe
+from training.errors import InvalidRecipe, InvalidWeights
+from training.run import RunFolder
+
+RANDOM = "random"
+HUB = "hub"
+SUFFIXES = (".safetensors", ".pth", ".pt")
+_HUB_FILE = "model.safetensors"
+_WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")  # of timm's checkpoints
+
+
+def pinned(recipe: Recipe) -> Recipe:
+    """The recipe with the sha256 of the weights that it names, and their input size if it has none.
+
+    Raises InvalidWeights where there are no such weights, or others than the recipe was made with.
+    """
+    if recipe.weights == RANDOM:
+        if recipe.frozen:
+            raise InvalidRecipe(
+                "a frozen backbone needs weights: --weights FILE or hub, or --trunk RUN_FOLDER"
+            )
+        return recipe
+    fields: dict[str, object] = {"weights_sha256": _sha256(_checked(recipe))}
+    if "size_px" not in recipe.model_fields_set:
+        fields["size_px"] = _own_size_px(recipe)
+    return recipe.varied(**fields)
+
+
+def _own_size_px(recipe: Recipe) -> int:
+    if from_run(recipe):
+        return RunFolder(Path(recipe.weights)).record().recipe.size_px
+    return own_size_px(recipe.backbone)
+
+
+def frozen_trunk(run: Path) -> dict[str, object]:
+    """The fields of a recipe that freezes the backbone of an earlier run."""
+    earlier = RunFolder(run).record().recipe
+    return {
+        "backbone": earlier.backbone,
+        "widths": earlier.widths,
+        "size_px": earlier.size_px,
+        "weights": str(run),
+        "frozen": True,
+    }
+
+
+def from_run(recipe: Recipe) -> bool:
+    """Whether the weights are those of an earlier run."""
+    return Path(recipe.weights).is_dir()
+
+
+def read_state(recipe: Recipe) -> Mapping[str, Tensor]:
+    """The tensors that the recipe's weights hold: a model's, or a run's backbone's."""
+    path = _checked(recipe)
+    if from_run(recipe):
+        return _state_of_run(RunFolder(Path(recipe.weights)))
+    return _read(path)
+
+
+def load_all_but_the_last_layer(backbone: nn.Module, recipe: Recipe) -> None:
+    """Give a new backbone the weights of an earlier run's, except the layer to the embedding.
+
+    Raises InvalidWeights where the run's backbone is another.
+    """
+    name, _ = last_linear(backbone)
+    own = {key for key in backbone.state_dict() if key.startswith(f"{name}.")}
+    state = {key: value for key, value in read_state(recipe).items() if key not in own}
+    try:
+        left = backbone.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise _other_backbone(recipe, str(error).splitlines()[-1].strip()) from error
+    if odd := [*left.unexpected_keys, *sorted(set(left.missing_keys) - own)]:
+        raise _other_backbone(recipe, f"of one of them alone is {odd[0]}")
+
+
+def _other_backbone(recipe: Recipe, reason: str) -> InvalidWeights:
+    return InvalidWeights(
+        f"the run in {recipe.weights} has another backbone than {recipe.backbone} at "
+        f"{recipe.size_px} px: {reason}"
+    )
+
+
+def _state_of_run(folder: RunFolder) -> Mapping[str, Tensor]:
+    from training.kept import kept_weights  # it knows embedders, and they know backbones
+
+    if folder.record().recipe.frozen:
+        raise InvalidWeights(
+            f"{folder.path} was trained on a frozen trunk; name that trunk instead: "
+            f"--backbone {folder.record().recipe.backbone} "
+            f"--weights {folder.record().recipe.weights}"
+        )
+    state = kept_weights(folder.load(folder.checkpoint_path))
+    prefix = "backbone."
+    return {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
+
+
+def _checked(recipe: Recipe) -> Path:
+    """The file that the weights are in. Raises InvalidWeights where it is not the expected one."""
+    path = _located(recipe)
+    if recipe.weights_sha256 and _sha256(path) != recipe.weights_sha256:
+        raise InvalidWeights(
+            f"{recipe.weights} has changed: its sha256 is {_sha256(path)}, the recipe was made "
+            f"with {recipe.weights_sha256}"
+        )
+    return path
+
+
+def _located(recipe: Recipe) -> Path:
+    path = Path(recipe.weights)
+    if path.is_dir():
+        return RunFolder(path).checkpoint_path
+    if not recipe.backbone.startswith(PREFIX):
+        raise InvalidWeights(
+            f"weights for {recipe.backbone} can only come from a run's folder; {path} is none"
+        )
+    if recipe.weights == HUB:
+        return _from_hub(recipe.backbone)
+    if path.suffix not in SUFFIXES or not path.is_file():
+        raise InvalidWeights(
+            f"there are no weights {path}; give hub, a file ({', '.join(SUFFIXES)}) or the folder "
+            "of a run"
+        )
+    return path
+
+
+def _from_hub(backbone: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    known = config(backbone)
+    if not known.hf_hub_id:
+        raise InvalidWeights(f"the hub has no weights for {backbone}; give a file: --weights FILE")
+    name = known.hf_hub_filename or _HUB_FILE
+    try:
+        return Path(hf_hub_download(known.hf_hub_id, name))
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise InvalidWeights(
+            f"the Hugging Face hub gave no {name} of {known.hf_hub_id}, and it is not in the local "
+            "cache; where there is a network, download that file, then: --weights FILE"
+        ) from error
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    try:
+        state = _parsed(path)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise InvalidWeights(
+            f"{path} holds something else than tensors and plain values, which alone are read"
+        ) from error
+    for wrapper in _WRAPPERS:
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+            break
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise InvalidWeights(f"{path} is not a model's state: a dictionary of tensors by name")
+    return {name.removeprefix("module."): value for name, value in state.items()}
+
+
+def _parsed(path: Path) -> object:
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(str(error)) from error
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise InvalidWeights(f"{path} is missing; train that run first: python -m training fit")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -99,7 +99,11 @@ def _add_tuning_options(step: argparse.ArgumentParser) -> None:
         "default: the loss's own recipe",
     )
     step.add_argument("--backbone", help="instead of the recipe's")
-    step.add_argument("--size-px", type=int, help="input height and width, instead of the recipe's")
+    step.add_argument(
+        "--size-px",
+        type=int,
+        help="input height and width; default: the recipe's, or by the images' sizes",
+    )
     step.add_argument(
         "--prune",
         action="store_true",

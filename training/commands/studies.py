@@ -5,7 +5,7 @@ from argparse import Namespace
 from models.manifest import Preprocess
 from models.store import Store
 from training import data
-from training.commands.options import dataset, losses, say, tracking
+from training.commands.options import dataset, losses, say, sized, tracking
 from training.commands.tables import tuning_table
 from training.comparison.protocol import Protocol
 from training.comparison.runs import Comparison
@@ -24,7 +24,7 @@ def tune_losses(options: Namespace) -> None:
     done = []
     for loss in losses(options):
         changes = {"seed": options.seed, "backbone": options.backbone, "size_px": options.size_px}
-        start = load_recipe(loss, options.recipe, **changes)
+        start = sized(load_recipe(loss, options.recipe, **changes), options)
         known, splits = data.prepare(dataset(options, start.preprocess), start)
         path = options.runs / "tuning" / loss
         tuning = Tuning(path, start, budget, tracking(options))
@@ -46,6 +46,7 @@ def compare_losses(options: Namespace) -> None:
         seeds=options.seeds,
         epochs=options.epochs,
         unknown_epochs=options.unknown_epochs,
+        size_px=data.choose_size_px(options.data, Protocol().backbone),
     )
     whole = dataset(options, Preprocess(size_px=protocol.size_px))
     comparison = Comparison(options.runs, protocol, options.data, whole)

@@ -194,7 +194,9 @@ class Trainer:
 
     def _prototype_sample(self) -> LabelledImages:
         order = torch.randperm(len(self.splits.train), generator=self._random())
-        return self.splits.train.take(order[:_PROTOTYPE_SAMPLE])
+        labels = self.splits.train.labels[order]
+        absent = ~torch.isin(labels, labels[:_PROTOTYPE_SAMPLE])  # a rare class, missed by chance
+        return self.splits.train.take(torch.cat([order[:_PROTOTYPE_SAMPLE], order[absent]]))
 
     def _random(self, *place: int) -> torch.Generator:
         """Randomness that depends on the seed and the place alone, so that a run can resume."""

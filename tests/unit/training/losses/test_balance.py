@@ -56,6 +56,13 @@ def test_the_trainer_weighs_uneven_classes_alone() -> None:
     assert plain is None
 
 
+def test_a_rare_class_is_not_left_without_a_prototype(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.trainer._PROTOTYPE_SAMPLE", 1)
+    trainer = tiny_trainer("triplet")
+    trainer.tuning_logits()
+    assert trainer.embedder.loss.get_buffer("prototypes").any(dim=1).all()
+
+
 def test_cross_entropy_is_weighted_as_torch_weighs_it() -> None:
     loss = make_loss("softmax", 3, 4)
     embeddings, labels = random_batch(20, 3, 4, dtype=torch.float32)

@@ -43,7 +43,7 @@ def recipe(options: Namespace, loss: str) -> Recipe:
         seed=options.seed,
         **_backbone(options),
     )
-    return pinned(sized(chosen, options))
+    return sized(pinned(chosen), options)
 
 
 def sized(chosen: Recipe, options: Namespace) -> Recipe:

@@ -15,6 +15,11 @@ GIVEN = {
     "embedding_size": None,
     "size_px": None,
     "seed": None,
+    "backbone": None,
+    "weights": None,
+    "frozen": None,
+    "views": None,
+    "trunk": None,
 }
 
 

@@ -50,7 +50,6 @@ def frozen_trunk(run: Path) -> dict[str, object]:
     return {
         "backbone": earlier.backbone,
         "widths": earlier.widths,
-        "size_px": earlier.size_px,
         "weights": str(run),
         "frozen": True,
     }

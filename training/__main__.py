@@ -6,7 +6,8 @@ import sys
 from models.errors import ModelsError
 from training.commands import embed, runs, studies
 from training.commands.arguments import add_options
-from training.errors import Interrupted, TrainingError
+from training.errors import Interrupted, InvalidMachine, TrainingError
+from training.machine import is_first, launched
 
 _STEPS = {
     "fit": ("train the backbone with one loss, or with all of them", runs.fit_runs),
@@ -36,6 +37,10 @@ _STEPS = {
 }
 
 
+_TOGETHER = ("fit", "run")
+"""The steps that several processes do together."""
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(prog="python -m training", description=__doc__)
@@ -51,16 +56,25 @@ def main() -> int:
     """Run one step; errors made on purpose end in one line and exit status 1, stops in 130."""
     arguments = parser().parse_args()
     try:
+        if launched() and arguments.step not in _TOGETHER:
+            raise InvalidMachine(
+                f"torchrun is for {' and '.join(_TOGETHER)}: python -m training {arguments.step}"
+            )
         arguments.action(arguments)
     except Interrupted as stop:
-        sys.stderr.write(f"{stop}\n")
+        _tell(f"{stop}\n")
         return 130
     except KeyboardInterrupt:
         return 130
     except (TrainingError, ModelsError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        _tell(f"error: {error}\n")
         return 1
     return 0
+
+
+def _tell(line: str) -> None:
+    if is_first():
+        sys.stderr.write(line)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,10 @@ class InvalidRun(TrainingError):
     """A run folder lacks what the step needs, or belongs to another recipe or data set."""
 
 
+class InvalidMachine(TrainingError):
+    """This machine cannot train as it was asked to."""
+
+
 class Diverged(TrainingError):
     """The loss, or a gradient, stopped being a finite number."""
 

@@ -2,9 +2,10 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -19,7 +20,7 @@ from rich.progress import (
 from models.report import Epoch
 from training.errors import Interrupted, InvalidRun
 from training.run import RunFolder, RunRecord
-from training.tracking.track import UNTRACKED, Tracking, watched
+from training.tracking.track import UNTRACKED, Tracking, Watch, watched
 from training.trainer import Step, Trainer
 
 
@@ -40,28 +41,43 @@ def fit(
     """Train until the recipe's last epoch, saving a checkpoint after each.
 
     Raises InvalidRun where the folder holds a run and `resume` is off, or another run where it
-    is on; Interrupted after a signal, with a checkpoint at the very step.
+    is on; Interrupted after a signal, with a checkpoint at the very step. Of several processes
+    the first alone reads and writes the folder; a signal to one of them stops all.
     """
-    if folder.started:
-        _check_resumable(folder, record, resume)
-    else:
-        folder.begin(record, trainer.embedder.state_dict())
-    if folder.checkpoint_path.is_file():
-        trainer.load_state(folder.load(folder.checkpoint_path))
-    tracked = watched(trainer, folder, tracking)
+    ranks = trainer.ranks
+    state = ranks.from_first(lambda: _opened(trainer, folder, record, resume))
+    if state is not None:
+        trainer.load_state(state)
+    tracked = watched(trainer, folder, tracking) if ranks.first else nullcontext(Watch(trainer, []))
     with stop_on_signal() as stop, tracked as watch, _Screen(trainer) as screen:
         for step in trainer.steps():
             watch.show(step)  # before the checkpoint, so that no row goes missing
             screen.show(step)
             if step.step == step.steps:
-                folder.save(folder.checkpoint_path, trainer.state())
+                _save(trainer, folder)
                 screen.epoch_done()
-            if stop.requested and not trainer.finished:
-                folder.save(folder.checkpoint_path, trainer.state())
+            if ranks.any(stop.requested) and not trainer.finished:
+                _save(trainer, folder)
                 raise Interrupted(
                     f"stopped; go on with the same command and --resume ({folder.path})"
                 )
         screen.finished()
+
+
+def _opened(
+    trainer: Trainer, folder: RunFolder, record: RunRecord, resume: bool
+) -> dict[str, Any] | None:
+    """Begin the run, or find its checkpoint if there is one yet."""
+    if folder.started:
+        _check_resumable(folder, record, resume)
+    else:
+        folder.begin(record, trainer.embedder.state_dict())
+    return folder.load(folder.checkpoint_path) if folder.checkpoint_path.is_file() else None
+
+
+def _save(trainer: Trainer, folder: RunFolder) -> None:
+    if trainer.ranks.first:
+        folder.save(folder.checkpoint_path, trainer.state())
 
 
 def _check_resumable(folder: RunFolder, record: RunRecord, resume: bool) -> None:
@@ -102,7 +118,7 @@ class _Screen:
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
-        self._console = Console()
+        self._console = Console(quiet=not trainer.ranks.first)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -111,6 +127,7 @@ class _Screen:
             TextColumn("{task.fields[rate]} images/s"),
             TimeRemainingColumn(),
             console=self._console,
+            disable=not trainer.ranks.first,
         )
         self._task: TaskID | None = None
         self._told = len(trainer.progress.findings)

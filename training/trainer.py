@@ -9,21 +9,25 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from models.report import Epoch
 from training.config import Recipe
 from training.data.augment import augmented, shrunk
 from training.data.batches import epoch_batches
-from training.data.dataset import LabelledImages, Splits
+from training.data.dataset import Splits
 from training.doctor.doctor import Doctor
 from training.embedder import Embedder
-from training.errors import Diverged
+from training.errors import Diverged, InvalidRecipe
 from training.frozen.features import LabelledFeatures, drawn
+from training.joined_step import JoinedStep
 from training.kept import KeptWeights
 from training.losses.balance import weigh
+from training.machine import Machine
 from training.optimizer import Optimization, has_bfloat16
 from training.progress import Progress
+from training.seeds import generator, seeded
 
 _PROTOTYPE_SAMPLE = 5000
 
@@ -41,23 +45,40 @@ class Step:
 class Trainer:
     """Fits one recipe to one split; iterate `steps()` until it ends, saving `state()` at will."""
 
-    def __init__(self, recipe: Recipe, splits: Splits, classes: int) -> None:
+    def __init__(
+        self, recipe: Recipe, splits: Splits, classes: int, machine: Machine | None = None
+    ) -> None:
+        machine = machine or Machine.here()
         self.recipe = recipe
         self.splits = splits
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device, self.ranks = machine.device, machine.ranks
         self.progress = Progress()
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             self.embedder = Embedder(recipe, classes, splits.train.images).to(self.device)
         weigh(self.embedder.loss, splits.train.labels, recipe.balance)
         self.embedder.backbone.to(memory_format=torch.channels_last)
         self.kept = KeptWeights(self.embedder, recipe)
         self.images = splits.train.images.to(self.device)
+        self.labels = splits.train.labels.to(self.device)
+        self.tuning_images = splits.tuning.images.to(self.device)
         self.steps_per_epoch = len(self._batches(epoch=0))
         self.optimization = Optimization(
             self.embedder, recipe, recipe.epochs * self.steps_per_epoch
         )
         self.doctor = Doctor(recipe, self.embedder, splits)
+        self._loss_of = self._joined_step(machine)
+
+    def _joined_step(self, machine: Machine) -> nn.Module:
+        step = JoinedStep(self.embedder, self.ranks, self.autocast, compiled=machine.compiled)
+        smallest = min(len(rows) for rows in self._batches(epoch=0))
+        if smallest < self.ranks.size:
+            raise InvalidRecipe(
+                f"batches of {smallest} images are too small for {self.ranks.size} processes"
+            )
+        if self.ranks.size == 1:
+            return step
+        return DistributedDataParallel(step, broadcast_buffers=False)
 
     @property
     def finished(self) -> bool:
@@ -98,34 +119,42 @@ class Trainer:
         share = done / (self.recipe.epochs * self.steps_per_epoch)
         self.embedder.loss.ramp(share)
         images = self._shown(rows, share)
-        with self.autocast():
-            embeddings = self.embedder.backbone(images)
-        loss = self.embedder.loss(embeddings, self.splits.train.labels[rows].to(self.device))
-        value = float(loss.item())
+        place = (self.recipe.seed, progress.epoch, progress.step, self.ranks.rank)
+        self.optimization.zero_grad()
+        with seeded(self.device, *place):
+            loss = self._loss_of(images, self.labels[rows.to(self.device)])
+            loss.backward()
+        value = float(loss.item())  # waits for the device, so as late as can be
         if not np.isfinite(value):
             raise Diverged(
                 f"the loss became {value} at epoch {progress.epoch + 1}, step {progress.step + 1}; "
                 "lower the learning rate or the loss's scale"
             )
-        self.optimization.zero_grad()
-        loss.backward()
         self.doctor.after_backward(progress)
         self.optimization.step()
         self.kept.after_step(done + 1)
         return value
 
     def _shown(self, rows: Int64[Tensor, " b"], share: float) -> Tensor:
-        """The images at `rows` as this step of the recipe shows them, or views of features."""
+        """This process's part of the images at `rows`, as this step shows them, or of features."""
         recipe, progress = self.recipe, self.progress
         random = self._random(progress.epoch, progress.step)
+        part = self.ranks.part(len(rows))
         if isinstance(self.splits.train, LabelledFeatures):
-            return drawn(self.images, rows, random)
-        images = augmented(self.images, rows, recipe, progress.epoch, random)
+            return drawn(self.images, rows, random)[part]
+        images = augmented(self.images, rows, recipe, progress.epoch, random, part)
         if recipe.early_px is None or share >= recipe.early_share:
             return images
         return shrunk(images, recipe.early_px)
 
     def _end_epoch(self) -> None:
+        assessed = self.ranks.from_first(self._assessed)
+        if not self.ranks.first:
+            self.progress = Progress.restored(assessed)
+        self.kept.after_epoch(self.progress)
+
+    def _assessed(self) -> dict[str, Any]:
+        """Add the epoch's line to the history; where the run stands then."""
         progress = self.progress
         started = time.perf_counter()
         logits = self.tuning_logits()
@@ -141,9 +170,9 @@ class Trainer:
                 diagnostics=diagnostics,
             )
         )
-        self.kept.after_epoch(progress)
         self.doctor.after_epoch(progress, logits)
         progress.epoch, progress.step, progress.loss_sum = progress.epoch + 1, 0, 0.0
+        return progress.state()
 
     @torch.no_grad()
     def tuning_logits(self) -> Float[Tensor, "n c"]:
@@ -153,19 +182,18 @@ class Trainer:
         with self.autocast():
             if loss.fits_prototypes:
                 sample = self._prototype_sample()
-                embeddings = embedder.embed(sample.images.to(self.device))
-                loss.fit_prototypes(embeddings, sample.labels.to(self.device))
-            embeddings = embedder.embed(self.splits.tuning.images.to(self.device))
+                embeddings = embedder.embed(self.images[sample])
+                loss.fit_prototypes(embeddings, self.labels[sample])
+            embeddings = embedder.embed(self.tuning_images)
         return loss.logits(embeddings).cpu()
 
     @torch.no_grad()
     def _diagnostics(self) -> dict[str, float]:
-        rows = self._batches(self.progress.epoch)[0]
+        rows = self._batches(self.progress.epoch)[0].to(self.device)
         embedder = self.kept.embedder.eval()
         with self.autocast():
-            embeddings = embedder.embed(self.images[rows.to(self.device)])
-        labels = self.splits.train.labels[rows].to(self.device)
-        return dict(embedder.loss.diagnostics(embeddings, labels))
+            embeddings = embedder.embed(self.images[rows])
+        return dict(embedder.loss.diagnostics(embeddings, self.labels[rows]))
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """bfloat16 autocast where the hardware computes in it, float32 otherwise."""
@@ -192,13 +220,11 @@ class Trainer:
         labels = self.splits.train.labels
         return epoch_batches(labels, sampling, self.recipe.batch_size, self._random(epoch))
 
-    def _prototype_sample(self) -> LabelledImages:
+    def _prototype_sample(self) -> Int64[Tensor, " m"]:
         order = torch.randperm(len(self.splits.train), generator=self._random())
         labels = self.splits.train.labels[order]
         absent = ~torch.isin(labels, labels[:_PROTOTYPE_SAMPLE])  # a rare class, missed by chance
-        return self.splits.train.take(torch.cat([order[:_PROTOTYPE_SAMPLE], order[absent]]))
+        return torch.cat([order[:_PROTOTYPE_SAMPLE], order[absent]]).to(self.device)
 
     def _random(self, *place: int) -> torch.Generator:
-        """Randomness that depends on the seed and the place alone, so that a run can resume."""
-        words = np.random.SeedSequence([self.recipe.seed, *place]).generate_state(2)
-        return torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
+        return generator(self.recipe.seed, *place)

@@ -193,8 +193,21 @@ def _add_tracking_options(step: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_machine_options(step: argparse.ArgumentParser) -> None:
+    step.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="default: the GPU where there is one; under torchrun, one for each process",
+    )
+    step.add_argument(
+        "--compile", action="store_true", help="compile the backbone: pays in long trainings"
+    )
+
+
 def _add_training_options(step: argparse.ArgumentParser) -> None:
     _add_recipe_options(step)
+    _add_machine_options(step)
     _add_tracking_options(step)
 
 

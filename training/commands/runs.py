@@ -1,6 +1,7 @@
 """One run of each loss, from fit to publish, and the runs beside it that its report draws on."""
 
 from argparse import Namespace
+from functools import partial
 
 from models.bundle import MODEL
 from models.store import Store
@@ -24,21 +25,28 @@ from training.evaluate.evaluation import evaluate
 from training.export import export
 from training.fit import fit
 from training.frozen.kept import on_features
+from training.machine import is_first, machine
 from training.publish import publish
 from training.run import RunFolder, describe
-from training.tracking.track import UNTRACKED, Tracking, track_result
+from training.tracking.track import track_result
 from training.trainer import Trainer
 from training.variants import left_out, plane
 
 
 def fit_runs(options: Namespace) -> None:
-    """Train each loss that was asked for."""
-    for loss in losses(options):
-        chosen = recipe(options, loss)
-        whole = dataset(options, chosen.preprocess)
-        run, tracked = folder(options, loss), tracking(options)
-        seen = _seen(whole, chosen, run, options)
-        train(chosen, options.data, seen, run, resume=options.resume, tracked=tracked)
+    """Train each loss that was asked for, with all processes that torchrun started."""
+    with machine(options.device, compiled=options.compile) as here:
+        for loss in losses(options):
+            chosen, run = recipe(options, loss), folder(options, loss)
+            whole = here.ranks.in_turn(partial(_dataset, chosen, run, options))
+            known, splits = data.prepare(whole, chosen)
+            trainer = Trainer(chosen, splits, len(known.class_names), here)
+            record = describe(chosen, options.data, known, splits)
+            fit(trainer, run, record, options.resume, tracking(options))
+
+
+def _dataset(chosen: Recipe, run: RunFolder, options: Namespace) -> Dataset:
+    return _seen(dataset(options, chosen.preprocess), chosen, run, options)
 
 
 def _seen(whole: Dataset, chosen: Recipe, run: RunFolder, options: Namespace) -> Dataset:
@@ -77,19 +85,11 @@ def fit_planes(options: Namespace) -> None:
         train(varied, record.source, seen, run.plane, resume=True)
 
 
-def train(
-    chosen: Recipe,
-    source: str,
-    whole: Dataset,
-    run: RunFolder,
-    *,
-    resume: bool,
-    tracked: Tracking = UNTRACKED,
-) -> None:
+def train(chosen: Recipe, source: str, whole: Dataset, run: RunFolder, *, resume: bool) -> None:
     """Fit one recipe in one folder."""
     known, splits = data.prepare(whole, chosen)
     trainer = Trainer(chosen, splits, len(known.class_names))
-    fit(trainer, run, describe(chosen, source, known, splits), resume, tracked)
+    fit(trainer, run, describe(chosen, source, known, splits), resume)
 
 
 def export_runs(options: Namespace) -> None:
@@ -122,6 +122,8 @@ def publish_runs(options: Namespace) -> None:
 
 
 def run_all(options: Namespace) -> None:
-    """Fit, export, evaluate and publish."""
-    for step in (fit_runs, export_runs, evaluate_runs, publish_runs):
-        step(options)
+    """Fit, export, evaluate and publish; all but the first in one process."""
+    fit_runs(options)
+    if is_first():
+        for step in (export_runs, evaluate_runs, publish_runs):
+            step(options)

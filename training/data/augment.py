@@ -15,11 +15,12 @@ def crop_and_flip(
     flip: Bool[Tensor, " b"] | None,
     padding_px: int,
     generator: torch.Generator,
-) -> UInt8[Tensor, "b h w 3"]:
+    part: slice = slice(None),
+) -> UInt8[Tensor, "p h w 3"]:
     """Images at `rows`, each shifted by up to `padding_px` (reflected), mirrored where `flip`.
 
-    Without `flip`, each is mirrored half the time. The same as padding by reflection and cropping
-    back, done by one gather from `images`.
+    Only `part` of them is made, as it would be among all. Without `flip`, each is mirrored half
+    the time. The same as padding by reflection and cropping back, by one gather from `images`.
     """
     height, width = images.shape[1:3]
     ys = _shifted(height, padding_px, len(rows), generator)
@@ -27,7 +28,7 @@ def crop_and_flip(
     if flip is None:
         flip = torch.rand(len(rows), generator=generator) < 0.5
     xs = torch.where(flip.unsqueeze(1), xs.flip(1), xs)
-    return images[rows[:, None, None], ys[:, :, None], xs[:, None, :]]
+    return images[rows[part, None, None], ys[part, :, None], xs[part, None, :]]
 
 
 def _shifted(size: int, largest: int, count: int, generator: torch.Generator) -> Tensor:
@@ -61,9 +62,10 @@ def augmented(
     recipe: Recipe,
     epoch: int,
     generator: torch.Generator,
-) -> UInt8[Tensor, "b h w 3"]:
-    """Images at `rows` as the recipe shows them in `epoch`, counted from 0."""
+    part: slice = slice(None),
+) -> UInt8[Tensor, "p h w 3"]:
+    """Images at `rows`, or `part` of them, as the recipe shows them in `epoch`, counted from 0."""
     flip = None
     if recipe.flip == "alternating":
         flip = alternating(len(images), epoch, recipe.seed)[rows]
-    return crop_and_flip(images, rows, flip, recipe.padding_px, generator)
+    return crop_and_flip(images, rows, flip, recipe.padding_px, generator, part)

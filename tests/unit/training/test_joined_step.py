@@ -1,0 +1,91 @@
+"""Two processes train as one does with the joined batch: losses, gradients, statistics, weights."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.unit.training.runs import tiny_recipe
+from tests.unit.training.two_processes import SIZE, in_two_processes
+from training.data.dataset import LabelledImages, Splits
+from training.losses import LOSSES
+from training.machine import Machine
+from training.trainer import Trainer
+
+CPU = torch.device("cpu")
+BACKBONES: dict[str, dict[str, Any]] = {
+    "compact": {"flip": "alternating"},
+    "airbench": {
+        "widths": (8, 8, 8),
+        "optimizer": "muon",
+        "schedule": "linear",
+        "filter_learning_rate": 0.02,
+        "ema": 0.5,
+    },
+}
+CASES = [(loss, backbone) for loss in LOSSES for backbone in BACKBONES]
+
+
+def uneven_splits() -> Splits:
+    """Noise in shades of grey, 16 x 16; of the first class there are more images than of others."""
+    generator = torch.Generator().manual_seed(0)
+
+    def part(count: int) -> LabelledImages:
+        labels = (torch.arange(count) % 6 - 2).clamp(min=0)
+        noise = torch.randint(0, 100, (count, 16, 16, 3), generator=generator)
+        images = (noise + 50 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
+        return LabelledImages(images, labels, tuple(f"image/{row}" for row in range(count)))
+
+    return Splits(part(48), part(12), part(12), part(12))
+
+
+def trained(loss: str, backbone: str, machine: Machine) -> dict[str, Any]:
+    """What the first step and the whole short training leave."""
+    options = {"backbone": backbone, "size_px": 16, "batch_size": 15, "epochs": 2}
+    recipe = tiny_recipe(loss, **options, **BACKBONES[backbone])
+    trainer = Trainer(recipe, uneven_splits(), 4, machine)
+    steps = trainer.steps()
+    first = next(steps)
+    found: dict[str, Any] = {
+        "loss": first.loss,
+        "gradients": {
+            name: parameter.grad.clone()
+            for name, parameter in trainer.embedder.named_parameters()
+            if parameter.grad is not None
+        },
+        "buffers": {name: value.clone() for name, value in trainer.embedder.named_buffers()},
+    }
+    losses = [step.loss for step in steps]
+    history = [(epoch.loss, epoch.tuning_accuracy) for epoch in trainer.progress.history]
+    return (
+        found
+        | {"losses": losses, "history": history, "state": trainer.state()["kept"]}
+        | {"weights": trainer.embedder.state_dict()}
+    )
+
+
+def train_all(machine: Machine, folder: Path) -> None:
+    found = {case: trained(*case, machine) for case in CASES}
+    torch.save(found, folder / f"{machine.ranks.rank}.pt")
+
+
+@pytest.fixture(scope="module")
+def joined(tmp_path_factory: pytest.TempPathFactory) -> list[dict[tuple[str, str], Any]]:
+    folder = tmp_path_factory.mktemp("joined")
+    in_two_processes(train_all, folder)
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(SIZE)]
+
+
+@pytest.mark.parametrize(("loss", "backbone"), CASES)
+def test_a_step_is_the_one_of_the_joined_batch(joined: Any, loss: str, backbone: str) -> None:
+    alone = trained(loss, backbone, Machine(CPU))
+    for rank in range(SIZE):
+        found = joined[rank][loss, backbone]
+        assert found["loss"] == pytest.approx(alone["loss"], rel=1e-5)
+        for part in ("gradients", "buffers"):
+            torch.testing.assert_close(found[part], alone[part], rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(found["losses"], alone["losses"], rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(found["history"], alone["history"], rtol=1e-3, atol=1e-4)
+        if rank == 0:
+            torch.testing.assert_close(found["weights"], alone["weights"], rtol=1e-2, atol=1e-3)

@@ -1,0 +1,79 @@
+"""Where a training runs: the device, other processes that share the work, compiled or not."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import distributed as dist
+
+from training.errors import InvalidMachine
+from training.ranks import ALONE, Ranks
+
+_LONGEST_WAIT = timedelta(hours=4)  # for the first process, while it decodes or evaluates
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What decides how fast a recipe is trained, and nothing of the result but rounding."""
+
+    device: torch.device
+    ranks: Ranks = ALONE
+    compiled: bool = False
+
+    @classmethod
+    def here(cls) -> "Machine":
+        """This process alone, on the GPU where there is one."""
+        return cls(_device("auto", ALONE))
+
+
+def launched() -> bool:
+    """Whether torchrun started this process."""
+    return dist.is_torchelastic_launched()
+
+
+def is_first() -> bool:
+    """Whether this process writes files and talks: torchrun's first, or the only one."""
+    return not launched() or os.environ["RANK"] == "0"
+
+
+@contextmanager
+def machine(device: str = "auto", *, compiled: bool = False) -> Iterator[Machine]:
+    """The machine of this process, joined with the others that torchrun started.
+
+    `device` is `auto`, `cpu` or `cuda`; each process has a GPU of its own. Raises InvalidMachine
+    where there are too few.
+    """
+    ranks = _ranks() if launched() else ALONE
+    found = Machine(_device(device, ranks), ranks, compiled)
+    if ranks.size == 1:
+        yield found
+        return
+    # Small things are told over gloo in any case, so that no GPU has to wait for them.
+    backend = "cpu:gloo,cuda:nccl" if found.device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=_LONGEST_WAIT)
+    try:
+        yield found
+    finally:
+        dist.destroy_process_group()
+
+
+def _ranks() -> Ranks:
+    rank, size, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    return Ranks(rank, size, local)
+
+
+def _device(name: str, ranks: Ranks) -> torch.device:
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "cpu" or (name == "auto" and not gpus):
+        return torch.device("cpu")
+    if ranks.local >= gpus:
+        raise InvalidMachine(
+            f"process {ranks.local + 1} on this machine has no GPU of its own ({gpus} found): "
+            "start fewer with --nproc-per-node, or use --device cpu"
+        )
+    device = torch.device("cuda", ranks.local)
+    torch.cuda.set_device(device)
+    return device

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.manifest import Preprocess
+from models.preprocess import preprocess
 from tests.odd_folders import write_class
 from training.data import pixels
 from training.data.pixels import decode_files
@@ -33,13 +34,13 @@ def test_a_stopped_decoding_goes_on_where_it_was(
     paths: tuple[Path, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
     whole = decode_files(tmp_path / "whole" / "x", paths, SPEC, "cats")
-    real, asked = pixels.preprocess, []
+    asked: list[bytes] = []
 
     def stopping(encoded: bytes, spec: Preprocess) -> np.ndarray:
         if len(asked) >= stop_at:
             raise KeyboardInterrupt
         asked.append(encoded)
-        return real(encoded, spec)
+        return preprocess(encoded, spec)
 
     monkeypatch.setattr(pixels, "preprocess", stopping)
     with pytest.raises(KeyboardInterrupt):
@@ -47,9 +48,12 @@ def test_a_stopped_decoding_goes_on_where_it_was(
     assert not (tmp_path / "cache" / "x.npy").exists()
 
     again: list[bytes] = []
-    monkeypatch.setattr(
-        pixels, "preprocess", lambda encoded, spec: again.append(encoded) or real(encoded, spec)
-    )
+
+    def counting(encoded: bytes, spec: Preprocess) -> np.ndarray:
+        again.append(encoded)
+        return preprocess(encoded, spec)
+
+    monkeypatch.setattr(pixels, "preprocess", counting)
     found = decode_files(tmp_path / "cache" / "x", paths, SPEC, "cats")
     assert np.array_equal(found.images, whole.images)
     assert found.failed == whole.failed
@@ -61,7 +65,7 @@ def test_failed_files_leave_no_gap(paths: tuple[Path, ...], tmp_path: Path) -> N
     found = decode_files(tmp_path / "cache" / "x", paths, SPEC, "cats")
     assert found.failed.keys() == {3}
     assert found.images.shape == (10, 16, 16, 3)
-    expected = pixels.preprocess(paths[10].read_bytes(), SPEC)
+    expected = preprocess(paths[10].read_bytes(), SPEC)
     assert np.array_equal(found.images[9], expected)
 
 

@@ -34,7 +34,9 @@ class JoinedStep(nn.Module):
         self._ranks = ranks
         self._autocast = autocast
         # In a list, or its parameters would be registered a second time.
-        self._embed = [torch.compile(embedder.backbone) if compiled else embedder.backbone]
+        self._embed = [
+            torch.compile(embedder.backbone, dynamic=False) if compiled else embedder.backbone
+        ]
 
     def forward(
         self, images: Real[Tensor, "p ..."], labels: Int64[Tensor, " b"]

@@ -14,22 +14,18 @@ from torch.nn.parallel import DistributedDataParallel
 
 from models.report import Epoch
 from training.config import Recipe
-from training.data.augment import augmented, shrunk
-from training.data.batches import epoch_batches
 from training.data.dataset import Splits
 from training.doctor.doctor import Doctor
 from training.embedder import Embedder
 from training.errors import Diverged, InvalidRecipe
-from training.frozen.features import LabelledFeatures, drawn
 from training.joined_step import JoinedStep
 from training.kept import KeptWeights
 from training.losses.balance import weigh
 from training.machine import Machine
 from training.optimizer import Optimization, has_bfloat16
 from training.progress import Progress
-from training.seeds import generator, seeded
-
-_PROTOTYPE_SAMPLE = 5000
+from training.resident import ResidentData
+from training.seeds import seeded
 
 
 @dataclass(frozen=True)
@@ -59,10 +55,8 @@ class Trainer:
         weigh(self.embedder.loss, splits.train.labels, recipe.balance)
         self.embedder.backbone.to(memory_format=torch.channels_last)
         self.kept = KeptWeights(self.embedder, recipe)
-        self.images = splits.train.images.to(self.device)
-        self.labels = splits.train.labels.to(self.device)
-        self.tuning_images = splits.tuning.images.to(self.device)
-        self.steps_per_epoch = len(self._batches(epoch=0))
+        self.data = ResidentData(recipe, splits, self.embedder.loss.sampling, machine)
+        self.steps_per_epoch = len(self.data.batches(epoch=0))
         self.optimization = Optimization(
             self.embedder, recipe, recipe.epochs * self.steps_per_epoch
         )
@@ -71,14 +65,14 @@ class Trainer:
 
     def _joined_step(self, machine: Machine) -> nn.Module:
         step = JoinedStep(self.embedder, self.ranks, self.autocast, compiled=machine.compiled)
-        smallest = min(len(rows) for rows in self._batches(epoch=0))
+        smallest = min(len(rows) for rows in self.data.batches(epoch=0))
         if smallest < self.ranks.size:
             raise InvalidRecipe(
                 f"batches of {smallest} images are too small for {self.ranks.size} processes"
             )
         if self.ranks.size == 1:
             return step
-        return DistributedDataParallel(step, broadcast_buffers=False)
+        return DistributedDataParallel(step, forward_sync_buffers=False)
 
     @property
     def finished(self) -> bool:
@@ -101,7 +95,7 @@ class Trainer:
     def _epoch(self) -> Iterator[Step]:
         self.embedder.train()
         progress = self.progress
-        for rows in self._batches(progress.epoch)[progress.step :]:
+        for rows in self.data.batches(progress.epoch)[progress.step :]:
             started = time.perf_counter()
             loss = self._step(rows)
             seconds = time.perf_counter() - started
@@ -118,11 +112,11 @@ class Trainer:
         done = progress.epoch * self.steps_per_epoch + progress.step
         share = done / (self.recipe.epochs * self.steps_per_epoch)
         self.embedder.loss.ramp(share)
-        images = self._shown(rows, share)
+        images = self.data.shown(rows, progress.epoch, progress.step, share)
         place = (self.recipe.seed, progress.epoch, progress.step, self.ranks.rank)
         self.optimization.zero_grad()
         with seeded(self.device, *place):
-            loss = self._loss_of(images, self.labels[rows.to(self.device)])
+            loss = self._loss_of(images, self.data.labels[rows.to(self.device)])
             loss.backward()
         value = float(loss.item())  # waits for the device, so as late as can be
         if not np.isfinite(value):
@@ -134,18 +128,6 @@ class Trainer:
         self.optimization.step()
         self.kept.after_step(done + 1)
         return value
-
-    def _shown(self, rows: Int64[Tensor, " b"], share: float) -> Tensor:
-        """This process's part of the images at `rows`, as this step shows them, or of features."""
-        recipe, progress = self.recipe, self.progress
-        random = self._random(progress.epoch, progress.step)
-        part = self.ranks.part(len(rows))
-        if isinstance(self.splits.train, LabelledFeatures):
-            return drawn(self.images, rows, random)[part]
-        images = augmented(self.images, rows, recipe, progress.epoch, random, part)
-        if recipe.early_px is None or share >= recipe.early_share:
-            return images
-        return shrunk(images, recipe.early_px)
 
     def _end_epoch(self) -> None:
         assessed = self.ranks.from_first(self._assessed)
@@ -181,19 +163,19 @@ class Trainer:
         loss = embedder.loss
         with self.autocast():
             if loss.fits_prototypes:
-                sample = self._prototype_sample()
-                embeddings = embedder.embed(self.images[sample])
-                loss.fit_prototypes(embeddings, self.labels[sample])
-            embeddings = embedder.embed(self.tuning_images)
+                sample = self.data.prototype_sample()
+                embeddings = embedder.embed(self.data.images[sample])
+                loss.fit_prototypes(embeddings, self.data.labels[sample])
+            embeddings = embedder.embed(self.data.tuning_images)
         return loss.logits(embeddings).cpu()
 
     @torch.no_grad()
     def _diagnostics(self) -> dict[str, float]:
-        rows = self._batches(self.progress.epoch)[0].to(self.device)
+        rows = self.data.batches(self.progress.epoch)[0].to(self.device)
         embedder = self.kept.embedder.eval()
         with self.autocast():
-            embeddings = embedder.embed(self.images[rows])
-        return dict(embedder.loss.diagnostics(embeddings, self.labels[rows]))
+            embeddings = embedder.embed(self.data.images[rows])
+        return dict(embedder.loss.diagnostics(embeddings, self.data.labels[rows]))
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """bfloat16 autocast where the hardware computes in it, float32 otherwise."""
@@ -214,17 +196,3 @@ class Trainer:
         self.optimization.load_state_dict(state["optimization"])
         self.kept.load_state(state.get("kept", {}))
         self.progress = Progress.restored(state["progress"])
-
-    def _batches(self, epoch: int) -> list[Int64[Tensor, " b"]]:
-        sampling = self.embedder.loss.sampling
-        labels = self.splits.train.labels
-        return epoch_batches(labels, sampling, self.recipe.batch_size, self._random(epoch))
-
-    def _prototype_sample(self) -> Int64[Tensor, " m"]:
-        order = torch.randperm(len(self.splits.train), generator=self._random())
-        labels = self.splits.train.labels[order]
-        absent = ~torch.isin(labels, labels[:_PROTOTYPE_SAMPLE])  # a rare class, missed by chance
-        return torch.cat([order[:_PROTOTYPE_SAMPLE], order[absent]]).to(self.device)
-
-    def _random(self, *place: int) -> torch.Generator:
-        return generator(self.recipe.seed, *place)

@@ -1,0 +1,62 @@
+"""The images of a training where it runs, and which of them each step sees."""
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from training.config import Recipe
+from training.data.augment import augmented, shrunk
+from training.data.batches import epoch_batches
+from training.data.dataset import Splits
+from training.frozen.features import LabelledFeatures, drawn
+from training.losses.base import Sampling
+from training.machine import Machine
+from training.seeds import generator
+
+_PROTOTYPE_SAMPLE = 5000
+
+
+class ResidentData:
+    """Training and tuning images on the device, copied there once; every step gathers from them.
+
+    What a step sees depends on the seed and its place in the run alone.
+    """
+
+    def __init__(
+        self, recipe: Recipe, splits: Splits, sampling: Sampling, machine: Machine
+    ) -> None:
+        self._recipe = recipe
+        self._sampling = sampling
+        self._train = splits.train
+        self._machine = machine
+        self.images = splits.train.images.to(machine.device)
+        self.labels = splits.train.labels.to(machine.device)
+        self.tuning_images = splits.tuning.images.to(machine.device)
+
+    def batches(self, epoch: int) -> list[Int64[Tensor, " b"]]:
+        """The rows of every joined batch of the epoch, counted from 0."""
+        random = generator(self._recipe.seed, epoch)
+        labels = self._train.labels
+        return epoch_batches(labels, self._sampling, self._recipe.batch_size, random)
+
+    def shown(self, rows: Int64[Tensor, " b"], epoch: int, step: int, share: float) -> Tensor:
+        """This process's part of the images at `rows`, as this step shows them, or of features.
+
+        `share` of the training's steps are done. [p, h, w, 3], or [p, 1, f].
+        """
+        recipe = self._recipe
+        random = generator(recipe.seed, epoch, step)
+        part = self._machine.ranks.part(len(rows))
+        if isinstance(self._train, LabelledFeatures):
+            return drawn(self.images, rows, random)[part]
+        images = augmented(self.images, rows, recipe, epoch, random, part)
+        if recipe.early_px is None or share >= recipe.early_share:
+            return images
+        return shrunk(images, recipe.early_px)
+
+    def prototype_sample(self) -> Int64[Tensor, " m"]:
+        """Rows on which prototypes are fitted after an epoch, on the device."""
+        order = torch.randperm(len(self._train), generator=generator(self._recipe.seed))
+        labels = self._train.labels[order]
+        absent = ~torch.isin(labels, labels[:_PROTOTYPE_SAMPLE])  # a rare class, missed by chance
+        return torch.cat([order[:_PROTOTYPE_SAMPLE], order[absent]]).to(self._machine.device)

@@ -39,6 +39,13 @@ def is_first() -> bool:
     return not launched() or os.environ["RANK"] == "0"
 
 
+def launcher() -> tuple[str, ...]:
+    """The program that starts the processes of this training, on this machine."""
+    if not launched():
+        return ("python",)
+    return ("torchrun", "--nproc-per-node", os.environ["LOCAL_WORLD_SIZE"])
+
+
 @contextmanager
 def machine(device: str = "auto", *, compiled: bool = False) -> Iterator[Machine]:
     """The machine of this process, joined with the others that torchrun started.

@@ -15,6 +15,7 @@ from training.config import Recipe
 from training.data.dataset import Dataset, Splits
 from training.data.inventory import Inventory
 from training.errors import InvalidRun
+from training.machine import launcher
 from training.provenance import code_commit, hardware, versions
 
 
@@ -107,7 +108,7 @@ def describe(recipe: Recipe, source: str, dataset: Dataset, splits: Splits) -> R
             test=len(splits.test),
         ),
         class_names=dataset.class_names,
-        command=shlex.join(["python", "-m", "training", *sys.argv[1:]]),
+        command=shlex.join([*launcher(), "-m", "training", *sys.argv[1:]]),
         commit=code_commit(),
         versions=versions(),
         hardware=hardware(),

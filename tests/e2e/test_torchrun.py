@@ -48,6 +48,8 @@ def test_two_processes_train_evaluate_and_publish_once(alone: Path, tmp_path: Pa
     assert done.stdout.count("center  epoch 1/2") == 1
     assert done.stdout.count("center: published") == 1
     assert Store(tmp_path / "registry").versions("center") == (1,)
+    command = RunFolder(tmp_path / "runs" / "center").record().command
+    assert command.startswith("torchrun --nproc-per-node 2 -m training run")
     torch.testing.assert_close(state(tmp_path), state(alone), rtol=1e-2, atol=1e-3)
 
 

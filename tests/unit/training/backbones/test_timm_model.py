@@ -1,6 +1,7 @@
 """timm's models as backbones: their weights from files, their sizes, their names."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -51,7 +52,7 @@ def test_the_exported_graph_answers_as_the_network(name: str, tmp_path: Path) ->
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_features_are_those_of_timm_with_its_own_normalisation(suffix: str, tmp_path: Path) -> None:
     path = weights_file(tmp_path, suffix=suffix)
-    theirs = timm.create_model("test_resnet", checkpoint_path=str(path)).eval()
+    theirs: Any = timm.create_model("test_resnet", checkpoint_path=str(path)).eval()
     theirs.reset_classifier(0)
     backbone = make_backbone(pinned(recipe(weights=str(path))), IMAGES).eval()
     trunk: Tensor = theirs((IMAGES[:3].permute(0, 3, 1, 2) / 255 - 0.5) / 0.5)

@@ -211,7 +211,7 @@ def _opened(folder: Path, note: _Note, spec: IndexSpec, fetch: Fetch) -> Saved:
 
 def _read_built(path: Path, kind: BuiltKind, rows: Rows, spec: IndexSpec, fetch: Fetch) -> Built:
     try:
-        index = faiss.read_index(str(path))
+        index = faiss.read_index(str(path), faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE)
     except RuntimeError as error:
         raise Unusable(f"{path.name}: {error}") from error
     if index.ntotal != len(rows) or index.d != spec.dimension:

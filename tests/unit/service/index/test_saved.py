@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from service.index import IndexSpec, Kind, LocalIndex, Rows, Vectors
+from service.index.compact import Compact
+from service.index.saved import read
 from tests.vectors import clustered
 
 MODEL, OTHER_MODEL = "a" * 64, "b" * 64
@@ -66,6 +68,13 @@ def test_a_saved_index_comes_back_as_it_was(kind: Kind, tmp_path: Path) -> None:
         before, after = saved.search(QUERIES, k), index.search(QUERIES, k)
         np.testing.assert_array_equal(before.rows, after.rows)
         np.testing.assert_array_equal(before.scores, after.scores)
+
+
+def test_a_loaded_index_has_no_table_that_it_would_not_use(tmp_path: Path) -> None:
+    make("compact").save(tmp_path, 1_102, MODEL)
+    saved = read(tmp_path, replace(SPEC, kind="compact"), MODEL, fetch)
+    assert isinstance(saved.built, Compact)
+    assert saved.built.index.precomputed_table.size() == 0  # 128 MiB at 1 M x 64
 
 
 def test_a_loaded_index_goes_on(folder: Path) -> None:

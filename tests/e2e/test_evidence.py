@@ -1,5 +1,6 @@
 """The runs beside a run, and the comparison: by the command line, on real photographs."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from models.store import Store
 from tests.e2e.conftest import SAMPLE
 from training.__main__ import main
 from training.losses import LOSSES
+from training.run import RunFolder
 
 
 def training(*arguments: str | Path) -> int:
@@ -79,6 +81,26 @@ def test_an_unknown_class_cannot_be_left_out(
     of = ("--loss", "arcface", "--runs", home / "runs", "--cache", home / "cache")
     assert training("unknowns", *of, "--leave-out", "unicorn") == 1
     assert "no class unicorn" in capsys.readouterr().err
+
+
+def test_weights_that_have_seen_the_classes_are_warned_of(
+    home: Path, report: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arcface = home / "runs" / "arcface"
+    of = ("--loss", "center", "--runs", home / "tuned", "--cache", home / "cache")
+    quick = ("--epochs", "1", "--batch-size", "40")
+    assert training("fit", *of, "--data", SAMPLE, "--weights", arcface, *quick) == 0
+    without = arcface / "unknowns" / "0"
+    classes = ",".join(report.unknowns.rounds[0].left_out)
+    round_0 = ("unknowns", *of, "--leave-out", classes, "--epochs", "1")
+    assert training(*round_0, "--weights", without) == 0
+    assert "warning" not in capsys.readouterr().out
+    folder = RunFolder(home / "tuned" / "center")
+    (left_out,) = folder.unknown_rounds()
+    assert left_out.record().recipe.weights == str(without)
+    shutil.rmtree(left_out.path)
+    assert training(*round_0) == 0
+    assert f"was trained on {classes.replace(',', ', ')}" in capsys.readouterr().out
 
 
 def test_a_comparison_is_published_with_its_figures(

@@ -3,9 +3,11 @@
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from tests.e2e.conftest import ROOT, SAMPLE, training
+from training.config import Recipe
 
 
 def tune(runs: Path) -> list[str | Path]:
@@ -55,3 +57,19 @@ def test_a_killed_study_goes_on_to_the_same_recipe_which_run_accepts(tmp_path: P
         *("--data", SAMPLE, "--runs", tmp_path / "runs", "--cache", tmp_path / "cache"),
     )
     assert fit.returncode == 0
+
+
+def test_a_loss_is_tuned_on_a_frozen_trunk_whose_features_are_computed_once(tmp_path: Path) -> None:
+    places = ("--runs", tmp_path / "runs", "--cache", tmp_path / "cache", "--data", SAMPLE)
+    quick = ("--epochs", "1", "--batch-size", "40", "--size-px", "16")
+    assert training("fit", "--loss", "softmax", *places, *quick).returncode == 0
+    trunk = ("--trunk", tmp_path / "runs" / "softmax", "--size-px", "16")
+    study = ("tune", "--loss", "arcface", *places, *trunk, "--trials", "3", "--epochs", "1")
+    done = training(*study)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("embedding, view 1 of 1") == 2  # training and test images
+    written = Recipe.model_validate(
+        tomllib.loads((tmp_path / "runs" / "tuning" / "arcface" / "recipe.toml").read_text())
+    )
+    assert written.frozen
+    assert len(written.weights_sha256) == 64

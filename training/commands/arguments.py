@@ -65,6 +65,11 @@ def _add_unknowns_options(step: argparse.ArgumentParser) -> None:
         help="which classes, in one round; default: in each round an equal share of them",
     )
     step.add_argument("--epochs", type=int, help="instead of the run's own")
+    step.add_argument(
+        "--weights",
+        metavar="random|hub|FILE|RUN",
+        help="instead of what the run started from, where that has seen the classes",
+    )
 
 
 def _add_plane_options(step: argparse.ArgumentParser) -> None:
@@ -98,7 +103,7 @@ def _add_tuning_options(step: argparse.ArgumentParser) -> None:
         help="what to start from: a TOML file, a folder of them, or a name such as strong; "
         "default: the loss's own recipe",
     )
-    step.add_argument("--backbone", help="instead of the recipe's")
+    _add_backbone_options(step)
     step.add_argument(
         "--size-px",
         type=int,

@@ -12,6 +12,7 @@ from training.backbones.weights import frozen_trunk, pinned
 from training.config import Recipe, load_recipe
 from training.data.dataset import Dataset, Splits
 from training.errors import InvalidRun
+from training.frozen.kept import on_features
 from training.losses import LOSSES
 from training.run import RunFolder
 from training.tracking.track import Tracking
@@ -41,7 +42,7 @@ def recipe(options: Namespace, loss: str) -> Recipe:
         embedding_size=options.embedding_size,
         size_px=options.size_px,
         seed=options.seed,
-        **_backbone(options),
+        **backbone(options),
     )
     return sized(pinned(chosen), options)
 
@@ -59,7 +60,7 @@ def sized(chosen: Recipe, options: Namespace) -> Recipe:
     return chosen.varied(size_px=side, early_px=early_px)
 
 
-def _backbone(options: Namespace) -> dict[str, object]:
+def backbone(options: Namespace) -> dict[str, object]:
     """What the command line says of the backbone; None where it says nothing."""
     said = {
         "backbone": options.backbone,
@@ -83,6 +84,11 @@ def dataset(options: Namespace, spec: Preprocess) -> Dataset:
     if found.inventory is not None:
         _say_once("\n".join(found.inventory.lines()))
     return found
+
+
+def seen(whole: Dataset, chosen: Recipe, run: RunFolder, options: Namespace) -> Dataset:
+    """What training looks at: the images, or their features by a trunk that is frozen."""
+    return on_features(chosen, whole, run, options.cache) if chosen.frozen else whole
 
 
 def dataset_of(run: RunFolder, options: Namespace) -> Dataset:

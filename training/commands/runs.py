@@ -2,10 +2,12 @@
 
 from argparse import Namespace
 from functools import partial
+from pathlib import Path
 
 from models.bundle import MODEL
 from models.store import Store
 from training import data
+from training.backbones.weights import from_run, pinned
 from training.calibrate import calibrate
 from training.commands.options import (
     dataset,
@@ -14,6 +16,7 @@ from training.commands.options import (
     losses,
     recipe,
     say,
+    seen,
     splits_of,
     tracking,
 )
@@ -24,7 +27,6 @@ from training.evaluate.against import BASELINE
 from training.evaluate.evaluation import evaluate
 from training.export import export
 from training.fit import fit
-from training.frozen.kept import on_features
 from training.machine import is_first, machine
 from training.publish import publish
 from training.run import RunFolder, describe
@@ -46,12 +48,7 @@ def fit_runs(options: Namespace) -> None:
 
 
 def _dataset(chosen: Recipe, run: RunFolder, options: Namespace) -> Dataset:
-    return _seen(dataset(options, chosen.preprocess), chosen, run, options)
-
-
-def _seen(whole: Dataset, chosen: Recipe, run: RunFolder, options: Namespace) -> Dataset:
-    """What training looks at: the images, or their features by a trunk that is frozen."""
-    return on_features(chosen, whole, run, options.cache) if chosen.frozen else whole
+    return seen(dataset(options, chosen.preprocess), chosen, run, options)
 
 
 def fit_unknown_rounds(options: Namespace) -> None:
@@ -60,12 +57,33 @@ def fit_unknown_rounds(options: Namespace) -> None:
         run = folder(options, loss)
         record, whole = run.record(), dataset_of(run, options)
         for number, names in enumerate(_left_out(options, whole)):
-            varied = record.recipe.varied(
+            varied = _started(record.recipe, options).varied(
                 leave_out=names, epochs=options.epochs or record.recipe.epochs
             )
+            _warn_of_seen(varied)
             beside = run.unknown_round(number)
-            seen = _seen(whole, varied, beside, options)
-            train(varied, record.source, seen, beside, resume=True)
+            shown = seen(whole, varied, beside, options)
+            train(varied, record.source, shown, beside, resume=True)
+
+
+def _started(of_run: Recipe, options: Namespace) -> Recipe:
+    """The run's recipe, from other weights where the command line names some."""
+    if options.weights is None:
+        return of_run
+    return pinned(of_run.varied(weights=options.weights, weights_sha256=""))
+
+
+def _warn_of_seen(varied: Recipe) -> None:
+    """Classes that the first weights were trained on are easier to notice than new ones."""
+    if not from_run(varied):
+        return
+    earlier = RunFolder(Path(varied.weights)).record().recipe
+    if known := sorted(set(varied.leave_out) - set(earlier.leave_out)):
+        say(
+            f"warning: {varied.weights} was trained on {', '.join(known)}, so this round says less "
+            "of classes that nobody has seen; start from others: --weights random, or a run "
+            "without them"
+        )
 
 
 def _left_out(options: Namespace, whole: Dataset) -> list[tuple[str, ...]]:
@@ -81,8 +99,8 @@ def fit_planes(options: Namespace) -> None:
         record, whole = run.record(), dataset_of(run, options)
         flat = plane(record.recipe, len(whole.class_names))
         varied = flat.varied(epochs=options.epochs or record.recipe.epochs)
-        seen = _seen(whole, varied, run.plane, options)
-        train(varied, record.source, seen, run.plane, resume=True)
+        shown = seen(whole, varied, run.plane, options)
+        train(varied, record.source, shown, run.plane, resume=True)
 
 
 def train(chosen: Recipe, source: str, whole: Dataset, run: RunFolder, *, resume: bool) -> None:

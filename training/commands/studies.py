@@ -5,7 +5,8 @@ from argparse import Namespace
 from models.manifest import Preprocess
 from models.store import Store
 from training import data
-from training.commands.options import dataset, losses, say, sized, tracking
+from training.backbones.weights import pinned
+from training.commands.options import backbone, dataset, losses, say, seen, sized, tracking
 from training.commands.tables import tuning_table
 from training.comparison.protocol import Protocol
 from training.comparison.runs import Comparison
@@ -14,6 +15,7 @@ from training.config import load_recipe
 from training.errors import StillTraining
 from training.evaluate.evaluation import FIGURES
 from training.evaluate.figures.bundle import draw_comparison
+from training.run import RunFolder
 from training.tune import Budget, Tuning
 
 
@@ -23,10 +25,11 @@ def tune_losses(options: Namespace) -> None:
     say(f"budget of each loss: {budget.trials} trials of {budget.epochs} epochs")
     done = []
     for loss in losses(options):
-        changes = {"seed": options.seed, "backbone": options.backbone, "size_px": options.size_px}
-        start = sized(load_recipe(loss, options.recipe, **changes), options)
-        known, splits = data.prepare(dataset(options, start.preprocess), start)
+        changes = {"seed": options.seed, "size_px": options.size_px, **backbone(options)}
+        start = sized(pinned(load_recipe(loss, options.recipe, **changes)), options)
         path = options.runs / "tuning" / loss
+        whole = seen(dataset(options, start.preprocess), start, RunFolder(path), options)
+        known, splits = data.prepare(whole, start)
         tuning = Tuning(path, start, budget, tracking(options))
         tuning.run(options.data, known, splits)
         recipe_path = tuning.recipe_path

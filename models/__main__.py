@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> None:
 def _tables(store: Store) -> str:
     compared = store.comparison()
     tables = [comparison_table(compared)] if compared else []
-    return "\n\n".join([*tables, results_table(store)])
+    versions = {version for name in store.names() for version in store.versions(name)}
+    newest_first = sorted(versions, reverse=True)
+    return "\n\n".join([*tables, *(results_table(store, version) for version in newest_first)])
 
 
 def _paper(store: Store) -> str:

@@ -9,9 +9,10 @@ from models.words import interval, result_of
 _HEAD = "| Model | Test accuracy | Macro F1 | Errors to softmax | ECE at T = 1, served | Training |"
 
 
-def results_table(store: Store) -> str:
-    """One row per model, best accuracy first; every figure is read from report.json."""
-    reports = [store.load(name).report for name in store.names()]
+def results_table(store: Store, version: int) -> str:
+    """One row per model of that version, best accuracy first, from each report.json."""
+    names = [name for name in store.names() if version in store.versions(name)]
+    reports = [store.load(name, version).report for name in names]
     ranked = sorted(reports, key=lambda report: -report.classification.accuracy.value)
     return "\n".join([_HEAD, "|---|---|---|---|---|---|", *map(_row, ranked)])
 

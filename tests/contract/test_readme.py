@@ -29,12 +29,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield str(client.base_url).rstrip("/")
 
 
-def test_the_result_table_is_made_from_the_reports() -> None:
+def test_the_result_tables_are_made_from_the_reports() -> None:
     store = Store(REGISTRY)
     compared = store.comparison()
     assert compared is not None
-    assert results_table(store) in README
     assert comparison_table(compared) in README
+    for version in store.versions("softmax"):
+        assert results_table(store, version) in README
 
 
 def test_the_tables_of_speed_are_made_from_the_measurements() -> None:

@@ -1,9 +1,9 @@
 """The servers that are measured: a file for each peer, and a line for it here.
 
-Every server runs the same ONNX file and answers JSON with `embeddings`, a list of floats for each
-image. Its tuning stands with it; `python -m benchmarks.serving.tuning` tries others. BentoML, Ray
-Serve, Triton and MLServer are left out: each brings an environment of its own. To add one, write
-its application in a file here and describe it in SERVERS.
+Every server runs the same ONNX file, of arcface's version 1, and answers JSON with `embeddings`, a
+list of floats for each image. Its tuning stands with it; `python -m benchmarks.serving.tuning`
+tries others. BentoML, Ray Serve, Triton and MLServer are left out: each brings an environment of its own.
+To add one, write its application in a file here and describe it in SERVERS.
 """
 
 import sys
@@ -44,6 +44,8 @@ class Server:
         return wire.post(encode(path, images))
 
 
+_OURS = "/embed?version=1"  # as the peers' model.py has it
+
 SERVERS = (
     Server(
         name="ours",
@@ -52,6 +54,8 @@ SERVERS = (
         module="service",
         arguments=("--port", "{port}"),
         ready="/health/ready",
+        one=(_OURS, wire.raw),
+        many=(_OURS, wire.multipart),
     ),
     Server(
         name="ours-1",
@@ -60,6 +64,8 @@ SERVERS = (
         module="service",
         arguments=("--port", "{port}", "--workers", "1"),
         ready="/health/ready",
+        one=(_OURS, wire.raw),
+        many=(_OURS, wire.multipart),
     ),
     Server(
         name="fastapi",

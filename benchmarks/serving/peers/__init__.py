@@ -2,8 +2,8 @@
 
 Every server runs the same ONNX file, of arcface's version 1, and answers JSON with `embeddings`, a
 list of floats for each image. Its tuning stands with it; `python -m benchmarks.serving.tuning`
-tries others. BentoML, Ray Serve, Triton and MLServer are left out: each brings an environment of its own.
-To add one, write its application in a file here and describe it in SERVERS.
+tries others. BentoML, Ray Serve, Triton and MLServer are left out: each brings an environment of
+its own. To add one, write its application in a file here and describe it in SERVERS.
 """
 
 import sys

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 import torch
 from torch import distributed as dist
 
 from training.errors import InvalidMachine
 from training.ranks import ALONE, Ranks
+
+Precision = Literal["auto", "float32"]  # auto: bfloat16 where the hardware multiplies it
 
 _LONGEST_WAIT = timedelta(hours=4)  # for the first process, while it decodes or evaluates
 
@@ -22,6 +25,7 @@ class Machine:
     device: torch.device
     ranks: Ranks = ALONE
     compiled: bool = False
+    precision: Precision = "auto"
 
     @classmethod
     def here(cls) -> "Machine":
@@ -47,14 +51,16 @@ def launcher() -> tuple[str, ...]:
 
 
 @contextmanager
-def machine(device: str = "auto", *, compiled: bool = False) -> Iterator[Machine]:
+def machine(
+    device: str = "auto", *, compiled: bool = False, precision: Precision = "auto"
+) -> Iterator[Machine]:
     """The machine of this process, joined with the others that torchrun started.
 
     `device` is `auto`, `cpu` or `cuda`; each process has a GPU of its own. Raises InvalidMachine
     where there are too few.
     """
     ranks = _ranks() if launched() else ALONE
-    found = Machine(_device(device, ranks), ranks, compiled)
+    found = Machine(_device(device, ranks), ranks, compiled, precision)
     if ranks.size == 1:
         yield found
         return

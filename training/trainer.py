@@ -48,6 +48,7 @@ class Trainer:
         self.recipe = recipe
         self.splits = splits
         self.device, self.ranks = machine.device, machine.ranks
+        self._bfloat16 = machine.precision == "auto" and has_bfloat16(machine.device)
         self.progress = Progress()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
@@ -178,8 +179,8 @@ class Trainer:
         return dict(embedder.loss.diagnostics(embeddings, self.data.labels[rows]))
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
-        """bfloat16 autocast where the hardware computes in it, float32 otherwise."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=has_bfloat16(self.device))
+        """bfloat16 autocast where the machine computes in it, float32 otherwise."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on: tensors and plain values, for `torch.save`."""

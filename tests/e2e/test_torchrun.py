@@ -17,7 +17,7 @@ TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 
 def arguments(step: str, home: Path, *more: str | Path) -> list[str]:
-    options = ("--epochs", "2", "--batch-size", "40", "--device", "cpu")
+    options = ("--epochs", "2", "--batch-size", "40", "--device", "cpu", "--precision", "float32")
     where = ("--runs", home / "runs", "--cache", home / "cache")
     return [step, "--loss", "center", "--data", *map(str, (SAMPLE, *options, *where, *more))]
 

@@ -2,10 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 from training.commands.embed import add_embed_options
 from training.comparison.protocol import Protocol
 from training.losses import LOSSES
+from training.machine import Precision
 from training.tune import Budget
 
 
@@ -204,6 +206,12 @@ def _add_machine_options(step: argparse.ArgumentParser) -> None:
         choices=("auto", "cpu", "cuda"),
         default="auto",
         help="default: the GPU where there is one; under torchrun, one for each process",
+    )
+    step.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        default="auto",
+        help="of the backbone in training: auto is bfloat16 where the hardware multiplies it",
     )
     step.add_argument(
         "--compile", action="store_true", help="compile the backbone: pays in long trainings"

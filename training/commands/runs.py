@@ -37,7 +37,7 @@ from training.variants import left_out, plane
 
 def fit_runs(options: Namespace) -> None:
     """Train each loss that was asked for, with all processes that torchrun started."""
-    with machine(options.device, compiled=options.compile) as here:
+    with machine(options.device, compiled=options.compile, precision=options.precision) as here:
         for loss in losses(options):
             chosen, run = recipe(options, loss), folder(options, loss)
             whole = here.ranks.in_turn(partial(_dataset, chosen, run, options))

@@ -79,7 +79,7 @@ def joined(tmp_path_factory: pytest.TempPathFactory) -> list[dict[tuple[str, str
 
 @pytest.mark.parametrize(("loss", "backbone"), CASES)
 def test_a_step_is_the_one_of_the_joined_batch(joined: Any, loss: str, backbone: str) -> None:
-    alone = trained(loss, backbone, Machine(CPU))
+    alone = trained(loss, backbone, Machine(CPU, precision="float32"))
     for rank in range(SIZE):
         found = joined[rank][loss, backbone]
         assert found["loss"] == pytest.approx(alone["loss"], rel=1e-5)

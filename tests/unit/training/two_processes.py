@@ -23,6 +23,7 @@ def _begin(rank: int, work: Callable[[Machine, Path], None], folder: Path) -> No
     store = f"file://{folder / 'store'}"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=SIZE)
     try:
-        work(Machine(torch.device("cpu"), Ranks(rank, SIZE, rank)), folder)
+        ranks = Ranks(rank, SIZE, rank)
+        work(Machine(torch.device("cpu"), ranks, precision="float32"), folder)
     finally:
         dist.destroy_process_group()

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.frontier import table as frontier_table
+from benchmarks.frontier.results import Report as FrontierReport
 from benchmarks.serving.results import Report
 from benchmarks.serving.table import everything, summary
+from benchmarks.training import table as training_table
+from benchmarks.training.results import Report as TrainingReport
 from models.store import Store
 from models.table import comparison_table, results_table
 from tests.serving import ready
@@ -42,6 +46,17 @@ def test_the_tables_of_speed_are_made_from_the_measurements() -> None:
     report = Report.model_validate_json((ROOT / "benchmarks/results/serving.json").read_text())
     assert summary(report) in README
     assert everything(report) in (ROOT / "docs/performance.md").read_text()
+
+
+def test_the_tables_of_training_are_made_from_the_measurements() -> None:
+    pages = {"training": "performance", "frontier": "training"}
+    trained, frontier = (
+        (ROOT / "benchmarks" / "results" / f"{name}.json").read_text() for name in pages
+    )
+    by_cost = training_table.everything(TrainingReport.model_validate_json(trained))
+    assert by_cost in (ROOT / "docs" / "performance.md").read_text()
+    by_network = frontier_table.everything(FrontierReport.model_validate_json(frontier))
+    assert by_network in (ROOT / "docs" / "training.md").read_text()
 
 
 def test_the_readme_states_the_comparisons_protocol() -> None:

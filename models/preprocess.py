@@ -45,8 +45,8 @@ def preprocess(
     EXIF orientation is applied; alpha is composited on white; grey, CMYK, palette and 16-bit
     images become RGB; the first frame stands for an animation. Then the shorter side is resized
     to `spec.size_px` (bilinear, antialiased) and the centre is cropped. A JPEG that is much larger
-    is decoded at half scale before that (`models.jpeg.choose_step`). A JPEG's `header` is read
-    here unless it is given.
+    is decoded at half scale before that, where the spec has it (`models.jpeg.choose_step`). A
+    JPEG's `header` is read here unless it is given.
 
     Returns RGB uint8 [h, w, 3] with h = w = spec.size_px.
     Raises ImageTooLarge from the header alone, before any pixel is decoded, and
@@ -54,7 +54,7 @@ def preprocess(
     """
     try:
         header = jpeg.read_header(data) if header is None else header
-        pixels = _from_jpeg(data, header, min(max_pixels, MAX_PIXELS), spec.size_px)
+        pixels = _from_jpeg(data, header, min(max_pixels, MAX_PIXELS), spec)
         return _from_any(data, max_pixels, spec.size_px) if pixels is None else pixels
     except _REFUSED as error:
         raise _refusal(error, max_pixels) from None
@@ -84,12 +84,13 @@ def _refusal(error: Exception, max_pixels: int) -> UndecodableImage | ImageTooLa
 
 
 def _from_jpeg(
-    data: bytes, header: jpeg.Header | None, max_pixels: int, size_px: int
+    data: bytes, header: jpeg.Header | None, max_pixels: int, spec: Preprocess
 ) -> NDArray[np.uint8] | None:
     """What `_from_any` gives, in less time; None where that must decide."""
     if header is None or header.width * header.height > max_pixels:
         return None
-    step = jpeg.choose_step(header, size_px)
+    size_px = spec.size_px
+    step = jpeg.choose_step(header, size_px) if spec.half_scale else 1
     pixels = jpeg.decode(data, header, step)
     if pixels is None:
         return None

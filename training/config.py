@@ -93,7 +93,7 @@ class Recipe(Frozen):
     @property
     def preprocess(self) -> Preprocess:
         """How images become this recipe's input."""
-        return Preprocess(size_px=self.size_px)
+        return Preprocess(size_px=self.size_px, half_scale=False)
 
     def varied(self, **fields: object) -> "Recipe":
         """The recipe with other values in some fields. Raises InvalidRecipe naming a bad one."""

@@ -51,7 +51,7 @@ def compare_losses(options: Namespace) -> None:
         unknown_epochs=options.unknown_epochs,
         size_px=data.choose_size_px(options.data, Protocol().backbone),
     )
-    whole = dataset(options, Preprocess(size_px=protocol.size_px))
+    whole = dataset(options, Preprocess(size_px=protocol.size_px, half_scale=False))
     comparison = Comparison(options.runs, protocol, options.data, whole)
     comparison.begin()
     if not comparison.train():

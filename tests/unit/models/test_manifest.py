@@ -123,5 +123,6 @@ def test_preprocess_is_the_one_that_we_have() -> None:
         "size_px": 32,
         "resize": "shorter-side-bilinear-antialias",
         "crop": "center",
+        "half_scale": True,  # of manifests that say nothing, as version 1's
     }
     assert GOOD.created == datetime(2026, 1, 2, tzinfo=UTC)

@@ -213,8 +213,16 @@ def variants(path: Path) -> list[bytes]:
     return made
 
 
-def embeddings(model: str, pixels: list[Pixels]) -> NDArray[np.float32]:
-    session = ort.InferenceSession(Store(REGISTRY).load(model).model_path)
+HALVING = [
+    (name, version)
+    for name in Store(REGISTRY).names()
+    for version in Store(REGISTRY).versions(name)
+    if Store(REGISTRY).load(name, version).manifest.preprocess.half_scale
+]
+
+
+def embeddings(model: str, version: int, pixels: list[Pixels]) -> NDArray[np.float32]:
+    session = ort.InferenceSession(Store(REGISTRY).load(model, version).model_path)
     (found,) = session.run(["embedding"], {"images": np.stack(pixels)})
     unit: NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True)
     return unit
@@ -229,11 +237,18 @@ def halved() -> tuple[list[Pixels], list[Pixels]]:
     return [fast(data) for data in images], [by_pillow(data) for data in images]
 
 
-@pytest.mark.parametrize("model", Store(REGISTRY).names())
-def test_half_scale_leaves_every_models_embeddings_alone(
-    model: str, halved: tuple[list[Pixels], list[Pixels]]
+@pytest.mark.parametrize(("model", "version"), HALVING)
+def test_half_scale_leaves_the_embeddings_alone_of_every_model_that_has_it(
+    model: str, version: int, halved: tuple[list[Pixels], list[Pixels]]
 ) -> None:
-    reduced, full = (embeddings(model, pixels) for pixels in halved)
+    reduced, full = (embeddings(model, version, pixels) for pixels in halved)
     cosines = (reduced * full).sum(axis=1)
     assert cosines.min() >= LEAST_COSINE
     assert cosines.min() < 1  # it is half scale
+
+
+def test_a_large_jpeg_is_decoded_whole_where_the_spec_has_no_half_scale() -> None:
+    data = LARGE[0].read_bytes()
+    whole = preprocess(data, Preprocess(size_px=32, half_scale=False))
+    assert np.abs(whole.astype(int) - by_pillow(data)).max() <= 2
+    assert (whole != fast(data)).any()

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.store import Store
 from service.commands.opening import open_library
 from service.settings import Settings
 from tests.e2e.conftest import ROOT, SAMPLE, training
 from training.__main__ import main
 
 PATIENCE_S = 300
+NEWEST = Store(ROOT / "models" / "registry").versions("arcface")[-1]
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +37,14 @@ def embedded(photos: Path) -> Path:
     out = photos.parent / "local"
     done = training(*command(photos, out))
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{out}: 100 embeddings of arcface/1" in done.stdout
+    assert f"{out}: 100 embeddings of arcface/{NEWEST}" in done.stdout
     assert "not embedded: 1 files, listed in" in done.stdout
     return out
 
 
 def command(photos: Path, out: Path) -> list[str | Path]:
     sizes = ("--batch", "2", "--shard", "40")
-    return ["embed", "--model", "arcface@1", "--data", photos, "--out", out, *sizes]
+    return ["embed", "--model", "arcface", "--data", photos, "--out", out, *sizes]
 
 
 def index(path: Path, name: str, data: Path) -> subprocess.CompletedProcess[str]:

@@ -1,11 +1,13 @@
 """The device that a process gets, and what is refused."""
 
+from typing import get_args
+
 import pytest
 import torch
 
 from tests.unit.training.runs import tiny_recipe, tiny_splits
 from training.errors import InvalidMachine, InvalidRecipe
-from training.machine import Machine, machine
+from training.machine import Machine, Precision, machine
 from training.ranks import Ranks
 from training.seeds import seeded
 from training.trainer import Trainer
@@ -48,3 +50,13 @@ def test_randomness_of_a_place_is_the_places_alone_and_leaves_the_callers_as_it_
         assert torch.equal(torch.rand(2), ours)
     with seeded(CPU, 0, 1, 3):
         assert not torch.equal(torch.rand(2), ours)
+
+
+def test_float32_is_kept_to_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.trainer.has_bfloat16", lambda _: True)
+    used = {}
+    for precision in get_args(Precision):
+        here = Machine(CPU, precision=precision)
+        with Trainer(tiny_recipe("softmax"), tiny_splits(), 4, here).autocast():
+            used[precision] = torch.is_autocast_enabled("cpu")
+    assert used == {"auto": True, "float32": False}

@@ -93,7 +93,7 @@ class Recipe(Frozen):
     @property
     def preprocess(self) -> Preprocess:
         """How images become this recipe's input."""
-        return Preprocess(size_px=self.size_px, half_scale=False)
+        return preprocess_at(self.size_px)
 
     def varied(self, **fields: object) -> "Recipe":
         """The recipe with other values in some fields. Raises InvalidRecipe naming a bad one."""
@@ -102,6 +102,14 @@ class Recipe(Frozen):
     def to_toml(self) -> str:
         """What `--recipe` reads back."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+
+def preprocess_at(size_px: int) -> Preprocess:
+    """How images become the input of what is trained here.
+
+    Large JPEGs are decoded whole: what half scale does to new embeddings nobody has seen yet.
+    """
+    return Preprocess(size_px=size_px, half_scale=False)
 
 
 def load_recipe(loss: str, path: Path | None = None, **overrides: object) -> Recipe:

@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 
-from models.manifest import Preprocess
 from models.store import Store
 from training import data
 from training.backbones.weights import pinned
@@ -11,7 +10,7 @@ from training.commands.tables import tuning_table
 from training.comparison.protocol import Protocol
 from training.comparison.runs import Comparison
 from training.comparison.summary import summarize
-from training.config import load_recipe
+from training.config import load_recipe, preprocess_at
 from training.errors import StillTraining
 from training.evaluate.evaluation import FIGURES
 from training.evaluate.figures.bundle import draw_comparison
@@ -51,7 +50,7 @@ def compare_losses(options: Namespace) -> None:
         unknown_epochs=options.unknown_epochs,
         size_px=data.choose_size_px(options.data, Protocol().backbone),
     )
-    whole = dataset(options, Preprocess(size_px=protocol.size_px, half_scale=False))
+    whole = dataset(options, preprocess_at(protocol.size_px))
     comparison = Comparison(options.runs, protocol, options.data, whole)
     comparison.begin()
     if not comparison.train():

@@ -31,6 +31,7 @@ Fetch = Callable[[Rows], Vectors]  # exact vectors of rows that rise; NaN for ro
 _NO_TABLE = -1  # made beforehand it takes lists * d / 2 KiB: 128 MiB at 1 M x 64
 _RERANKED_NUMBERS = 1 << 18  # at once: 1 MiB, which stays in the processor's cache
 _FETCHED_OUTRIGHT = 2_000  # so few are not searched but read
+_NUMBERS_OUTRIGHT = 1 << 21  # so much, 8 MiB, is read for a batch that would re-rank as many
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,10 @@ class Compact:
 
     def search(self, queries: Queries, k: int, mask: Mask) -> Found:
         """By the codes, then by the exact vectors of the best."""
-        if mask.count <= max(_FETCHED_OUTRIGHT, k):
-            return self._outright(queries, k, mask.positions())
         candidates = min(mask.count, max(LEAST_RERANKED, RERANKED_PER_HIT * k))
+        reranked = min(candidates * len(queries), _NUMBERS_OUTRIGHT // self.index.d)
+        if mask.count <= max(_FETCHED_OUTRIGHT, k, reranked):
+            return self._outright(queries, k, mask.positions())
         at_once = max(1, _RERANKED_NUMBERS // (candidates * self.index.d))
         parts = [
             self._search(queries[start : start + at_once], k, candidates, mask)
@@ -104,13 +106,16 @@ class Compact:
     def _outright(self, queries: Queries, k: int, positions: Positions) -> Found:
         vectors = self.vectors(positions)
         gone = np.isnan(vectors[:, 0])
-        if not gone.any():
-            found = scan(queries, vectors, k, Mask.whole(len(positions)), self.metric)
-            return Found(found.scores, positions[found.positions])
-        vectors[gone] = 0
-        found = scan(queries, vectors, len(positions), Mask.whole(len(positions)), self.metric)
-        found.scores[gone[found.positions]] = -np.inf
-        return _best(Found(found.scores, positions[found.positions]), k)
+        there = positions[~gone]
+        near = min(k, len(there))
+        if gone.any():
+            vectors = vectors[~gone]
+        found = scan(queries, vectors, near, Mask.whole(len(there)), self.metric)
+        last = np.tile(positions[gone][: k - near], (len(queries), 1))
+        return Found(
+            np.hstack([found.scores, np.full(last.shape, -np.inf, np.float32)]),
+            np.hstack([there[found.positions], last]),
+        )
 
     def _reranked(self, queries: Queries, k: int, positions: np.ndarray) -> Found:
         wanted, at = np.unique(positions, return_inverse=True)

@@ -167,6 +167,30 @@ def test_a_row_that_the_truth_lost_comes_last_until_it_is_removed_here(allowed: 
     assert len(index) == 2_000 - int(lost[0] < 1_000 or lost[0] >= 2_000)
 
 
+def test_a_batch_reads_the_rows_it_may_find_once_where_it_would_read_as_many_anyway() -> None:
+    read: list[Rows] = []
+
+    def fetch(rows: Rows) -> Vectors:
+        read.append(rows)
+        vectors: Vectors = VECTORS[rows]
+        return vectors
+
+    index = LocalIndex(replace(SPEC, kind="compact"), fetch=fetch)
+    index.add(np.arange(6_000), VECTORS)
+    index.maintain()
+    oracle, among = Oracle("cosine"), np.arange(0, 6_000, 2)
+    oracle.add(among, VECTORS[among])
+    batch = clustered(100, 8, seed=2)
+    read.clear()
+    np.testing.assert_array_equal(
+        index.search(batch, 10, among).rows, oracle.search(batch, 10).rows
+    )
+    assert [rows.tolist() for rows in read] == [among.tolist()]
+    read.clear()
+    index.search(batch[:1], 10, among)
+    assert sum(map(len, read)) < 100
+
+
 def test_rows_asked_for_again_are_those_that_there_are_by_then() -> None:
     index = filled(SPEC, 3_000)
     index.maintain()

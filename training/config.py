@@ -53,10 +53,16 @@ class Recipe(Frozen):
         default="one-cycle", description="how learning rates fall to 0 after the warm-up"
     )
     warmup: float = Field(default=0.2, gt=0, lt=1, description="share of steps up to the peak")
+    final_rate: float = Field(
+        default=0.0, ge=0, le=1, description="share of the peak that a linear schedule ends at"
+    )
     weight_decay: float = Field(default=0.05, ge=0, description="on the backbone's weights only")
     padding_px: int = Field(default=4, ge=0, description="largest shift of an image in training")
     flip: Literal["random", "alternating"] = Field(
         default="random", description="alternating mirrors each image in every other epoch"
+    )
+    cutout_px: int = Field(
+        default=0, ge=0, description="side of the grey square on each training image; 0 for none"
     )
     early_px: int | None = Field(
         default=None, ge=8, description="height and width of images early in training, if smaller"

@@ -81,7 +81,10 @@ def _schedule(optimizer: Optimizer, recipe: Recipe, steps: int) -> LRScheduler:
             cycle_momentum=False,
         )
     rising = max(1, round(recipe.warmup * steps))
-    return LambdaLR(optimizer, lambda step: min((step + 1) / rising, 1.0) * (1 - step / steps))
+    falling = 1 - recipe.final_rate
+    return LambdaLR(
+        optimizer, lambda step: min((step + 1) / rising, 1.0) * (1 - falling * step / steps)
+    )
 
 
 def has_bfloat16(device: torch.device) -> bool:

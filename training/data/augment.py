@@ -1,4 +1,4 @@
-"""Augmentation of a whole batch at once: shift with reflection, mirror, early shrinking."""
+"""Augmentation of a whole batch at once: shift with reflection, mirror, cutout, early shrinking."""
 
 import numpy as np
 import torch
@@ -7,6 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from training.config import Recipe
+
+GREY = 127
 
 
 def crop_and_flip(
@@ -39,6 +41,31 @@ def _shifted(size: int, largest: int, count: int, generator: torch.Generator) ->
     return last - (last - places).abs()
 
 
+def cut_out(
+    images: UInt8[Tensor, "p h w 3"],
+    size_px: int,
+    count: int,
+    generator: torch.Generator,
+    part: slice = slice(None),
+) -> UInt8[Tensor, "p h w 3"]:
+    """`images`, each with a grey square of `size_px` whose centre may be anywhere.
+
+    What lies over the border hides nothing. They are `part` of a batch of `count`.
+    Source: DeVries and Taylor, Improved regularization with cutout (arXiv 1708.04552, section 3).
+    """
+    height, width = images.shape[1:3]
+    rows = _covered(height, size_px, count, generator)[part].to(images.device)
+    columns = _covered(width, size_px, count, generator)[part].to(images.device)
+    square = rows.view(-1, height, 1, 1) & columns.view(-1, 1, width, 1)
+    return images.masked_fill(square, GREY)
+
+
+def _covered(size: int, size_px: int, count: int, generator: torch.Generator) -> Tensor:
+    first = torch.randint(size, (count, 1), generator=generator) - size_px // 2
+    places = torch.arange(size)
+    return (places >= first) & (places < first + size_px)
+
+
 def alternating(count: int, epoch: int, seed: int) -> Bool[Tensor, " n"]:
     """Which of `count` images are mirrored in `epoch`: a random half in the first, then in turns.
 
@@ -68,4 +95,7 @@ def augmented(
     flip = None
     if recipe.flip == "alternating":
         flip = alternating(len(images), epoch, recipe.seed)[rows]
-    return crop_and_flip(images, rows, flip, recipe.padding_px, generator, part)
+    shown = crop_and_flip(images, rows, flip, recipe.padding_px, generator, part)
+    if recipe.cutout_px == 0:
+        return shown
+    return cut_out(shown, recipe.cutout_px, len(rows), generator, part)

@@ -62,7 +62,7 @@ def _key(dataset: Dataset, trunk: nn.Module, recipe: Recipe) -> str:
         str(recipe.views),
     ]
     if recipe.views > 1:
-        facts += [str(recipe.seed), str(recipe.padding_px), recipe.flip]
+        facts += [str(recipe.seed), str(recipe.padding_px), recipe.flip, str(recipe.cutout_px)]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
 
 

@@ -90,3 +90,14 @@ def test_a_linear_schedule_rises_for_the_warm_up_and_falls_to_nothing() -> None:
     factors = [0.5, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
     assert rates == pytest.approx([peak * factor for factor in factors for peak in (0.01, 0.3)])
     assert optimization.learning_rate == pytest.approx(0)
+
+
+def test_a_linear_schedule_ends_where_the_recipe_says() -> None:
+    model, recipe = strong()
+    recipe = recipe.varied(schedule="linear", warmup=0.1, final_rate=0.2)
+    optimization = Optimization(model, recipe, steps=10)
+    rates: list[float] = []
+    for _ in range(10):
+        optimization.step()
+        rates.append(optimization.learning_rate / recipe.learning_rate)
+    assert rates == pytest.approx([0.92, 0.84, 0.76, 0.68, 0.6, 0.52, 0.44, 0.36, 0.28, 0.2])

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from training.config import Recipe
-from training.data.augment import alternating, augmented, crop_and_flip, shrunk
+from training.data.augment import GREY, alternating, augmented, crop_and_flip, cut_out, shrunk
 
 PADDING_PX = 4
 
@@ -92,6 +92,45 @@ def test_a_recipe_says_how_far_images_move_and_when_they_are_mirrored() -> None:
         mirrored = alternating(6, epoch, seed=1)[rows]
         for row, one, flipped in zip(rows.tolist(), made, mirrored.tolist(), strict=True):
             assert torch.equal(one, images[row].flip(1) if flipped else images[row])
+
+
+def test_cutout_hides_one_square_of_each_image_that_may_lie_over_the_border() -> None:
+    images = noise(2000, 8, 10).clamp(max=100)
+    before = images.clone()
+    made = cut_out(images, 4, 2000, torch.Generator().manual_seed(2))
+    assert torch.equal(images, before)
+    assert made.dtype == torch.uint8
+    corners, shapes = set(), set()
+    for image, one in zip(images, made, strict=True):
+        hidden = (one == GREY).all(dim=2)
+        rows, columns = (hidden.any(dim=1 - axis).nonzero().flatten() for axis in range(2))
+        square = torch.zeros_like(hidden)
+        square[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+        assert torch.equal(hidden, square)
+        assert torch.equal(one[~square], image[~square])
+        corners.add((int(rows[0]), int(columns[0])))
+        shapes.add((len(rows), len(columns)))
+    assert {rows for rows, _ in shapes} == {columns for _, columns in shapes} == {2, 3, 4}
+    assert corners == {(row, column) for row in range(6) for column in range(8)}
+
+
+def test_part_of_a_batch_is_cut_as_it_is_among_all() -> None:
+    images = noise(9, 8, 8)
+    whole, part = (torch.Generator().manual_seed(3) for _ in range(2))
+    made = cut_out(images, 3, 9, whole)
+    assert torch.equal(cut_out(images[4:7], 3, 9, part, slice(4, 7)), made[4:7])
+    assert torch.equal(whole.get_state(), part.get_state())
+
+
+def test_a_recipe_without_cutout_draws_nothing_for_it() -> None:
+    images, rows = noise(6, 8, 8), torch.arange(6)
+    recipe = Recipe(loss="softmax", padding_px=0, flip="alternating")
+    before, after = torch.Generator().manual_seed(4), torch.Generator().manual_seed(4)
+    plain = augmented(images, rows, recipe, 0, before)
+    cut = augmented(images, rows, recipe.varied(cutout_px=5), 0, after)
+    assert not (plain == GREY).all(dim=3).any()
+    assert (cut == GREY).all(dim=3).flatten(1).any(dim=1).all()
+    assert torch.equal(cut, cut_out(plain, 5, 6, before))
 
 
 def test_shrunk_images_are_those_of_pillow() -> None:

@@ -54,11 +54,10 @@ class CenterLoss(Loss):
             self._place(embeddings.detach(), labels, counts)
         logits = self.compute_logits(embeddings)
         entropy = F.cross_entropy(logits, labels, weight=self.importance)
-        offsets = embeddings - self.centers[labels]
-        pull = self.mean(offsets.square().sum(dim=1), labels)
+        pull = self._pull(embeddings, labels)
         if self.training:
-            self._step(offsets.detach(), labels, counts)
-        return entropy + self.weight / 2 * pull
+            self._step(embeddings.detach(), labels, counts)
+        return torch.add(entropy, pull, alpha=self.weight / 2)
 
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """Wx + b: classification is the softmax part's."""
@@ -94,19 +93,26 @@ class CenterLoss(Loss):
         """Of centers that the pull has drawn together."""
         return (CenterCollapse(self.weight, self.search["weight"].high),)
 
+    def _pull(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """The mean squared distance to the own center."""
+        own = self.centers[labels]
+        if self.importance is None:  # one kernel each way
+            return F.mse_loss(embeddings, own, reduction="sum") / len(embeddings)
+        return self.mean((embeddings - own).square().sum(dim=1), labels)
+
     def _place(self, embeddings: Tensor, labels: Tensor, counts: Tensor) -> None:
         """Put the centers of classes never seen before at this batch's class means."""
-        new = (counts > 0) & ~self.placed
-        if not new.any():
+        if self.placed.all():
             return
+        new = (counts > 0) & ~self.placed
         means = self._sums(embeddings, labels) / counts.clamp(min=1).unsqueeze(1)
         self.centers.copy_(torch.where(new.unsqueeze(1), means, self.centers))
         self.placed.logical_or_(new)
 
-    def _step(self, offsets: Tensor, labels: Tensor, counts: Tensor) -> None:
+    def _step(self, embeddings: Tensor, labels: Tensor, counts: Tensor) -> None:
         """c_j <- c_j - rate * sum(c_j - x) / (1 + n_j), equation 4."""
-        sums = self._sums(offsets, labels)
-        self.centers.add_(self.rate * sums / (1 + counts).unsqueeze(1))
+        sums = self._sums(embeddings - self.centers[labels], labels)
+        self.centers.addcdiv_(sums, (1 + counts).unsqueeze(1), value=self.rate)
 
     def _sums(self, rows: Tensor, labels: Tensor) -> Tensor:
         rows = rows.to(self.centers.dtype)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import tomli_w
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from models.manifest import Frozen, Preprocess
 from training.errors import InvalidRecipe
@@ -95,6 +95,14 @@ class Recipe(Frozen):
         default="float32", description="precision of the weights in the exported file"
     )
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _leave_something_to_see(self) -> "Recipe":
+        if self.cutout_px >= self.size_px:
+            raise ValueError(
+                f"cutout_px {self.cutout_px} would hide images of {self.size_px} px whole"
+            )
+        return self
 
     @property
     def preprocess(self) -> Preprocess:

@@ -30,8 +30,8 @@ Fetch = Callable[[Rows], Vectors]  # exact vectors of rows that rise; NaN for ro
 
 _NO_TABLE = -1  # made beforehand it takes lists * d / 2 KiB: 128 MiB at 1 M x 64
 _RERANKED_NUMBERS = 1 << 18  # at once: 1 MiB, which stays in the processor's cache
-_FETCHED_OUTRIGHT = 2_000  # so few are not searched but read
-_NUMBERS_OUTRIGHT = 1 << 21  # so much, 8 MiB, is read for a batch that would re-rank as many
+_FETCHED_OUTRIGHT = 2_000  # rows: so few are not searched but read
+_FETCHED_NUMBERS = 1 << 21  # so much, 8 MiB, is read for a batch that would re-rank as many rows
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class Compact:
         return ready(self.fetch(self.rows[positions]), self.metric)
 
     def search(self, queries: Queries, k: int, mask: Mask) -> Found:
-        """By the codes, then by the exact vectors of the best."""
+        """By the codes, then the exact vectors of the best; by these alone where rows are few."""
         candidates = min(mask.count, max(LEAST_RERANKED, RERANKED_PER_HIT * k))
-        reranked = min(candidates * len(queries), _NUMBERS_OUTRIGHT // self.index.d)
+        reranked = min(candidates * len(queries), _FETCHED_NUMBERS // self.index.d)
         if mask.count <= max(_FETCHED_OUTRIGHT, k, reranked):
             return self._outright(queries, k, mask.positions())
         at_once = max(1, _RERANKED_NUMBERS // (candidates * self.index.d))
@@ -106,15 +106,15 @@ class Compact:
     def _outright(self, queries: Queries, k: int, positions: Positions) -> Found:
         vectors = self.vectors(positions)
         gone = np.isnan(vectors[:, 0])
-        there = positions[~gone]
-        near = min(k, len(there))
-        if gone.any():
-            vectors = vectors[~gone]
-        found = scan(queries, vectors, near, Mask.whole(len(there)), self.metric)
-        last = np.tile(positions[gone][: k - near], (len(queries), 1))
+        lost = positions[gone]
+        if len(lost):
+            positions, vectors = positions[~gone], vectors[~gone]
+        near = min(k, len(positions))
+        found = scan(queries, vectors, near, Mask.whole(len(positions)), self.metric)
+        last = np.tile(lost[: k - near], (len(queries), 1))
         return Found(
             np.hstack([found.scores, np.full(last.shape, -np.inf, np.float32)]),
-            np.hstack([there[found.positions], last]),
+            np.hstack([positions[found.positions], last]),
         )
 
     def _reranked(self, queries: Queries, k: int, positions: np.ndarray) -> Found:

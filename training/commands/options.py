@@ -50,14 +50,15 @@ def recipe(options: Namespace, loss: str) -> Recipe:
 def sized(chosen: Recipe, options: Namespace) -> Recipe:
     """The recipe with the input size that suits the data, unless it states one.
 
-    Images of early training keep their share of it.
+    Images of early training and the square of cutout keep their share of it.
     """
     if "size_px" in chosen.model_fields_set:
         return chosen
     side = data.choose_size_px(options.data, chosen.backbone)
     _say_once(f"data: images become {side} x {side} px, by their sizes; --size-px N to choose")
     early_px = chosen.early_px and max(8, chosen.early_px * side // chosen.size_px)
-    return chosen.varied(size_px=side, early_px=early_px)
+    cutout_px = chosen.cutout_px * side // chosen.size_px
+    return chosen.varied(size_px=side, early_px=early_px, cutout_px=cutout_px)
 
 
 def backbone(options: Namespace) -> dict[str, object]:

@@ -54,9 +54,10 @@ class CenterLoss(Loss):
             self._place(embeddings.detach(), labels, counts)
         logits = self.compute_logits(embeddings)
         entropy = F.cross_entropy(logits, labels, weight=self.importance)
-        pull = self._pull(embeddings, labels)
+        offsets = embeddings - self.centers[labels]
+        pull = self.mean(offsets.square().sum(dim=1), labels)
         if self.training:
-            self._step(embeddings.detach(), labels, counts)
+            self._step(offsets.detach(), labels, counts)
         return torch.add(entropy, pull, alpha=self.weight / 2)
 
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
@@ -93,13 +94,6 @@ class CenterLoss(Loss):
         """Of centers that the pull has drawn together."""
         return (CenterCollapse(self.weight, self.search["weight"].high),)
 
-    def _pull(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """The mean squared distance to the own center."""
-        own = self.centers[labels]
-        if self.importance is None:  # one kernel each way
-            return F.mse_loss(embeddings, own, reduction="sum") / len(embeddings)
-        return self.mean((embeddings - own).square().sum(dim=1), labels)
-
     def _place(self, embeddings: Tensor, labels: Tensor, counts: Tensor) -> None:
         """Put the centers of classes never seen before at this batch's class means."""
         if self.placed.all():
@@ -109,9 +103,9 @@ class CenterLoss(Loss):
         self.centers.copy_(torch.where(new.unsqueeze(1), means, self.centers))
         self.placed.logical_or_(new)
 
-    def _step(self, embeddings: Tensor, labels: Tensor, counts: Tensor) -> None:
+    def _step(self, offsets: Tensor, labels: Tensor, counts: Tensor) -> None:
         """c_j <- c_j - rate * sum(c_j - x) / (1 + n_j), equation 4."""
-        sums = self._sums(embeddings - self.centers[labels], labels)
+        sums = self._sums(offsets, labels)
         self.centers.addcdiv_(sums, (1 + counts).unsqueeze(1), value=self.rate)
 
     def _sums(self, rows: Tensor, labels: Tensor) -> Tensor:

@@ -81,6 +81,7 @@ def test_another_file_replaces_the_losses_own(tmp_path: Path) -> None:
         ("epochs = 'many'", "epochs"),
         ("learning_rate = nan", "learning_rate"),
         ("[parameters]\nmargin = 'wide'", "margin"),
+        ("cutout_px = 32", "cutout_px 32 would hide images of 32 px whole"),
     ],
 )
 def test_an_unknown_or_invalid_field_is_refused_by_name(

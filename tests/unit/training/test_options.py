@@ -58,6 +58,7 @@ def test_cifar10_and_images_of_its_size_change_nothing_in_a_recipe(folder: Path)
     assert (cifar.size_px, cifar.early_px) == (32, 24)
 
 
-def test_early_images_keep_their_share_of_the_size(folder: Path) -> None:
-    found = recipe(options(folder, 'backbone = "airbench"\nearly_px = 24'), "softmax")
-    assert (found.size_px, found.early_px) == (48, 36)
+def test_early_images_and_cutout_keep_their_share_of_the_size(folder: Path) -> None:
+    written = 'backbone = "airbench"\nearly_px = 24\ncutout_px = 12'
+    found = recipe(options(folder, written), "softmax")
+    assert (found.size_px, found.early_px, found.cutout_px) == (48, 36, 18)

@@ -167,6 +167,23 @@ def test_a_row_that_the_truth_lost_comes_last_until_it_is_removed_here(allowed: 
     assert len(index) == 2_000 - int(lost[0] < 1_000 or lost[0] >= 2_000)
 
 
+@pytest.mark.parametrize(("queries", "lost"), [(1, 1_900), (200, 2_900)])
+def test_rows_that_the_truth_lost_fill_up_where_no_others_are_left(queries: int, lost: int) -> None:
+    truth = Truth()
+    index = filled(replace(SPEC, kind="compact"), 6_000, truth)
+    index.maintain()
+    truth.gone[:lost] = True
+    batch = clustered(queries, 8, seed=2)
+    none = index.search(batch, 5, np.arange(lost))
+    assert np.isneginf(none.scores).all()
+    assert (none.rows < lost).all()
+    some = index.search(batch, 5, np.arange(20, lost + 2))
+    np.testing.assert_array_equal(
+        np.sort(some.rows[:, :2], axis=1), np.tile([lost, lost + 1], (queries, 1))
+    )
+    assert np.isneginf(some.scores[:, 2:]).all()
+
+
 def test_a_batch_reads_the_rows_it_may_find_once_where_it_would_read_as_many_anyway() -> None:
     read: list[Rows] = []
 

@@ -114,11 +114,12 @@ def test_cutout_hides_one_square_of_each_image_that_may_lie_over_the_border() ->
     assert corners == {(row, column) for row in range(6) for column in range(8)}
 
 
-def test_part_of_a_batch_is_cut_as_it_is_among_all() -> None:
-    images = noise(9, 8, 8)
+def test_part_of_a_batch_is_shown_as_it_is_among_all() -> None:
+    images, rows = noise(9, 8, 8), torch.tensor([3, 8, 0, 5, 4, 4, 1])
+    recipe = Recipe(loss="softmax", padding_px=2, cutout_px=3)
     whole, part = (torch.Generator().manual_seed(3) for _ in range(2))
-    made = cut_out(images, 3, 9, whole)
-    assert torch.equal(cut_out(images[4:7], 3, 9, part, slice(4, 7)), made[4:7])
+    made = augmented(images, rows, recipe, 0, whole)
+    assert torch.equal(augmented(images, rows, recipe, 0, part, slice(4, 7)), made[4:7])
     assert torch.equal(whole.get_state(), part.get_state())
 
 

@@ -60,6 +60,15 @@ def test_another_trunk_or_data_set_makes_new_features(changed: str, tmp_path: Pa
     assert files(tmp_path) == 4
 
 
+@pytest.mark.parametrize(
+    "other", [recipe(views=2, cutout_px=3), recipe(views=2, padding_px=1), recipe(views=2, seed=1)]
+)
+def test_views_shown_otherwise_are_other_features(other: Recipe, tmp_path: Path) -> None:
+    embedded(DATASET, trunk(), recipe(views=2), tmp_path)
+    embedded(DATASET, trunk(), other, tmp_path)
+    assert files(tmp_path) == 4
+
+
 def test_views_begin_with_the_image_itself_and_are_drawn_alike_for_a_seed(tmp_path: Path) -> None:
     network, three = trunk(), recipe(views=3)
     train = embedded(DATASET, network, three, tmp_path / "a").train

@@ -23,7 +23,9 @@ class Settings(Frozen):
     put_items: int = Field(ge=1, description="in one Collection.put")
     build_threads: int = Field(ge=1, description="a service leaves one processor to requests")
     rounds: int = Field(ge=1, description="at most, of each comparison; ours and raw take turns")
-    seconds: float = Field(gt=0, description="of a comparison; 3 rounds are given 12 times as long")
+    seconds: float = Field(
+        gt=0, description="of a comparison; 11 rounds get 12 times that, 3 all they need"
+    )
 
 
 class DataFacts(Frozen):

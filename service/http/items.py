@@ -19,7 +19,7 @@ from service.decode import Encoded
 from service.errors import MalformedBody, TooManyImages
 from service.http.body import media_type
 from service.http.images import MULTIPART, from_base64, read_images
-from service.http.json_body import read_json
+from service.http.json_body import loaded, read_json
 from service.http.negotiate import JSON
 from service.http.vectors import Unfit, Vector, read_vector
 from service.settings import Settings
@@ -99,10 +99,7 @@ def _metadata_of(query: ItemQuery) -> dict[str, object]:
 
 
 def _parse_json(spec: CollectionSpec, max_images: int, body: bytes) -> Batch:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise MalformedBody(f"not JSON: {error}") from None
+    value = loaded(body)
     if not isinstance(value, dict) or not value.keys() <= _MEMBERS:
         raise MalformedBody('send {"items": […]}, and "model_sha256" if you like')
     items, model_sha256 = value.get("items"), value.get("model_sha256")

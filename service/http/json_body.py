@@ -1,9 +1,11 @@
 """A JSON body to what it says."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
+import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.types import Receive, Scope
 
@@ -13,6 +15,7 @@ from service.http.negotiate import JSON
 
 # From here on a thread takes a body apart, so that other requests need not wait.
 _LONG_BYTES = 64 * 1024
+_NO_NUMBER = re.compile(r"-?(nan|inf)", re.IGNORECASE)
 _T = TypeVar("_T")
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -43,3 +46,13 @@ def validated(body: bytes, model: type[_Model]) -> _Model:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"]))
         raise MalformedBody(f"{where}: {fault['msg']}" if where else fault["msg"]) from None
+
+
+def loaded(body: bytes) -> object:
+    """The JSON body as plain values. Raises MalformedBody with the fault and its place."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        named = _NO_NUMBER.match(error.doc, error.pos)
+        hint = "; JSON has neither NaN nor infinity, send finite numbers" if named else ""
+        raise MalformedBody(f"not JSON: {error}{hint}") from None

@@ -61,6 +61,7 @@ def caption(report: Report) -> str:
     where, told = report.machine, report.settings
     versions = ", ".join(f"{name} {report.versions[name]}" for name in _NAMED)
     rounds = [each.rounds for search in report.searches for each in search.comparisons]
+    fewest, most = min(rounds, default=1), max(rounds, default=told.rounds)
     unfinished = "" if report.complete else ", **interrupted**"
     return (
         f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {short(report.commit)}"
@@ -68,8 +69,8 @@ def caption(report: Report) -> str:
         f"{where.memory_mib / 1024:.0f} GiB, Linux {where.kernel}, {versions}. "
         f"{report.data.dimension} dimensions, k = {told.k}, {told.queries:,} held-out queries: "
         "each alone, and all in one batch, by one thread. Overhead: ours beside raw FAISS on the "
-        f"same index file, by turns; medians of {min(rounds, default=1)} to {max(rounds, default=told.rounds)} rounds of batches, and "
-        "of the single queries."
+        f"same index file, by turns; medians of {fewest} to {most} rounds of batches, and of the "
+        "single queries."
     )
 
 

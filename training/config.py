@@ -79,6 +79,10 @@ class Recipe(Frozen):
     ema: float = Field(
         default=0.0, ge=0, lt=1, description="decay of the weights' moving average; 0 for none"
     )
+    fresh_statistics: bool = Field(
+        default=False,
+        description="batch norms take their statistics from plain images after each epoch",
+    )
     holdout: float = Field(
         default=0.1,
         gt=0,

@@ -13,7 +13,7 @@ from training.losses.base import Sampling
 from training.machine import Machine
 from training.seeds import generator
 
-_PROTOTYPE_SAMPLE = 5000
+_SAMPLE = 5000
 
 
 class ResidentData:
@@ -54,9 +54,9 @@ class ResidentData:
             return images
         return shrunk(images, recipe.early_px)
 
-    def prototype_sample(self) -> Int64[Tensor, " m"]:
-        """Rows on which prototypes are fitted after an epoch, on the device."""
+    def sample(self) -> Int64[Tensor, " m"]:
+        """Rows for what is fitted after an epoch (prototypes, statistics), on the device."""
         order = torch.randperm(len(self._train), generator=generator(self._recipe.seed))
         labels = self._train.labels[order]
-        absent = ~torch.isin(labels, labels[:_PROTOTYPE_SAMPLE])  # a rare class, missed by chance
-        return torch.cat([order[:_PROTOTYPE_SAMPLE], order[absent]]).to(self._machine.device)
+        absent = ~torch.isin(labels, labels[:_SAMPLE])  # a rare class, missed by chance
+        return torch.cat([order[:_SAMPLE], order[absent]]).to(self._machine.device)

@@ -26,6 +26,7 @@ from training.optimizer import Optimization, has_bfloat16
 from training.progress import Progress
 from training.resident import ResidentData
 from training.seeds import seeded
+from training.statistics import take_statistics
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,8 @@ class Trainer:
         """Add the epoch's line to the history; where the run stands then."""
         progress = self.progress
         started = time.perf_counter()
+        if self.recipe.fresh_statistics:
+            self._take_statistics()
         logits = self.tuning_logits()
         accuracy = (logits.argmax(dim=1) == self.splits.tuning.labels).double().mean().item()
         diagnostics = self._diagnostics()
@@ -157,6 +160,11 @@ class Trainer:
         progress.epoch, progress.step, progress.loss_sum = progress.epoch + 1, 0, 0.0
         return progress.state()
 
+    def _take_statistics(self) -> None:
+        with self.autocast():
+            sample = self.data.images[self.data.sample()]
+            take_statistics(self.kept.embedder.backbone, sample)
+
     @torch.no_grad()
     def tuning_logits(self) -> Float[Tensor, "n c"]:
         """Class scores of the tuning split, by the loss's own way to classify."""
@@ -164,7 +172,7 @@ class Trainer:
         loss = embedder.loss
         with self.autocast():
             if loss.fits_prototypes:
-                sample = self.data.prototype_sample()
+                sample = self.data.sample()
                 embeddings = embedder.embed(self.data.images[sample])
                 loss.fit_prototypes(embeddings, self.data.labels[sample])
             embeddings = embedder.embed(self.data.tuning_images)

@@ -57,7 +57,7 @@ def test_the_trainer_weighs_uneven_classes_alone() -> None:
 
 
 def test_a_rare_class_is_not_left_without_a_prototype(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.resident._PROTOTYPE_SAMPLE", 1)
+    monkeypatch.setattr("training.resident._SAMPLE", 1)
     trainer = tiny_trainer("triplet")
     trainer.tuning_logits()
     assert trainer.embedder.loss.get_buffer("prototypes").any(dim=1).all()

@@ -161,7 +161,9 @@ def _validated(source: str, fields: dict[str, object]) -> Recipe:
     try:
         return Recipe.model_validate(fields)
     except ValidationError as error:
-        raise InvalidRecipe(f"{source}: {error}") from error
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        said = (": ".join([*map(str, fault["loc"]), fault["msg"]]) for fault in faults)
+        raise InvalidRecipe(f"{source}: {'; '.join(said)}") from error
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import faiss
@@ -46,9 +45,8 @@ def flat(vectors: Vectors) -> Raw:
     return Raw(index, lambda selector: _faiss.SearchParameters(sel=selector), "IndexFlatIP")
 
 
-def hnsw(file: Path) -> Raw:
-    """The very graph that the service built."""
-    index = _faiss.read_index(str(file))
+def hnsw(index: Any) -> Raw:
+    """The very graph that the service searches."""
     graph = index.hnsw
     words = (
         f"IndexHNSWFlat, M {graph.nb_neighbors(1)}, efConstruction {graph.efConstruction}, "
@@ -61,9 +59,8 @@ def hnsw(file: Path) -> Raw:
     return Raw(index, parameters, words)
 
 
-def compact(file: Path, vectors: Vectors, k: int) -> Raw:
-    """The very codes that the service made, its best re-ranked with vectors in memory."""
-    coded = _faiss.read_index(str(file))
+def compact(coded: Any, vectors: Vectors, k: int) -> Raw:
+    """The very codes that the service searches, its best re-ranked with vectors in memory."""
     kept = np.ascontiguousarray(vectors)  # until FAISS has copied it
     index = _faiss.IndexRefineFlat(coded, _faiss.swig_ptr(kept))
     factor = max(LEAST_RERANKED, RERANKED_PER_HIT * k) / k

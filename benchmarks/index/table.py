@@ -68,9 +68,9 @@ def caption(report: Report) -> str:
         f"{unfinished}. {where.cores} cores of {where.processor} ({', '.join(where.flags)}), "
         f"{where.memory_mib / 1024:.0f} GiB, Linux {where.kernel}, {versions}. "
         f"{report.data.dimension} dimensions, k = {told.k}, {told.queries:,} held-out queries: "
-        "each alone, and all in one batch, by one thread. Overhead: ours beside raw FAISS on the "
-        f"same index file, by turns; medians of {fewest} to {most} rounds of batches, and of the "
-        "single queries."
+        "each alone, and all in one batch, by one thread. Overhead: ours beside the raw FAISS "
+        f"index that is in it, by turns; medians of {fewest} to {most} rounds of batches, and of "
+        "the single queries."
     )
 
 

@@ -49,6 +49,11 @@ class LocalIndex:
         """How most of the rows are searched now."""
         return self._view.kind
 
+    @property
+    def built(self) -> Built | None:
+        """The FAISS index that most rows are in now, to look at; None while there is none."""
+        return self._view.built
+
     def add(self, rows: Rows, vectors: Vectors) -> None:
         """Make rows findable.
 

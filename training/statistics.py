@@ -16,7 +16,8 @@ def take_statistics(backbone: nn.Module, images: Real[Tensor, "n ..."]) -> None:
 
     The running ones follow the last few batches of training, and those were augmented. Nothing
     else of `backbone` changes, and what drops out in training does not here.
-    Source: Wu and Johnson, Rethinking "Batch" in BatchNorm (arXiv 2105.07576, section 3.1).
+    Source: Wu and Johnson, Rethinking "Batch" in BatchNorm (arXiv 2105.07576, section 3), but that
+    what the batches' means vary by is not added to the variance.
     """
     norms = [
         module

@@ -23,9 +23,7 @@ class Settings(Frozen):
     put_items: int = Field(ge=1, description="in one Collection.put")
     build_threads: int = Field(ge=1, description="a service leaves one processor to requests")
     rounds: int = Field(ge=1, description="at most, of each comparison; ours and raw take turns")
-    seconds: float = Field(
-        gt=0, description="of a comparison; 11 rounds get 12 times that, 3 all they need"
-    )
+    seconds: float = Field(gt=0, description="of a comparison; its least rounds may take longer")
 
 
 class DataFacts(Frozen):

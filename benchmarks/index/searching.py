@@ -113,7 +113,7 @@ def _open(job: Job, fetch: Fetch) -> Opened:
 
 
 def _raw(job: Job, index: LocalIndex) -> raw.Raw:
-    """FAISS's own object out of `index`: another copy in memory may be 10 % faster or slower."""
+    """FAISS's own object out of `index`: a second copy has another place in memory, and time."""
     if job.kind == "exact":
         return raw.flat(job.data.vectors)
     if index.built is None:

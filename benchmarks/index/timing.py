@@ -46,9 +46,8 @@ def by_turns(
     start = time.perf_counter()
     for number, one in enumerate(inputs):
         taken = time.perf_counter() - start
-        if number >= _FEWEST_ROUNDS and taken > (
-            seconds if number >= least else _PATIENCE * seconds
-        ):
+        limit = seconds if number >= least else _PATIENCE * seconds
+        if number >= _FEWEST_ROUNDS and taken > limit:
             break
         for timings, way in reversed(ways) if number % 2 else ways:
             timings.append(timed(partial(way, one)))

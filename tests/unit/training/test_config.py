@@ -93,6 +93,16 @@ def test_an_unknown_or_invalid_field_is_refused_by_name(
         load_recipe("arcface", path)
 
 
+def test_every_fault_of_a_recipe_is_told_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("epochs = 0\n[parameters]\nmargin = 'wide'")
+    with pytest.raises(InvalidRecipe) as raised:
+        load_recipe("arcface", path)
+    parameter, epochs = str(raised.value).split("; ")
+    assert parameter.startswith("mine.toml: parameters: margin: Input should be a valid number")
+    assert epochs == "epochs: Input should be greater than or equal to 1"
+
+
 def test_a_recipe_for_another_loss_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("loss = 'softmax'")

@@ -50,6 +50,7 @@ def test_nothing_is_built_of_few_rows() -> None:
     index = filled(SPEC, 500)
     assert not index.maintain()
     assert index.kind_in_use == "exact"
+    assert index.built is None
 
 
 @pytest.mark.parametrize("kind", ["hnsw", "compact"])
@@ -58,6 +59,8 @@ def test_what_waited_is_built_once_it_is_enough(kind: KindInUse) -> None:
     assert index.maintain()
     assert not index.maintain()
     assert index.kind_in_use == kind
+    assert index.built is not None
+    assert index.built.index.ntotal == 3_000
     assert_holds(index, np.arange(3_000))
 
 

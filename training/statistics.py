@@ -19,11 +19,7 @@ def take_statistics(backbone: nn.Module, images: Real[Tensor, "n ..."]) -> None:
     Source: Wu and Johnson, Rethinking "Batch" in BatchNorm (arXiv 2105.07576, section 3), but that
     what the batches' means vary by is not added to the variance.
     """
-    norms = [
-        module
-        for module in backbone.modules()
-        if isinstance(module, _BatchNorm) and module.track_running_stats
-    ]
+    norms = [module for module in backbone.modules() if isinstance(module, _BatchNorm)]
     if not norms:
         return
     modes = {module: module.training for module in backbone.modules()}

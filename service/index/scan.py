@@ -1,6 +1,6 @@
 """Comparing queries with every vector, by FAISS's kernels and without a FAISS index."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import faiss
 import numpy as np
@@ -9,6 +9,8 @@ from jaxtyping import Float32, Int64
 from models.manifest import Metric
 from service.index.mask import Mask
 from service.index.protocol import Queries, Vectors
+
+_faiss: Any = faiss  # its stubs lack what scores by position
 
 # From this many queries on, FAISS multiplies matrices, but only where it looks at all vectors:
 # copying the vectors that are in costs less than comparing them one by one.
@@ -50,6 +52,21 @@ def _nearest(
         faiss.knn_L2sqr(*arrays, *sizes, *out, None, chosen)
         np.negative(scores, out=scores)
     return Found(scores, positions)
+
+
+def score_each(
+    queries: Queries, vectors: Vectors, at: Int64[np.ndarray, "q m"], metric: Metric
+) -> Float32[np.ndarray, "q m"]:
+    """Of each query with its own of the vectors; -inf where `at` is negative."""
+    use_one_thread()
+    queries, vectors, at = (np.ascontiguousarray(one) for one in (queries, vectors, at))
+    scores = np.empty(at.shape, np.float32)
+    arrays = [faiss.swig_ptr(one) for one in (scores, queries, vectors, at)]
+    score = _faiss.fvec_inner_products_by_idx if metric == "cosine" else _faiss.fvec_L2sqr_by_idx
+    score(*arrays, queries.shape[1], *at.shape)
+    if metric != "cosine":
+        np.negative(scores, out=scores)
+    return scores
 
 
 def unit(vectors: Vectors) -> Vectors:

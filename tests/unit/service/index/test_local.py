@@ -5,6 +5,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
+from models.manifest import Metric
 from service.index import IndexSpec, KindInUse, LocalIndex, Rows, Vectors
 from tests.indexes import Oracle
 from tests.vectors import clustered
@@ -185,6 +186,30 @@ def test_rows_that_the_truth_lost_fill_up_where_no_others_are_left(queries: int,
         np.sort(some.rows[:, :2], axis=1), np.tile([lost, lost + 1], (queries, 1))
     )
     assert np.isneginf(some.scores[:, 2:]).all()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_rows_that_the_truth_lost_come_before_candidates_that_there_are_none_of(
+    metric: Metric,
+) -> None:
+    rng = np.random.default_rng(0)
+    sides = np.where(np.arange(6_000)[:, None] < 3_000, np.float32(1), np.float32(-1))
+    vectors = sides + rng.normal(0, 0.3, (6_000, 8)).astype(np.float32)
+    lost = np.arange(0, 120, 2)
+
+    def fetch(rows: Rows) -> Vectors:
+        return np.where(np.isin(rows, lost)[:, None], np.float32(np.nan), vectors[rows])
+
+    index = LocalIndex(replace(SPEC, kind="compact", metric=metric), fetch=fetch)
+    index.add(np.arange(6_000), vectors)
+    index.maintain()
+    near = np.arange(120)  # all that may be found on the queries' side: fewer than are re-ranked
+    hits = index.search(vectors[:3], 100, np.concatenate([near, np.arange(3_000, 6_000)]))
+    assert np.isin(hits.rows, near).all()
+    gone = np.isin(hits.rows, lost)
+    assert gone.any(axis=1).all()
+    np.testing.assert_array_equal(np.isneginf(hits.scores), gone)
+    assert (hits.scores[:, :-1] >= hits.scores[:, 1:]).all()
 
 
 def test_a_batch_reads_the_rows_it_may_find_once_where_it_would_read_as_many_anyway() -> None:

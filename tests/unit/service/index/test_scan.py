@@ -8,7 +8,7 @@ import pytest
 
 from models.manifest import Metric
 from service.index.mask import Mask
-from service.index.scan import scan
+from service.index.scan import scan, score_each
 from tests.indexes import ENGINES, Engine, Oracle, settle
 from tests.vectors import clustered
 
@@ -54,3 +54,17 @@ def test_each_way_of_scanning_finds_the_same(metric: Metric, queries: int, count
     order = np.argsort(-scores, axis=1)[:, :5]
     np.testing.assert_array_equal(found.positions, positions[order])
     np.testing.assert_allclose(found.scores, np.take_along_axis(scores, order, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_each_query_is_scored_with_its_own_vectors_and_missing_ones_come_last(
+    metric: Metric,
+) -> None:
+    rng = np.random.default_rng(0)
+    asked, at = clustered(7, 8, seed=1), rng.integers(0, 1_000, (7, 20))
+    wanted = np.einsum("qd,qmd->qm", asked, VECTORS[at])
+    if metric == "l2":
+        wanted = -np.square(asked[:, None] - VECTORS[at]).sum(axis=2)
+    at[2, 5:] = -1
+    wanted[2, 5:] = -np.inf
+    np.testing.assert_allclose(score_each(asked, VECTORS, at, metric), wanted, atol=1e-5)

@@ -6,6 +6,7 @@ from math import ceil
 
 import faiss
 import numpy as np
+from jaxtyping import Int64
 
 from models.manifest import Metric
 from service.index.kinds import (
@@ -30,6 +31,7 @@ Fetch = Callable[[Rows], Vectors]  # exact vectors of rows that rise; NaN for ro
 
 _NO_TABLE = -1  # made beforehand it takes lists * d / 2 KiB: 128 MiB at 1 M x 64
 _RERANKED_NUMBERS = 1 << 22  # at once: 16 MiB where no two queries share a candidate
+_TABLE_PER_POSITION = 8  # up to so many rows for each, a table tells what occurs before a sort does
 _FETCHED_OUTRIGHT = 2_000  # rows: so few are not searched but read
 _FETCHED_NUMBERS = 1 << 21  # so much, 8 MiB, is read for a batch that would re-rank as many rows
 
@@ -118,10 +120,8 @@ class Compact:
         )
 
     def _reranked(self, queries: Queries, k: int, positions: np.ndarray) -> Found:
-        wanted, at = np.unique(positions, return_inverse=True)
-        missing = int(wanted[0] < 0)  # -1 where a query has fewer candidates
-        vectors = np.ascontiguousarray(self.fetch(self.rows[wanted[missing:]]), np.float32)
-        at = at.reshape(positions.shape) - missing
+        wanted, at = distinct(positions, len(self.rows))  # -1 where a query has fewer candidates
+        vectors = np.ascontiguousarray(self.fetch(self.rows[wanted]), np.float32)
         scores = score_each(queries, vectors, at, self.metric)
         if self.metric == "cosine":
             lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
@@ -129,6 +129,23 @@ class Compact:
         scores[np.isnan(scores)] = -np.inf
         scores[positions < 0] = np.nan  # sorted last, after the gone; k candidates are not missing
         return _best(Found(scores, positions), k)
+
+
+def distinct(
+    positions: Int64[np.ndarray, "q c"], n: int
+) -> tuple[Positions, Int64[np.ndarray, "q c"]]:
+    """Those of the n positions that occur, rising, and where in them each is; -1 stays -1."""
+    if n > _TABLE_PER_POSITION * positions.size:
+        wanted, at = np.unique(positions, return_inverse=True)
+        missing = int(wanted[0] < 0)
+        return wanted[missing:], at.reshape(positions.shape) - missing
+    occurs = np.zeros(n + 1, bool)  # -1 is the last
+    occurs[positions] = True
+    wanted = np.flatnonzero(occurs[:n])
+    place = np.empty(n + 1, np.int64)  # only what is written is read
+    place[wanted] = np.arange(len(wanted))
+    place[n] = -1
+    return wanted, place[positions]
 
 
 def _best(found: Found, k: int) -> Found:

@@ -46,6 +46,26 @@ def test_a_negative_as_far_as_the_positive_is_not_farther() -> None:
     assert pairs.negative[0].item() == 3.0  # not the one at distance 1
 
 
+@pytest.mark.parametrize("apart", [1e-4, 1e-2, 1.0])
+def test_near_neighbours_lose_nothing_to_the_product(apart: float) -> None:
+    """In float32 |x|^2 + |y|^2 - 2 xy is off by 1e-7: more than the square of 1e-4."""
+    generator = torch.Generator().manual_seed(0)
+    rows = F.normalize(torch.randn(20, 64, generator=generator))
+    near = F.normalize(rows + apart * F.normalize(torch.randn(20, 64, generator=generator)))
+    points = torch.cat([rows, near]).requires_grad_()
+    labels = torch.arange(20).repeat(2)
+    found = mine(points, labels).positive
+    exact = (points - points.roll(20, 0)).norm(dim=1)
+    torch.testing.assert_close(found, exact, rtol=1e-4, atol=0)
+    pulls = [torch.autograd.grad(one.sum(), points)[0] for one in (found, exact)]
+    torch.testing.assert_close(*pulls, rtol=0, atol=2e-3)
+
+
+def test_copies_lie_at_distance_0() -> None:
+    rows = F.normalize(torch.randn(33, 64, generator=torch.Generator().manual_seed(0)))
+    assert not mine(rows.repeat(2, 1), torch.arange(33).repeat(2)).positive.any()
+
+
 def chords(*distances: float) -> Tensor:
     """Points on the unit circle at these distances from the first point, at angle 0."""
     angles = [2 * math.asin(distance / 2) for distance in (0.0, *distances)]

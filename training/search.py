@@ -30,9 +30,10 @@ def starting_values(recipe: Recipe) -> dict[str, float]:
     return {name: value for name, value in values.items() if value > 0}
 
 
-def search_space(recipe: Recipe) -> dict[str, Range]:
+def search_space(recipe: Recipe, classes: int) -> dict[str, Range]:
     """Every value that is searched and its range, which always holds the recipe's own value."""
-    ranges = {**OPTIMIZERS[recipe.optimizer], **LOSSES[recipe.loss].search}
+    own = LOSSES[recipe.loss].search_within(classes, recipe.embedding_size)
+    ranges = {**OPTIMIZERS[recipe.optimizer], **own}
     return {
         name: Range(min(ranges[name].low, value), max(ranges[name].high, value), ranges[name].log)
         for name, value in starting_values(recipe).items()

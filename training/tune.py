@@ -76,7 +76,7 @@ class Tuning:
         """
         study = self._study(dataset)
         while (trial := self._next(study)) is not None:
-            recipe = self._proposed(trial)
+            recipe = self._proposed(trial, len(dataset.class_names))
             record = describe(recipe, source, dataset, splits)
             trainer = Trainer(recipe, splits, len(dataset.class_names))
             folder = RunFolder(self.path / "trials" / str(trial.number))
@@ -156,10 +156,10 @@ class Tuning:
             study.enqueue_trial(starting_values(self.start), skip_if_exists=True)
         return study.ask()
 
-    def _proposed(self, trial: Trial) -> Recipe:
+    def _proposed(self, trial: Trial, classes: int) -> Recipe:
         values = {
             name: trial.suggest_float(name, space.low, space.high, log=space.log)
-            for name, space in search_space(self.start).items()
+            for name, space in search_space(self.start, classes).items()
         }
         return with_values(self.start, values).varied(epochs=self.budget.epochs)
 

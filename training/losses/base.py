@@ -59,6 +59,11 @@ class Loss(nn.Module, ABC):
         """`parameters`, with those reduced that this many classes and dimensions cannot hold."""
         return dict(parameters)
 
+    @classmethod
+    def search_within(cls, classes: int, dimension: int) -> Mapping[str, Range]:
+        """`search`, less what this many classes and dimensions make useless or impossible."""
+        return cls.search
+
     def __init__(self, classes: int, dimension: int) -> None:
         super().__init__()
         self.classes = classes

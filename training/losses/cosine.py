@@ -14,7 +14,7 @@ from models.manifest import Metric
 from training.doctor.detector import Detector, Standing
 from training.doctor.margin import TightMargin
 from training.doctor.scale import POOR_PROBABILITY, ScaleBelowBound
-from training.losses.base import Loss
+from training.losses.base import Loss, Range
 from training.losses.bounds import check_margin, check_scale, smallest_scale
 
 
@@ -50,6 +50,18 @@ class CosineLoss(Loss):
         default = inspect.signature(cls).parameters["margin"].default
         wanted = parameters.get("margin", default)
         return {**parameters, "margin": min(wanted, cls.largest_margin(classes, dimension))}
+
+    @classmethod
+    def search_within(cls, classes: int, dimension: int) -> Mapping[str, Range]:
+        """Scales that the doctor does not warn of, and margins that fit."""
+        scale, margin = cls.search["scale"], cls.search["margin"]
+        least = max(scale.low, smallest_scale(classes, POOR_PROBABILITY))
+        largest = min(margin.high, cls.largest_margin(classes, dimension))
+        return {
+            **cls.search,
+            "scale": scale._replace(low=least, high=max(scale.high, least)),
+            "margin": margin._replace(low=min(margin.low, largest), high=largest),
+        }
 
     def detectors(self) -> tuple[Detector[Standing], ...]:
         """Of a scale or a margin that is allowed, and poor."""

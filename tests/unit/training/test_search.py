@@ -3,7 +3,9 @@
 import pytest
 
 from training.config import load_recipe
-from training.losses import LOSSES
+from training.doctor.scale import POOR_PROBABILITY
+from training.losses import LOSSES, make_loss
+from training.losses.bounds import smallest_scale
 from training.search import search_space, starting_values, with_values
 
 
@@ -19,7 +21,7 @@ def test_a_recipe_is_searched_where_its_optimiser_and_its_loss_look(
     loss: str, optimizer: str, settings: set[str]
 ) -> None:
     recipe = load_recipe(loss, optimizer=optimizer)
-    assert set(search_space(recipe)) == settings | set(LOSSES[loss].search)
+    assert set(search_space(recipe, 10)) == settings | set(LOSSES[loss].search)
     assert with_values(recipe, starting_values(recipe)) == recipe.varied(
         parameters=recipe.parameters
         | {name: starting_values(recipe)[name] for name in LOSSES[loss].search}
@@ -28,14 +30,28 @@ def test_a_recipe_is_searched_where_its_optimiser_and_its_loss_look(
 
 def test_the_recipes_own_values_are_always_in_reach() -> None:
     recipe = load_recipe("cosface", learning_rate=0.5, weight_decay=1e-4)
-    space = search_space(recipe)
+    space = search_space(recipe, 10)
     for name, value in starting_values(recipe).items():
         assert space[name].low <= value <= space[name].high
 
 
+@pytest.mark.parametrize("loss", ["cosface", "arcface"])
+@pytest.mark.parametrize("classes", [2, 10, 100, 10_000])
+@pytest.mark.parametrize("dimension", [2, 64])
+def test_a_search_finds_nothing_that_is_refused_or_warned_of(
+    loss: str, classes: int, dimension: int
+) -> None:
+    """100 classes need a scale of 9.1, and 100 directions on a plane lie 3.6 degrees apart."""
+    space = LOSSES[loss].search_within(classes, dimension)
+    assert smallest_scale(classes, POOR_PROBABILITY) <= space["scale"].low <= space["scale"].high
+    assert 0 < space["margin"].low <= space["margin"].high
+    for margin in (space["margin"].low, space["margin"].high):
+        make_loss(loss, classes, dimension, {"scale": space["scale"].low, "margin": margin})
+
+
 def test_what_is_switched_off_stays_off() -> None:
     recipe = load_recipe("softmax", weight_decay=0.0)
-    assert set(search_space(recipe)) == {"learning_rate"}
+    assert set(search_space(recipe, 10)) == {"learning_rate"}
     assert with_values(recipe, {"learning_rate": 1e-3}).weight_decay == 0
 
 

@@ -27,7 +27,7 @@ PUBLISHED = [(name, version) for name in LOSS_NAMES for version in Store(REGISTR
 IDS = [f"{name}-{version}" for name, version in PUBLISHED]
 LEAST_ACCURACY = {("triplet", 1): 0.78}
 TRAINED_ON = {1: 40_000, 2: 46_000}
-LARGEST_ECE = {("cosface", 2): 0.0205}
+LARGEST_ECE = {("cosface", 2): 0.0155}
 BATCH = 250
 
 

@@ -48,6 +48,7 @@ def _settings(quick: bool, threads: int) -> Settings:
         many_classes=(512, 1000),
         repeats=20 if quick else 300,
         seconds=0.5 if quick else 1.0,
+        turns=1 if quick else 3,
         limit_mib=3072,
         images={"compact": 768, "airbench": 256} if quick else {"compact": 7680, "airbench": 2048},
         batch=128 if quick else 256,

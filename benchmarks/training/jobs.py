@@ -1,6 +1,7 @@
 """What is measured, in order."""
 
 from collections.abc import Iterator
+from itertools import product
 from typing import get_args
 
 from benchmarks.training.peers import PEERS
@@ -22,18 +23,18 @@ _FEW = (_ALL[0], _ALL[1], _ALL[4], _ALL[6])
 def plan(settings: Settings) -> Iterator[Job]:
     """The losses first: they are brief."""
     cells = [*((batch, CLASSES) for batch in settings.batches), settings.many_classes]
-    for batch, classes in cells:
-        for loss in PEERS:
-            for side in get_args(Side):
-                yield LossJob(
-                    loss=loss,
-                    side=side,
-                    batch=batch,
-                    classes=classes,
-                    repeats=settings.repeats,
-                    seconds=settings.seconds,
-                    limit_mib=settings.limit_mib,
-                )
+    for (batch, classes), loss in product(cells, PEERS):
+        for turn, side in product(range(settings.turns), get_args(Side)):
+            yield LossJob(
+                loss=loss,
+                side=side,
+                batch=batch,
+                classes=classes,
+                repeats=settings.repeats,
+                seconds=settings.seconds,
+                limit_mib=settings.limit_mib,
+                turn=turn,
+            )
     for number, (backbone, images) in enumerate(settings.images.items()):
         for way, source, workers in _FEW if number else _ALL:
             yield EpochJob(

@@ -24,11 +24,13 @@ class LossJob(Frozen):
     repeats: int = Field(ge=1)
     seconds: float = Field(gt=0, description="after which no repeat is begun")
     limit_mib: int = Field(gt=0, description="of address space beyond what the imports took")
+    turn: int = Field(default=0, ge=0, description="which of the processes it gets")
 
     @property
     def title(self) -> str:
         """For the progress bar."""
-        return f"{self.loss} ({self.side}), {self.batch:,} embeddings of {self.classes:,} classes"
+        what = f"{self.batch:,} embeddings of {self.classes:,} classes"
+        return f"{self.loss} ({self.side}), {what}, turn {self.turn + 1}"
 
 
 class EpochJob(Frozen):
@@ -90,6 +92,7 @@ class Settings(Frozen):
     many_classes: tuple[int, int] = Field(description="batch and classes of the extra cells")
     repeats: int
     seconds: float
+    turns: int = Field(default=1, ge=1, description="processes of each loss and of its peer")
     limit_mib: int
     images: dict[str, int] = Field(description="in an epoch, by backbone")
     batch: int = Field(description="images in a training step")

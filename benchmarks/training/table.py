@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.machine import short
 from benchmarks.markdown import table, text
-from benchmarks.training.results import EpochRun, LossRun, Report
+from benchmarks.training.results import EpochRun, LossRun, Report, Side
 from models.atomic import replacing
 
 BEGIN = "<!-- by python -m benchmarks.training.table: begin -->"
@@ -21,6 +21,7 @@ _WAYS = {
     "metric-learning": "MetricLossOnly",
 }
 Pair = tuple[LossRun, LossRun]
+_Cell = tuple[str, int, int]  # loss, batch, classes
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,8 +65,9 @@ def caption(report: Report) -> str:
         f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {short(report.commit)}"
         f"{unfinished}. {where.cores} cores of {where.processor} ({', '.join(where.flags)}), "
         f"{where.memory_mib / 1024:.0f} GiB, load average before {where.load_average}, Linux "
-        f"{where.kernel}, {versions}; {gpu}. Losses: 64 dimensions, 1 thread, a process for each "
-        f"cell, medians of up to {told.repeats} repeats. Memory: most that PyTorch held at once "
+        f"{where.kernel}, {versions}; {gpu}. Losses: 64 dimensions, 1 thread, medians of up "
+        f"to {told.repeats} repeats in a process of its own, and of {told.turns} such by turns "
+        f"with the peer's. Memory: most that PyTorch held at once "
         f"beyond inputs and parameters, by its profiler. Epochs: {told.threads} threads, "
         f"{told.batch} images a step, CosFace by AdamW, the second of two epochs."
     )
@@ -105,11 +107,21 @@ def losses(report: Report) -> str:
 
 
 def pairs(report: Report) -> Iterator[Pair]:
-    """Cells of which both sides were measured."""
-    peers = {_cell(run): run for run in report.losses if run.job.side == "peer"}
+    """Cells of which both sides were measured, each the median of its turns."""
+    turns: dict[Side, dict[_Cell, list[LossRun]]] = {"ours": {}, "peer": {}}
     for run in report.losses:
-        if run.job.side == "ours" and _cell(run) in peers:
-            yield run, peers[_cell(run)]
+        turns[run.job.side].setdefault(_cell(run), []).append(run)
+    for cell, ours in turns["ours"].items():
+        if peers := turns["peer"].get(cell):
+            yield _median(ours), _median(peers)
+
+
+def _median(runs: Sequence[LossRun]) -> LossRun:
+    """The turn whose time is in the middle; one that did not fit, where there is one."""
+    for run in runs:
+        if run.median_ms is None:
+            return run
+    return sorted(runs, key=lambda run: run.median_ms or 0.0)[len(runs) // 2]
 
 
 def kept(pair: Pair) -> bool:
@@ -153,7 +165,7 @@ def _epoch_row(run: EpochRun) -> Iterator[str]:
     yield f"{run.accuracy:.1%}"
 
 
-def _cell(run: LossRun) -> tuple[str, int, int]:
+def _cell(run: LossRun) -> _Cell:
     return run.job.loss, run.job.batch, run.job.classes
 
 

@@ -18,6 +18,7 @@ SETTINGS = Settings(
     many_classes=(16, 20),
     repeats=2,
     seconds=0.01,
+    turns=3,
     limit_mib=1024,
     images={"compact": 20, "airbench": 20},
     batch=10,
@@ -26,7 +27,10 @@ SETTINGS = Settings(
 
 
 def invented(job: Job, _: Path) -> Result:
-    """Ours takes 1 ms and 1 MiB; peers 2 ms and 2 MiB, and triplet's fits nowhere but at 512."""
+    """Ours takes 1 ms and 1 MiB; peers 2 ms and 2 MiB, and triplet's fits nowhere but at 512.
+
+    The first turn is disturbed and takes 9 ms, the second 0.1.
+    """
     if not isinstance(job, LossJob):
         return EpochRun(
             job=job, steps=2, first_s=2, epoch_s=4, evaluation_s=None, loss=1, accuracy=0.5
@@ -35,7 +39,7 @@ def invented(job: Job, _: Path) -> Result:
     fits = job.side == "ours" or job.loss != "triplet" or job.batch == 512
     return LossRun(
         job=job,
-        median_ms=times if fits else None,
+        median_ms=(9.0, 0.1, times)[job.turn] if fits else None,
         least_ms=times if fits else None,
         repeats=2,
         allocated_bytes=times * 2**20 if fits else None,

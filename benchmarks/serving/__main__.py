@@ -1,6 +1,7 @@
 """`python -m benchmarks.serving`: this service, the floors and its peers, side by side."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich.console import Console
 from benchmarks.command import numbers, recorded, warn_if_busy
 from benchmarks.serving.benchmark import Benchmark
 from benchmarks.serving.peers import SERVERS
+from benchmarks.serving.peers.model import VERSION
 from benchmarks.serving.results import Loop, Settings
 from benchmarks.serving.workloads import WORKLOADS
 
@@ -24,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; 130 where it was interrupted, with what is complete written down."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     chosen = _parse(given)
+    os.environ[VERSION] = str(chosen.model_version)
     benchmark = Benchmark(
         settings=_settings(chosen),
         servers=[server for server in SERVERS if server.name in chosen.only],
@@ -51,6 +54,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--connections", type=numbers, metavar="N,...", default=_CONNECTIONS)
     add("--seconds", type=float, default=3.0, help="of each run of load (default 3)")
     add("--rounds", type=int, default=3, help="each measures every server (default 3)")
+    add("--model-version", type=int, default=1, help="of arcface (default 1, the paper's network)")
     add("--generator-cpus", type=numbers, metavar="N,...", default=(), help="default: any")
     add("--server-cpus", type=numbers, metavar="N,...", default=(), help="default: any")
     add("--out", type=Path, default=Path("benchmarks/results/serving.json"))

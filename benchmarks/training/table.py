@@ -5,7 +5,9 @@ With `--into docs/performance.md` they are written there, between their two mark
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from benchmarks.machine import short
 from benchmarks.markdown import table, text
@@ -20,8 +22,16 @@ _WAYS = {
     "loop": "hand-written loop",
     "metric-learning": "MetricLossOnly",
 }
-Pair = tuple[LossRun, LossRun]
-_Cell = tuple[str, int, int]  # loss, batch, classes
+_Key = tuple[str, int, int]  # loss, batch, classes
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A loss and its peer on one batch: the turn of each whose time is in the middle."""
+
+    ours: LossRun
+    peer: LossRun
+    faster: float | None  # by how many times ours is: the median over turns
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -67,8 +77,8 @@ def caption(report: Report) -> str:
         f"{where.memory_mib / 1024:.0f} GiB, load average before {where.load_average}, Linux "
         f"{where.kernel}, {versions}; {gpu}. Losses: 64 dimensions, 1 thread, medians of up "
         f"to {told.repeats} repeats in a process of its own, and of {told.turns} such by turns "
-        f"with the peer's. Memory: most that PyTorch held at once "
-        f"beyond inputs and parameters, by its profiler. Epochs: {told.threads} threads, "
+        f"with the peer's; peer / ours: the median over turns. Memory: most that PyTorch held "
+        f"at once beyond inputs and parameters, by its profiler. Epochs: {told.threads} threads, "
         f"{told.batch} images a step, CosFace by AdamW, the second of two epochs."
     )
 
@@ -90,33 +100,36 @@ def losses(report: Report) -> str:
     limit = report.settings.limit_mib
     rows = [
         [
-            ours.job.loss,
-            f"{ours.job.batch:,}",
-            f"{ours.job.classes:,}",
-            text(ours.median_ms, "{:.3g} ms"),
-            text(peer.median_ms, "{:.3g} ms"),
-            text(_times(ours.median_ms, peer.median_ms), "{:.2f}"),
-            _mib(ours.allocated_bytes, limit),
-            _mib(peer.allocated_bytes, limit),
-            text(_times(ours.allocated_bytes, peer.allocated_bytes), "{:.2f}"),
-            "yes" if kept((ours, peer)) else "**no**",
+            cell.ours.job.loss,
+            f"{cell.ours.job.batch:,}",
+            f"{cell.ours.job.classes:,}",
+            text(cell.ours.median_ms, "{:.3g} ms"),
+            text(cell.peer.median_ms, "{:.3g} ms"),
+            text(cell.faster, "{:.2f}"),
+            _mib(cell.ours.allocated_bytes, limit),
+            _mib(cell.peer.allocated_bytes, limit),
+            text(_times(cell.ours.allocated_bytes, cell.peer.allocated_bytes), "{:.2f}"),
+            "yes" if kept(cell) else "**no**",
         ]
-        for ours, peer in pairs(report)
+        for cell in cells(report)
     ]
     return table(head, rows)
 
 
-def pairs(report: Report) -> Iterator[Pair]:
-    """Cells of which both sides were measured, each the median of its turns."""
-    turns: dict[Side, dict[_Cell, list[LossRun]]] = {"ours": {}, "peer": {}}
+def cells(report: Report) -> Iterator[Cell]:
+    """All of which both sides were measured."""
+    turns: dict[Side, dict[_Key, list[LossRun]]] = {"ours": {}, "peer": {}}
     for run in report.losses:
-        turns[run.job.side].setdefault(_cell(run), []).append(run)
-    for cell, ours in turns["ours"].items():
-        if peers := turns["peer"].get(cell):
-            yield _median(ours), _median(peers)
+        turns[run.job.side].setdefault(_key(run), []).append(run)
+    for key, ours in turns["ours"].items():
+        if peers := turns["peer"].get(key):
+            both = zip(ours, peers, strict=False)  # the last turn may lack its peer
+            faster = [_times(one.median_ms, other.median_ms) for one, other in both]
+            known = [times for times in faster if times is not None]
+            yield Cell(_middle(ours), _middle(peers), median(known) if known else None)
 
 
-def _median(runs: Sequence[LossRun]) -> LossRun:
+def _middle(runs: Sequence[LossRun]) -> LossRun:
     """The turn whose time is in the middle; one that did not fit, where there is one."""
     for run in runs:
         if run.median_ms is None:
@@ -124,12 +137,12 @@ def _median(runs: Sequence[LossRun]) -> LossRun:
     return sorted(runs, key=lambda run: run.median_ms or 0.0)[len(runs) // 2]
 
 
-def kept(pair: Pair) -> bool:
+def kept(cell: Cell) -> bool:
     """No slower; for triplets at 512, ten times faster and smaller. Who did not fit, loses."""
-    ours, peer = pair
+    ours, peer = cell.ours, cell.peer
     if peer.median_ms is None:
         return ours.median_ms is not None
-    faster = _times(ours.median_ms, peer.median_ms) or 0.0
+    faster = cell.faster or 0.0
     if (ours.job.loss, ours.job.batch) != ("triplet", _TRIPLET_BATCH):
         return faster >= 1
     smaller = _times(ours.allocated_bytes, peer.allocated_bytes) or 0.0
@@ -165,7 +178,7 @@ def _epoch_row(run: EpochRun) -> Iterator[str]:
     yield f"{run.accuracy:.1%}"
 
 
-def _cell(run: LossRun) -> _Cell:
+def _key(run: LossRun) -> _Key:
     return run.job.loss, run.job.batch, run.job.classes
 
 

@@ -1,6 +1,6 @@
 """The servers that are measured: a file for each peer, and a line for it here.
 
-Every server runs the same ONNX file, of arcface's version 1, and answers JSON with `embeddings`, a
+Every server runs the same ONNX file, one version of arcface, and answers JSON with `embeddings`, a
 list of floats for each image. Its tuning stands with it; `python -m benchmarks.serving.tuning`
 tries others. BentoML, Ray Serve, Triton and MLServer are left out: each brings an environment of
 its own. To add one, write its application in a file here and describe it in SERVERS.
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.serving import wire
+from benchmarks.serving.peers.model import version
 from benchmarks.serving.wire import Body
 
 Encode = Callable[[str, Sequence[bytes]], Body]
@@ -41,10 +42,10 @@ class Server:
     def request(self, images: Sequence[bytes]) -> bytes:
         """A whole request with these images, in the form that is natural for this server."""
         path, encode = self.one if len(images) == 1 else self.many
-        return wire.post(encode(path, images))
+        return wire.post(encode(path.format(version=version()), images))
 
 
-_OURS = "/embed?version=1"  # as the peers' model.py has it
+_OURS = "/embed?version={version}"  # as the peers' model.py has it
 
 SERVERS = (
     Server(

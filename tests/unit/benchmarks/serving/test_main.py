@@ -2,18 +2,23 @@
 
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 from rich.console import Console
 
 from benchmarks.serving import __main__ as command
 from benchmarks.serving.benchmark import Benchmark
 from benchmarks.serving.peers import SERVERS
+from benchmarks.serving.peers.model import VERSION, Model
+from models.store import Store
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Benchmark]:
     """What would have been measured."""
     benchmarks: list[Benchmark] = []
+    monkeypatch.setenv(VERSION, "")  # which the command sets, is what it was again afterwards
 
     def run(one: Benchmark, _: Console) -> bool:
         benchmarks.append(one)
@@ -45,6 +50,20 @@ def test_a_choice_is_taken_and_recorded_without_the_machines_paths(asked: list[B
         assert one.out == Path("/somewhere/else.json")
         recorded = " ".join(["python -m benchmarks.serving", *told, "--connections 2,8"])
         assert one.command == recorded
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_ours_and_the_peers_serve_the_version_that_is_asked_for(
+    version: int, asked: list[Benchmark]
+) -> None:
+    command.main([f"--model-version={version}"] if version > 1 else [])
+    (ours,) = (server for server in asked[0].servers if server.name == "ours")
+    assert ours.request([b"image"]).startswith(b"POST /embed?version=%d " % version)
+    registry = Store(Path("models/registry"))
+    graph = onnxruntime.InferenceSession(registry.load("arcface", version).path / "model.onnx")
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    (expected,) = graph.run(["embedding"], {"images": images})
+    np.testing.assert_allclose(Model().embed(images), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("wrong", ["--only=nobody", "--workloads=none", "--connections=many"])

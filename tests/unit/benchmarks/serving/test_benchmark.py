@@ -156,5 +156,5 @@ def test_each_server_is_described_and_asked_in_its_own_form() -> None:
         assert server.command(1234)[-1]
         assert "1234" in server.command(1234)
         assert "PORT" in server.shown()
-        assert server.request([b"image"]) == post(raw(server.one[0], [b"image"]))
+        assert server.request([b"image"]) == post(raw(server.one[0].format(version=1), [b"image"]))
         assert server.request([b"first", b"second"]).count(b"first") == 1

@@ -52,7 +52,8 @@ class Answer(NamedTuple):
 class Batcher:
     """Joins the images of concurrent requests into batches for one model.
 
-    A request larger than a batch is split, and between its parts the others have their turn. A
+    A request larger than a batch is split. Such requests are answered one after the other, so that
+    the first need not wait for the last; those that fit a batch take turns with their parts. A
     batch that raises fails the requests in it and no others.
     """
 
@@ -64,7 +65,9 @@ class Batcher:
         self._lanes = lanes
         self._observe = observe
         self._items = 0
-        self._queue: deque[_Request] = deque()
+        self._small: deque[_Request] = deque()
+        self._large: deque[_Request] = deque()
+        self._large_next = True
         self._stopping = False
 
     @property
@@ -75,12 +78,12 @@ class Batcher:
     @property
     def waiting(self) -> bool:
         """Whether images wait for a lane."""
-        return bool(self._queue)
+        return bool(self._small or self._large)
 
     @property
     def batch_waits(self) -> bool:
         """Whether there are requests for a full batch."""
-        return len(self._queue) >= self._limits.max_batch
+        return len(self._small) + len(self._large) >= self._limits.max_batch
 
     @property
     def full(self) -> bool:
@@ -117,25 +120,28 @@ class Batcher:
         if self._stopping:
             raise Stopping
         request = _Request(work, asyncio.get_running_loop().create_future(), perf_counter())
-        self._queue.append(request)
+        large = len(work) > self._limits.max_batch
+        (self._large if large else self._small).append(request)
         self._lanes.offer(self)
         return await request.answer
 
     def next_batch(self) -> "_Batch | None":
-        """Take what fits one batch, a part of each request in turn."""
+        """Take what fits one batch, from the small and the large requests first in turn."""
         pieces: list[_Piece] = []
         room, effort = self._limits.max_batch, _MOST_EFFORT
-        while room and effort > 0 and self._queue:
-            request = self._queue.popleft()
-            if request.answer.done():  # its client has gone, or its deadline has passed
-                continue
-            piece = request.take(room)
-            pieces.append(piece)
-            room -= len(piece.work)
-            if isinstance(piece.work, Deferred):
-                effort -= piece.work.effort
-            if request.untaken:
-                self._queue.append(request)
+        for queue in self._by_turns():
+            while room and effort > 0 and queue:
+                request = queue[0]
+                if request.answer.done():  # its client has gone, or its deadline has passed
+                    queue.popleft()
+                    continue
+                piece = request.take(room)
+                pieces.append(piece)
+                room -= len(piece.work)
+                if isinstance(piece.work, Deferred):
+                    effort -= piece.work.effort
+                if not request.untaken:
+                    queue.popleft()
         if not pieces:
             return None
         return _Batch(self._infer, self._observe, pieces, brief=self._limits.brief)
@@ -143,8 +149,16 @@ class Batcher:
     def stop(self) -> None:
         """Take no more; whoever still waits gets Stopping."""
         self._stopping = True
-        while self._queue:
-            self._queue.popleft().fail(Stopping())
+        for queue in (self._small, self._large):
+            while queue:
+                queue.popleft().fail(Stopping())
+
+    def _by_turns(self) -> tuple[deque["_Request"], deque["_Request"]]:
+        """Where one kind waits alone, the turn stays with the kind that it was."""
+        turn = (self._large, self._small) if self._large_next else (self._small, self._large)
+        if all(turn):
+            self._large_next = not self._large_next
+        return turn
 
 
 @dataclass(eq=False, slots=True)

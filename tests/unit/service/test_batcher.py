@@ -76,6 +76,29 @@ def test_a_huge_request_lets_small_ones_pass_between_its_parts() -> None:
     on_loop(scenario)
 
 
+def test_huge_requests_are_answered_one_after_the_other() -> None:
+    """By turns all of them would be answered at the end: under load, past every deadline."""
+
+    async def scenario(bench: Bench) -> None:
+        held = await bench.hold(1)
+        huge = [asyncio.create_task(bench.ask(*range(at, at + 6))) for at in (10, 20, 30)]
+        await asyncio.sleep(0)
+        small = asyncio.create_task(bench.ask(2))
+        await asyncio.sleep(0)
+        bench.model.gate.set()
+        await asyncio.gather(held, small, *huge)
+        assert bench.model.batches == [
+            [1],
+            [10, 11, 12, 13],
+            [2, 14, 15, 20],
+            [21, 22, 23, 24],
+            [25, 30, 31, 32],
+            [33, 34, 35],
+        ]
+
+    on_loop(scenario)
+
+
 def test_models_take_turns() -> None:
     async def scenario(bench: Bench) -> None:
         other = Batcher(bench.model.infer, LIMITS, bench.lanes, bench.records.append)

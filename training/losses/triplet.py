@@ -170,11 +170,12 @@ def _nearest(
 ) -> tuple[Float[Tensor, "b g"], Int64[Tensor, "b g"]]:
     """The least value of each of `count` groups in each row, and its first column.
 
-    inf and the row's length where a group is empty.
+    inf and 0 where a group is empty, or NaN is in the row: an index whatever the embeddings are.
     """
     least = values.new_full((len(values), count), torch.inf)
     least.scatter_reduce_(1, groups, values, "amin")
     rows, columns = (values == least.gather(1, groups)).nonzero(as_tuple=True)
-    first = groups.new_full((len(values) * count,), len(values))
-    first.scatter_reduce_(0, rows * count + groups[rows, columns], columns, "amin")
+    first = groups.new_zeros(len(values) * count)
+    places = rows * count + groups[rows, columns]
+    first.scatter_reduce_(0, places, columns, "amin", include_self=False)
     return least, first.view_as(least)

@@ -26,6 +26,15 @@ def test_duplicates_give_a_finite_gradient(dtype: torch.dtype) -> None:
     assert found.any()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("rows", [1, 12])
+def test_what_is_no_number_makes_the_loss_none(value: float, rows: int) -> None:
+    """The trainer then says that training diverged; an IndexError would say nothing."""
+    embeddings, labels = random_batch(12, 3, 4, dtype=torch.float32)
+    embeddings[:rows] = value
+    assert TripletLoss(3, 4)(embeddings, labels).isnan()
+
+
 @pytest.mark.parametrize("margin", [0.05, 0.2, 0.3])
 def test_a_collapse_shows_as_a_loss_of_exactly_the_margin(margin: float) -> None:
     loss = TripletLoss(2, 4, margin=margin)

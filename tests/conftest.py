@@ -1,9 +1,13 @@
 """Shapes and types in annotations are checked wherever the tests call the code, and only there."""
 
+import signal
 import sys
 from types import ModuleType
 
 from jaxtyping import install_import_hook
+
+# Ctrl-C is tested by sending it; a shell that starts us in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # pytorch-metric-learning, which losses are compared with, would import what puts other methods into
 # FAISS's indexes, for PyTorch's tensors; they lack `params`. The service never meets them.

@@ -4,6 +4,7 @@ With `--into docs/performance.md` they are written there, between their two mark
 """
 
 import argparse
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,18 +124,20 @@ def cells(report: Report) -> Iterator[Cell]:
         turns[run.job.side].setdefault(_key(run), []).append(run)
     for key, ours in turns["ours"].items():
         if peers := turns["peer"].get(key):
-            both = zip(ours, peers, strict=False)  # the last turn may lack its peer
-            faster = [_times(one.median_ms, other.median_ms) for one, other in both]
-            known = [times for times in faster if times is not None]
-            yield Cell(_middle(ours), _middle(peers), median(known) if known else None)
+            yield _cell(ours, peers)
+
+
+def _cell(ours: Sequence[LossRun], peers: Sequence[LossRun]) -> Cell:
+    pairs = zip(ours, peers, strict=False)  # an interrupted run's last turn lacks its peer
+    faster = (_times(one.median_ms, other.median_ms) for one, other in pairs)
+    known = [times for times in faster if times is not None]
+    return Cell(_middle(ours), _middle(peers), median(known) if known else None)
 
 
 def _middle(runs: Sequence[LossRun]) -> LossRun:
-    """The turn whose time is in the middle; one that did not fit, where there is one."""
-    for run in runs:
-        if run.median_ms is None:
-            return run
-    return sorted(runs, key=lambda run: run.median_ms or 0.0)[len(runs) // 2]
+    """The turn whose time is in the middle; what did not fit took longest."""
+    ordered = sorted(runs, key=lambda run: math.inf if run.median_ms is None else run.median_ms)
+    return ordered[len(runs) // 2]
 
 
 def kept(cell: Cell) -> bool:

@@ -18,7 +18,7 @@ from models.store import Store
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Benchmark]:
     """What would have been measured."""
     benchmarks: list[Benchmark] = []
-    monkeypatch.setenv(VERSION, "")  # which the command sets, is what it was again afterwards
+    monkeypatch.setenv(VERSION, "")  # the command sets it: afterwards it is as it was
 
     def run(one: Benchmark, _: Console) -> bool:
         benchmarks.append(one)

@@ -9,6 +9,7 @@ from service.batcher import Batcher, BatchRecord, Limits
 from service.errors import Stopping
 from service.lanes import Lanes
 from service.session import Outputs
+from tests.serving import PATIENCE_S
 from tests.unit.service.batching import LIMITS, Bench, Model, on_loop
 
 
@@ -102,14 +103,15 @@ def test_stopping_finishes_what_runs_and_tells_whoever_waits() -> None:
         bench = Bench(LIMITS)
         bench.lanes.start()
         held = await bench.hold(1)
-        waiting = asyncio.create_task(bench.ask(2))
+        waiting = [asyncio.create_task(bench.ask(*some)) for some in ((2,), range(10, 16))]
         await asyncio.sleep(0)
         bench.batcher.stop()
         bench.model.gate.set()
         await bench.lanes.stop()
         assert await held == [1]
-        with pytest.raises(Stopping):
-            await waiting
+        for request in waiting:
+            with pytest.raises(Stopping):
+                await asyncio.wait_for(request, PATIENCE_S)
         with pytest.raises(Stopping):
             await bench.ask(3)
 

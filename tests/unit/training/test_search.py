@@ -49,6 +49,11 @@ def test_a_search_finds_nothing_that_is_refused_or_warned_of(
         make_loss(loss, classes, dimension, {"scale": space["scale"].low, "margin": margin})
 
 
+def test_a_recipe_is_searched_within_what_its_classes_can_hold() -> None:
+    space = search_space(load_recipe("cosface"), 100)
+    assert space["scale"].low == smallest_scale(100, POOR_PROBABILITY)
+
+
 def test_what_is_switched_off_stays_off() -> None:
     recipe = load_recipe("softmax", weight_decay=0.0)
     assert set(search_space(recipe, 10)) == {"learning_rate"}

@@ -40,6 +40,9 @@ class Recipe(Frozen):
     widths: tuple[int, ...] = Field(
         default=(), description="channels of the backbone's blocks; empty for its own"
     )
+    depth: int | None = Field(
+        default=None, ge=1, description="convolutions in each block; none for the backbone's own"
+    )
     embedding_size: int = Field(default=64, ge=1)
     size_px: int = Field(default=32, ge=8)
     epochs: int = Field(default=50, ge=1)

@@ -52,7 +52,8 @@ def golden_images(folder: Path) -> NDArray[np.uint8]:
 def _network(recipe: dict[str, object]) -> str:
     widths = recipe.get("widths")
     named = "-".join(map(str, widths)) if isinstance(widths, list) and widths else ""
-    return f"{recipe['backbone']} {named}".strip()
+    depth = f"x {recipe['depth']}" if recipe.get("depth") else ""
+    return " ".join(part for part in (str(recipe["backbone"]), named, depth) if part)
 
 
 def _timed(path: Path, batch: NDArray[np.uint8], threads: int, seconds: float) -> Percentiles:

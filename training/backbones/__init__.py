@@ -24,6 +24,8 @@ from training.frozen.projection import FrozenBackbone, Projection
 BACKBONES: Mapping[str, Callable[..., nn.Module]] = {"airbench": Airbench, "compact": Compact}
 ANY_SIZE = frozenset({"airbench"})
 """Backbones whose weights fit images of every size."""
+ANY_DEPTH = frozenset({"airbench"})
+"""Backbones whose blocks can have more convolutions or fewer."""
 _SAMPLE = 5000
 
 
@@ -74,13 +76,18 @@ def _named(recipe: Recipe) -> nn.Module:
     if recipe.backbone not in BACKBONES:
         names = ", ".join([*BACKBONES, f"{PREFIX}<name>"])
         raise InvalidRecipe(f"no backbone {recipe.backbone!r}; there is: {names}")
-    widths = {"widths": recipe.widths} if recipe.widths else {}
-    return BACKBONES[recipe.backbone](recipe.embedding_size, recipe.size_px, **widths)
+    if recipe.depth and recipe.backbone not in ANY_DEPTH:
+        raise InvalidRecipe(f"{recipe.backbone} has one depth; leave out depth")
+    asked = {"widths": recipe.widths, "depth": recipe.depth}
+    shape = {name: value for name, value in asked.items() if value}
+    return BACKBONES[recipe.backbone](recipe.embedding_size, recipe.size_px, **shape)
 
 
 def _timm(recipe: Recipe, normalize: Normalize) -> nn.Module:
-    if recipe.widths:
-        raise InvalidRecipe(f"{recipe.backbone} has widths of its own; leave out widths")
+    if recipe.widths or recipe.depth:
+        raise InvalidRecipe(
+            f"{recipe.backbone} has widths and a depth of its own; leave out widths and depth"
+        )
     if recipe.weights == RANDOM:
         return nn.Sequential(normalize, make_timm(recipe, None))
     if not from_run(recipe):

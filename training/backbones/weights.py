@@ -50,6 +50,7 @@ def frozen_trunk(run: Path) -> dict[str, object]:
     return {
         "backbone": earlier.backbone,
         "widths": earlier.widths,
+        "depth": earlier.depth,
         "weights": str(run),
         "frozen": True,
     }

@@ -58,8 +58,28 @@ def test_the_first_filters_of_a_block_pass_their_channels_on() -> None:
 
 
 @pytest.mark.parametrize("size_px", [16, 17, 32, 45, 64])
-def test_images_of_every_size_from_sixteen_pixels_on(size_px: int) -> None:
-    assert Airbench(8, size_px, (4, 6, 8))(smooth(3, size_px)).shape == (3, 8)
+@pytest.mark.parametrize("depth", [2, 3])
+def test_images_of_every_size_from_sixteen_pixels_on(size_px: int, depth: int) -> None:
+    assert Airbench(8, size_px, (4, 6, 8), depth)(smooth(3, size_px)).shape == (3, 8)
+
+
+def test_a_depth_of_three_adds_to_what_the_first_convolution_gave() -> None:
+    network = Airbench(8, 16, (4, 6, 8), depth=3).eval()
+    block = network.get_submodule("blocks.1")
+    assert sum(isinstance(module, nn.Conv2d) for module in block.modules()) == 3
+    features = torch.randn(2, 24, 15, 15)
+    first = block[:4](features)  # type: ignore[index]
+    with torch.no_grad():
+        for convolution in block[4].modules():  # type: ignore[index]
+            if isinstance(convolution, nn.Conv2d):
+                convolution.weight.zero_()
+    torch.testing.assert_close(block(features), F.gelu(first))
+
+
+@pytest.mark.parametrize("depth", [1, 4])
+def test_other_depths_are_refused(depth: int) -> None:
+    with pytest.raises(InvalidRecipe, match=f"2 or 3 convolutions in a block; depth is {depth}"):
+        Airbench(8, 16, depth=depth)
 
 
 def test_smaller_images_are_refused() -> None:

@@ -73,6 +73,16 @@ def test_the_recipes_widths_are_the_backbones() -> None:
     assert [tuple(p.shape[:2]) for p in narrow.parameters() if p.ndim == 4] == [(4, 3), (6, 4)]
 
 
+def test_the_recipes_depth_is_the_backbones() -> None:
+    deep = make_backbone(of("airbench", widths=(4, 6, 8), depth=3, size_px=16), images())
+    assert sum(p.ndim == 4 for p in deep.parameters()) == 1 + 3 * 3
+
+
+def test_a_depth_is_refused_where_there_is_no_choice() -> None:
+    with pytest.raises(InvalidRecipe, match="compact has one depth; leave out depth"):
+        make_backbone(of("compact", depth=2), images())
+
+
 @pytest.mark.parametrize("name", BACKBONES)
 def test_widths_of_another_number_are_refused(name: str) -> None:
     with pytest.raises(InvalidRecipe, match=f"{name} has"):

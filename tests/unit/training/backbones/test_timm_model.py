@@ -116,6 +116,7 @@ def test_the_hub_without_a_network_says_how_to_give_a_file(
         ({"name": "vgg11", "size_px": 16}, "cannot take images of 16 px .*--size-px 224"),
         ({"name": "test_vit", "size_px": 20}, "cannot take images of 20 px .*--size-px 160"),
         ({"widths": (8,)}, "leave out widths"),
+        ({"depth": 2}, "leave out widths and depth"),
         ({"weights": "nowhere.pth"}, "there are no weights nowhere.pth"),
     ],
 )

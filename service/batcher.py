@@ -19,6 +19,13 @@ Work = Pixels | Deferred  # of one request
 
 _MOST_EFFORT = 4 * 2**20  # pixels that one batch decodes: about 10 ms
 
+# A processor gains nothing from more than 8 images of the smallest network in a batch, and an
+# eighth from 16 of a larger one (docs/performance.md): a batch is as small as that allows, so that
+# nobody waits long behind it.
+_CPU_BATCH = 32
+_LONGEST_S = 0.05
+_BRIEF_S = 0.01  # what the event loop may do itself
+
 
 @dataclass(frozen=True)
 class BatchRecord:
@@ -36,7 +43,13 @@ class Limits:
 
     queue_items: int
     max_batch: int
-    brief: bool = False  # a batch takes no longer than the event loop may be away
+    brief: int = 0  # images that take no longer than the event loop may be away
+
+
+def cpu_limits(queue_items: int, image_s: float) -> Limits:
+    """Batches on a processor that takes this long for an image."""
+    most = min(_CPU_BATCH, max(1, int(_LONGEST_S / image_s)))
+    return Limits(queue_items, most, brief=min(most, int(_BRIEF_S / image_s)))
 
 
 class Answer(NamedTuple):
@@ -144,7 +157,8 @@ class Batcher:
                     queue.popleft()
         if not pieces:
             return None
-        return _Batch(self._infer, self._observe, pieces, brief=self._limits.brief)
+        brief = self._limits.max_batch - room <= self._limits.brief
+        return _Batch(self._infer, self._observe, pieces, brief=brief)
 
     def stop(self) -> None:
         """Take no more; whoever still waits gets Stopping."""

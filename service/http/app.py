@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from models.store import Store
-from service.batcher import Batcher, Limits
+from service.batcher import Batcher, Limits, cpu_limits
 from service.catalog import Catalog
 from service.comparison import read_compared
 from service.cuda import Gpu
@@ -51,14 +51,8 @@ from service.opening import open_library
 from service.settings import Settings
 from service.workers import SHARED, meet
 
-# A processor gains nothing from more than 8 images in a batch (docs/performance.md): a batch is
-# as small as that allows, so that nobody waits long behind it. A GPU gains from every image.
-_CPU_BATCH = 32
-_GPU_BATCH = 256
-
-# What the event loop may do itself: a batch, or a photograph that is decoded in its batch.
-_BRIEF_S = 0.01
-_BRIEF_PIXELS = 2**20
+_GPU_BATCH = 256  # it gains from every image
+_BRIEF_PIXELS = 2**20  # of a photograph that the event loop may decode in its batch
 
 
 # In the order in which they are documented.
@@ -143,7 +137,7 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
         manifest = model.bundle.manifest
         limits = Limits(queue_items, _GPU_BATCH)
         if not on_gpu:
-            limits = _cpu_limits(queue_items, model.image_s)
+            limits = cpu_limits(queue_items, model.image_s)
         batcher = Batcher(model.session.run, limits, lanes, metrics.batch_observer(manifest))
         metrics.follow(manifest, batcher, model.session.provider)
         return Engine(model, decoder, batcher)
@@ -169,9 +163,3 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
 def _put_away(parts: Services) -> None:
     parts.threads.close()
     parts.library.close()
-
-
-def _cpu_limits(queue_items: int, image_s: float) -> Limits:
-    """Batches that are brief, where an image is."""
-    most = min(_CPU_BATCH, max(1, int(_BRIEF_S / image_s)))
-    return Limits(queue_items, most, brief=image_s <= _BRIEF_S)

@@ -8,6 +8,7 @@ from training.commands import embed, runs, studies
 from training.commands.arguments import add_options
 from training.errors import Interrupted, InvalidMachine, TrainingError
 from training.machine import is_first, launched
+from training.memory import keep_freed_memory
 
 _STEPS = {
     "fit": ("train the backbone with one loss, or with all of them", runs.fit_runs),
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run one step; errors made on purpose end in one line and exit status 1, stops in 130."""
     arguments = parser().parse_args()
+    keep_freed_memory()
     try:
         if launched() and arguments.step not in _TOGETHER:
             raise InvalidMachine(

@@ -12,19 +12,13 @@ import numpy as np
 from service.decode import Deferred, Pixels
 from service.errors import Overloaded, Stopping
 from service.lanes import Lanes
+from service.limits import Limits
 from service.session import Outputs, join
 
 Infer = Callable[[Pixels], Outputs]
 Work = Pixels | Deferred  # of one request
 
 _MOST_EFFORT = 4 * 2**20  # pixels that one batch decodes: about 10 ms
-
-# A processor gains nothing from more than 8 images of the smallest network in a batch, and an
-# eighth from 16 of a larger one (docs/performance.md): a batch is as small as that allows, so that
-# nobody waits long behind it.
-_CPU_BATCH = 32
-_LONGEST_S = 0.05
-_BRIEF_S = 0.01  # what the event loop may do itself
 
 
 @dataclass(frozen=True)
@@ -35,21 +29,6 @@ class BatchRecord:
     waited_s: float  # by the piece that waited longest
     decode_s: float  # of the deferred images in it; 0 without any
     inference_s: float
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one batcher accepts, and how many images it runs at once."""
-
-    queue_items: int
-    max_batch: int
-    brief: int = 0  # images that take no longer than the event loop may be away
-
-
-def cpu_limits(queue_items: int, image_s: float) -> Limits:
-    """Batches on a processor that takes this long for an image."""
-    most = min(_CPU_BATCH, max(1, int(_LONGEST_S / image_s)))
-    return Limits(queue_items, most, brief=min(most, int(_BRIEF_S / image_s)))
 
 
 class Answer(NamedTuple):

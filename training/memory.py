@@ -12,8 +12,8 @@ def keep_freed_memory() -> bool:
     """Have malloc keep what is freed, for the next tensor; whether that could be set.
 
     A training step asks for the same large tensors each time. By default glibc gives them back
-    to the system, which clears each page anew: a fifth of a step of the strong trunk on a
-    processor. Nothing is done where there is no glibc, nor where the environment has settings of
+    to the system, which clears each page anew: a sixth of a step of the strong trunk on two
+    cores. Nothing is done where there is no glibc, nor where the environment has settings of
     malloc's already.
     Source: mallopt(3).
     """

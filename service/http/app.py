@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from models.store import Store
-from service.batcher import Batcher, Limits, cpu_limits
+from service.batcher import Batcher
 from service.catalog import Catalog
 from service.comparison import read_compared
 from service.cuda import Gpu
@@ -45,6 +45,7 @@ from service.http.state import Services
 from service.http.threads import Threads
 from service.http.tracing import Tracing
 from service.lanes import Lanes
+from service.limits import Limits, cpu_limits
 from service.loading import Loader
 from service.logs import configure_logs
 from service.opening import open_library

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from service.batcher import Batcher, BatchRecord, Limits
+from service.batcher import Batcher, BatchRecord
 from service.decode import Pixels
 from service.lanes import Lanes
+from service.limits import Limits
 from service.session import Outputs
 from tests.serving import PATIENCE_S
 

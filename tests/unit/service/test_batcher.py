@@ -3,9 +3,10 @@ import asyncio
 import numpy as np
 import pytest
 
-from service.batcher import Answer, Batcher, Limits, Work, cpu_limits
+from service.batcher import Answer, Batcher, Work
 from service.decode import Deferred, Pixels
 from service.errors import Overloaded, UndecodableImages
+from service.limits import Limits
 from tests.unit.service.batching import LIMITS, Bench, on_loop
 
 
@@ -216,17 +217,6 @@ def test_a_batch_decodes_no_more_than_what_is_brief() -> None:
         assert bench.model.batches == [[0, 1], [2, 3], [4]]
 
     on_loop(scenario)
-
-
-@pytest.mark.parametrize(
-    ("image_ms", "most", "brief"),
-    [(0.1, 32, 32), (0.5, 32, 20), (2.4, 20, 4), (12, 4, 0), (80, 1, 0)],
-)
-def test_a_processor_gets_batches_that_nobody_waits_long_behind(
-    image_ms: float, most: int, brief: int
-) -> None:
-    found = cpu_limits(1000, image_ms / 1000)
-    assert found == Limits(1000, most, brief)
 
 
 def test_a_batch_is_brief_by_its_images() -> None:

@@ -5,9 +5,10 @@ import asyncio
 import numpy as np
 import pytest
 
-from service.batcher import Batcher, BatchRecord, Limits
+from service.batcher import Batcher, BatchRecord
 from service.errors import Stopping
 from service.lanes import Lanes
+from service.limits import Limits
 from service.session import Outputs
 from tests.serving import PATIENCE_S
 from tests.unit.service.batching import LIMITS, Bench, Model, on_loop

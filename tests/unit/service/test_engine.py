@@ -10,11 +10,12 @@ import pytest
 
 from models.preprocess import MAX_PIXELS
 from models.store import Store
-from service.batcher import Batcher, Limits
+from service.batcher import Batcher
 from service.decode import Decoder, Pixels
 from service.device import CPU
 from service.engine import Engine, answer_with_all
 from service.lanes import Lanes
+from service.limits import Limits
 from service.loading import Loader
 from service.session import Outputs
 from tests.bundles import picture, publish

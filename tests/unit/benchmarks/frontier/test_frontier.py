@@ -1,5 +1,6 @@
 """Accuracy beside speed: of the published models, in a file, a table and a figure."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,19 @@ def test_the_figure_names_each_network(results: Path, tmp_path: Path) -> None:
     plot.main([str(results), "--out", str(tmp_path / "frontier.svg")])
     svg = (tmp_path / "frontier.svg").read_text()
     assert "What accuracy costs" in svg
+
+
+def test_a_network_is_named_by_its_widths_and_its_depth(tmp_path: Path) -> None:
+    folder, out = tmp_path / "deep", tmp_path / "frontier.json"
+    shutil.copytree(FOLDERS[0], folder)
+    told = Evaluation.model_validate_json((folder / "report.json").read_bytes())
+    recipe = told.provenance.recipe | {"backbone": "airbench", "widths": [4, 6, 8], "depth": 3}
+    provenance = told.provenance.model_copy(update={"recipe": recipe})
+    told = told.model_copy(update={"provenance": provenance})
+    (folder / "report.json").write_text(told.model_dump_json())
+    assert main([str(folder), "--seconds", "0.01", "--out", str(out)]) == 0
+    (point,) = Report.model_validate_json(out.read_text()).points
+    assert point.network == "airbench 4-6-8 x 3"
 
 
 def test_a_folder_without_a_model_is_named(

@@ -66,11 +66,12 @@ def test_images_of_every_size_from_sixteen_pixels_on(size_px: int, depth: int) -
 def test_a_depth_of_three_adds_to_what_the_first_convolution_gave() -> None:
     network = Airbench(8, 16, (4, 6, 8), depth=3).eval()
     block = network.get_submodule("blocks.1")
+    assert isinstance(block, nn.Sequential)
     assert sum(isinstance(module, nn.Conv2d) for module in block.modules()) == 3
     features = torch.randn(2, 24, 15, 15)
-    first = block[:4](features)  # type: ignore[index]
+    first = block[:4](features)
     with torch.no_grad():
-        for convolution in block[4].modules():  # type: ignore[index]
+        for convolution in block[4].modules():
             if isinstance(convolution, nn.Conv2d):
                 convolution.weight.zero_()
     torch.testing.assert_close(block(features), F.gelu(first))

@@ -221,7 +221,7 @@ def test_a_batch_decodes_no_more_than_what_is_brief() -> None:
 
 def test_a_batch_is_brief_by_its_images() -> None:
     async def scenario(bench: Bench) -> None:
-        asked = [asyncio.create_task(bench.ask(*values)) for values in ([1, 2], [3, 4], [5])]
+        asked = [asyncio.create_task(bench.ask(*values)) for values in ([1, 2], [3, 4], [5, 6])]
         await asyncio.sleep(0)
         batches = [bench.batcher.next_batch() for _ in range(2)]
         assert [batch is not None and batch.brief for batch in batches] == [False, True]
@@ -229,6 +229,6 @@ def test_a_batch_is_brief_by_its_images() -> None:
             assert batch is not None
             batch.run()
             batch.deliver()
-        assert await asyncio.gather(*asked) == [[1, 2], [3, 4], [5]]
+        assert await asyncio.gather(*asked) == [[1, 2], [3, 4], [5, 6]]
 
     on_loop(scenario, Limits(queue_items=100, max_batch=4, brief=2))

@@ -1,47 +1,57 @@
-"""Memory that was freed serves the next tensor, without the system's help."""
+"""Memory that was freed serves the next step's tensors, without the system's help."""
 
 import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-PAGES_OF_ONE = 40 * 2**20 // 4096
+STEP_PAGES = sum(40 + size for size in range(6)) * 2**20 // 4096
 PROGRAM = """
-import resource, sys, torch
-from training.memory import keep_freed_memory
-kept = keep_freed_memory() if sys.argv[1] == "keep" else False
-for _ in range(20):  # malloc first tries a few places
-    torch.ones(10 * 2**20)
+import resource, torch
+
+def step():  # tensors over 32 MiB, which malloc keeps for nobody by default
+    held = [torch.ones((40 + size) * 2**18) for size in range(6)]
+
+for _ in range(10):  # malloc first tries a few places
+    step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(10):
-    torch.ones(10 * 2**20)
-print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+for _ in range(5):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+KEEP = "from training.memory import keep_freed_memory\nassert keep_freed_memory()\n"
+COMMAND = """
+import sys
+from training.__main__ import main
+sys.argv = ["training", "evaluate", "--loss", "softmax", "--runs", "nowhere"]
+assert main() == 1
 """
 
 
-def ran(mode: str, **environment: str) -> tuple[bool, int]:
-    """Whether memory is kept, and how many pages ten tensors of 40 MiB asked for."""
+def answer(program: str, folder: Path, **environment: str) -> str:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    here = {"PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, mode],
-        env=inherited | environment,
+        [sys.executable, "-c", program],
+        env=inherited | here | environment,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=True,
     )
-    kept, pages = done.stdout.split()
-    return kept == "True", int(pages)
+    return done.stdout.strip()
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
-def test_tensors_of_the_same_size_use_the_same_pages() -> None:
-    kept, pages = ran("keep")
-    assert kept
-    assert pages < PAGES_OF_ONE / 10
-    assert ran("leave")[1] > pages
+@pytest.mark.parametrize("first", [KEEP, COMMAND], ids=["by itself", "by a command"])
+def test_the_tensors_of_a_step_use_the_pages_of_the_one_before(first: str, tmp_path: Path) -> None:
+    assert int(answer(first + PROGRAM, tmp_path)) < STEP_PAGES / 10
+    assert int(answer(PROGRAM, tmp_path)) > STEP_PAGES
 
 
-def test_settings_of_the_environment_are_left_alone() -> None:
-    assert not ran("keep", MALLOC_ARENA_MAX="2")[0]
+def test_settings_of_the_environment_are_left_alone(tmp_path: Path) -> None:
+    program = "from training.memory import keep_freed_memory\nprint(keep_freed_memory())"
+    assert answer(program, tmp_path, MALLOC_ARENA_MAX="2") == "False"

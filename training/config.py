@@ -67,6 +67,13 @@ class Recipe(Frozen):
     cutout_px: int = Field(
         default=0, ge=0, description="side of the grey square on each training image; 0 for none"
     )
+    cutmix: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of batches whose images each carry a rectangle of another image, and "
+        "count for both classes; for losses that are a mean over images",
+    )
     early_px: int | None = Field(
         default=None, ge=8, description="height and width of images early in training, if smaller"
     )
@@ -109,6 +116,15 @@ class Recipe(Frozen):
             raise ValueError(
                 f"cutout_px {self.cutout_px} would hide images of {self.size_px} px whole"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _mix_only_images_of_losses_that_allow_it(self) -> "Recipe":
+        if self.cutmix and self.frozen:
+            raise ValueError("cutmix mixes images, and a frozen trunk is trained on features")
+        if self.cutmix and self.loss in LOSSES and not LOSSES[self.loss].mixable:
+            able = ", ".join(name for name, loss in LOSSES.items() if loss.mixable)
+            raise ValueError(f"{self.loss} takes no images of two classes; cutmix is for {able}")
         return self
 
     @property

@@ -39,14 +39,27 @@ class JoinedStep(nn.Module):
         ]
 
     def forward(
-        self, images: Real[Tensor, "p ..."], labels: Int64[Tensor, " b"]
+        self,
+        images: Real[Tensor, "p ..."],
+        labels: Int64[Tensor, " b"],
+        partners: Int64[Tensor, " b"] | None = None,
+        share: float = 1.0,
     ) -> Float[Tensor, ""]:
-        """The mean loss over the joined batch, whose labels are `labels`."""
+        """The mean loss over the joined batch, whose labels are `labels`.
+
+        With `partners`, image i counts `share` for its own class and else for that of image
+        `partners[i]` (CutMix, arXiv 1905.04899, equation 1, for any loss that is a mean over
+        images).
+        """
         with self._autocast(), _statistics_of(self._ranks, len(labels)):
             embeddings = self._embed[0](images)
         wide = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
-        loss: Tensor = self.embedder.loss(self._ranks.joined(wide, len(labels)), labels)
-        return loss
+        joined = self._ranks.joined(wide, len(labels))
+        loss: Tensor = self.embedder.loss(joined, labels)
+        if partners is None:
+            return loss
+        others: Tensor = self.embedder.loss(joined, labels[partners.to(labels.device)])
+        return share * loss + (1 - share) * others
 
 
 def _statistics_of(ranks: Ranks, total: int) -> AbstractContextManager[object]:

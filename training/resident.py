@@ -1,11 +1,13 @@
 """The images of a training where it runs, and which of them each step sees."""
 
+from dataclasses import dataclass, replace
+
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int64, Real
 from torch import Tensor
 
 from training.config import Recipe
-from training.data.augment import augmented, shrunk
+from training.data.augment import augmented, cut_mixed, shrunk
 from training.data.batches import epoch_batches
 from training.data.dataset import Splits
 from training.frozen.features import LabelledFeatures, drawn
@@ -14,6 +16,20 @@ from training.machine import Machine
 from training.seeds import generator
 
 _SAMPLE = 5000
+_MIXING = 1  # sets what mixes a batch's images apart from what augments them
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a step sees: this process's part of the batch's images, or of their features.
+
+    Where the images are mixed, image i of the whole batch shows `share` of itself, and else of
+    image `partners[i]`; where not, `partners` is None and `share` is 1.
+    """
+
+    images: Real[Tensor, "p ..."]
+    partners: Int64[Tensor, " b"] | None = None
+    share: float = 1.0
 
 
 class ResidentData:
@@ -39,20 +55,39 @@ class ResidentData:
         labels = self._train.labels
         return epoch_batches(labels, self._sampling, self._recipe.batch_size, random)
 
-    def shown(self, rows: Int64[Tensor, " b"], epoch: int, step: int, share: float) -> Tensor:
-        """This process's part of the images at `rows`, as this step shows them, or of features.
+    def shown(self, rows: Int64[Tensor, " b"], epoch: int, step: int, share: float) -> Shown:
+        """This process's part of the images at `rows` as this step shows them, [p, h, w, 3].
 
-        `share` of the training's steps are done. [p, h, w, 3], or [p, 1, f].
+        Or of their features, [p, 1, f]. `share` of the training's steps are done.
         """
         recipe = self._recipe
         random = generator(recipe.seed, epoch, step)
         part = self._machine.ranks.part(len(rows))
         if isinstance(self._train, LabelledFeatures):
-            return drawn(self.images, rows, random)[part]
+            return Shown(drawn(self.images, rows, random)[part])
         images = augmented(self.images, rows, recipe, epoch, random, part)
+        shown = self._mixed(images, rows, epoch, step, part)
         if recipe.early_px is None or share >= recipe.early_share:
-            return images
-        return shrunk(images, recipe.early_px)
+            return shown
+        return replace(shown, images=shrunk(shown.images, recipe.early_px))
+
+    def _mixed(
+        self, images: Tensor, rows: Int64[Tensor, " b"], epoch: int, step: int, part: slice
+    ) -> Shown:
+        """The batch with CutMix, where this step is one of those that have it.
+
+        `images` are this process's part of those at `rows`.
+        """
+        recipe = self._recipe
+        if not recipe.cutmix:
+            return Shown(images)
+        random = generator(recipe.seed, epoch, step, _MIXING)
+        if torch.rand(1, generator=random) >= recipe.cutmix:
+            return Shown(images)
+        partners = torch.randperm(len(rows), generator=random)
+        others = augmented(self.images, rows[partners], recipe, epoch, random, part)
+        mixed, kept = cut_mixed(images, others, random)
+        return Shown(mixed, partners, kept)
 
     def sample(self) -> Int64[Tensor, " m"]:
         """Rows for what is fitted after an epoch (prototypes, statistics), on the device."""

@@ -114,11 +114,12 @@ class Trainer:
         done = progress.epoch * self.steps_per_epoch + progress.step
         share = done / (self.recipe.epochs * self.steps_per_epoch)
         self.embedder.loss.ramp(share)
-        images = self.data.shown(rows, progress.epoch, progress.step, share)
+        shown = self.data.shown(rows, progress.epoch, progress.step, share)
+        labels = self.data.labels[rows.to(self.device)]
         place = (self.recipe.seed, progress.epoch, progress.step, self.ranks.rank)
         self.optimization.zero_grad()
         with seeded(self.device, *place):
-            loss = self._loss_of(images, self.data.labels[rows.to(self.device)])
+            loss = self._loss_of(shown.images, labels, shown.partners, shown.share)
             loss.backward()
         value = float(loss.item())  # waits for the device, so as late as can be
         if not np.isfinite(value):

@@ -1,4 +1,4 @@
-"""Augmentation of a whole batch at once: shift with reflection, mirror, cutout, early shrinking."""
+"""Augmentation of a whole batch at once: shift, mirror, cutout, CutMix, early shrinking."""
 
 import numpy as np
 import torch
@@ -64,6 +64,26 @@ def _covered(size: int, size_px: int, count: int, generator: torch.Generator) ->
     first = torch.randint(size, (count, 1), generator=generator) - size_px // 2
     places = torch.arange(size)
     return (places >= first) & (places < first + size_px)
+
+
+def cut_mixed(
+    images: UInt8[Tensor, "p h w 3"],
+    others: UInt8[Tensor, "p h w 3"],
+    generator: torch.Generator,
+) -> tuple[UInt8[Tensor, "p h w 3"], float]:
+    """`images`, each with one rectangle from the same place of `others`; the share that stays.
+
+    The rectangle is the same for all. It has the image's aspect and a share of its area that is
+    drawn evenly from 0..1; its centre may be anywhere, and what lies over the border is lost.
+    Source: Yun et al., CutMix (arXiv 1905.04899, equations 1 and 2, with alpha = 1).
+    """
+    height, width = images.shape[1:3]
+    side = float(torch.rand(1, generator=generator).sqrt())
+    rows = _covered(height, round(side * height), 1, generator)
+    columns = _covered(width, round(side * width), 1, generator)
+    hidden = (rows.view(-1, 1) & columns.view(1, -1)).to(images.device)
+    kept = 1 - float(hidden.double().mean())
+    return torch.where(hidden.unsqueeze(-1), others, images), kept
 
 
 def alternating(count: int, epoch: int, seed: int) -> Bool[Tensor, " n"]:

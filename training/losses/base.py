@@ -38,6 +38,10 @@ class Loss(nn.Module, ABC):
     fits_prototypes: ClassVar[bool] = False
     """Whether `logits` compares with class means that must be fitted after training."""
 
+    mixable: ClassVar[bool] = False
+    """Whether it is a mean over images, each by itself, so that an image may count for two classes
+    in shares."""
+
     search: ClassVar[Mapping[str, Range]] = {}
     """Where tuning looks for the loss's own parameters."""
 

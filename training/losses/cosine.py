@@ -25,6 +25,7 @@ class CosineLoss(Loss):
     """
 
     metric: ClassVar[Metric] = "cosine"
+    mixable: ClassVar[bool] = True
     scale: Tensor
     margin: Tensor
 

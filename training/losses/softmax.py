@@ -14,6 +14,7 @@ class SoftmaxLoss(Loss):
     """CE(Wx + b, y), without label smoothing (it harms selective classification, 2403.14715)."""
 
     metric: ClassVar[Metric] = "cosine"
+    mixable: ClassVar[bool] = True
 
     def __init__(self, classes: int, dimension: int) -> None:
         super().__init__(classes, dimension)

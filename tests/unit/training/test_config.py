@@ -82,6 +82,8 @@ def test_another_file_replaces_the_losses_own(tmp_path: Path) -> None:
         ("learning_rate = nan", "learning_rate"),
         ("[parameters]\nmargin = 'wide'", "margin"),
         ("cutout_px = 32", "cutout_px 32 would hide images of 32 px whole"),
+        ("cutmix = 1.5", "cutmix"),
+        ("cutmix = 0.5\nfrozen = true", "cutmix mixes images, and a frozen trunk is trained on f"),
     ],
 )
 def test_an_unknown_or_invalid_field_is_refused_by_name(
@@ -91,6 +93,15 @@ def test_an_unknown_or_invalid_field_is_refused_by_name(
     path.write_text(text)
     with pytest.raises(InvalidRecipe, match=rf"mine\.toml: [\s\S]*{message}"):
         load_recipe("arcface", path)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_only_means_over_images_take_mixed_ones(loss: str) -> None:
+    if loss in ("softmax", "cosface", "arcface"):
+        assert load_recipe(loss, cutmix=0.5).cutmix == 0.5
+        return
+    with pytest.raises(InvalidRecipe, match=f"{loss} takes no .* for softmax, cosface, arcface"):
+        load_recipe(loss, cutmix=0.5)
 
 
 def test_every_fault_of_a_recipe_is_told_in_one_line(tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ BACKBONES: dict[str, dict[str, Any]] = {
         "ema": 0.5,
     },
 }
-CASES = [(loss, backbone) for loss in LOSSES for backbone in BACKBONES]
+MIXED = "airbench with cutmix"
+CASES = [(loss, backbone) for loss in LOSSES for backbone in BACKBONES] + [("cosface", MIXED)]
+BACKBONES[MIXED] = BACKBONES["airbench"] | {"backbone": "airbench", "cutmix": 0.9, "cutout_px": 3}
 
 
 def uneven_splits() -> Splits:
@@ -43,7 +45,7 @@ def uneven_splits() -> Splits:
 def trained(loss: str, backbone: str, machine: Machine) -> dict[str, Any]:
     """What the first step and the whole short training leave."""
     options = {"backbone": backbone, "size_px": 16, "batch_size": 15, "epochs": 2}
-    recipe = tiny_recipe(loss, **options, **BACKBONES[backbone])
+    recipe = tiny_recipe(loss, **(options | BACKBONES[backbone]))
     trainer = Trainer(recipe, uneven_splits(), 4, machine)
     steps = trainer.steps()
     first = next(steps)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.unit.training.runs import tiny_trainer
+from training.data.augment import alternating
 from training.errors import TrainingError
 from training.losses import LOSSES
 from training.trainer import Trainer
@@ -126,6 +127,39 @@ def test_images_are_small_in_the_share_of_steps_that_the_recipe_says() -> None:
     assert seen_sizes(tiny_trainer("softmax", **fields)) == [20] * 12
 
 
+def test_the_share_of_batches_that_the_recipe_says_is_mixed_with_other_images() -> None:
+    trainer = tiny_trainer("softmax", cutmix=0.25, padding_px=0, flip="alternating")
+    data, mixed = trainer.data, 0
+    for epoch in range(50):
+        for step, rows in enumerate(data.batches(epoch)):
+            shown = data.shown(rows, epoch, step, share=0.0)
+            flipped = alternating(64, epoch, seed=0)
+            plain, own = (
+                torch.where(flipped[of].view(-1, 1, 1, 1), data.images[of].flip(2), data.images[of])
+                for of in (rows if shown.partners is None else rows[shown.partners], rows)
+            )
+            foreign = (shown.images != own).any(dim=3)
+            torch.testing.assert_close(shown.images[foreign], plain[foreign])
+            assert (shown.share < 1) == bool(foreign.any())
+            mixed += shown.partners is not None
+    assert 30 <= mixed <= 70  # of 200
+
+
+def test_a_mixed_image_counts_for_both_classes_in_shares() -> None:
+    trainer = tiny_trainer("cosface", cutmix=1.0)
+    rows = trainer.data.batches(0)[0]
+    shown = trainer.data.shown(rows, 0, 0, share=0.0)
+    assert shown.partners is not None
+    labels = trainer.data.labels[rows]
+    trainer.embedder.train()
+    embeddings = trainer.embedder.backbone(shown.images)
+    loss = trainer.embedder.loss
+    own, others = loss(embeddings, labels).item(), loss(embeddings, labels[shown.partners]).item()
+    assert own != pytest.approx(others, rel=1e-3)
+    first = next(tiny_trainer("cosface", cutmix=1.0).steps())
+    assert first.loss == pytest.approx(shown.share * own + (1 - shown.share) * others, rel=1e-5)
+
+
 @pytest.mark.parametrize("stop_after", [1, 7])
 def test_a_strong_run_resumes_to_the_same_end(stop_after: int) -> None:
     fields = {
@@ -135,6 +169,7 @@ def test_a_strong_run_resumes_to_the_same_end(stop_after: int) -> None:
         "optimizer": "muon",
         "schedule": "linear",
         "flip": "alternating",
+        "cutmix": 0.5,
     }
     expected = finish(tiny_trainer("arcface", **fields))
     broken = tiny_trainer("arcface", **fields)

@@ -9,7 +9,15 @@ from PIL import Image
 from torch import Tensor
 
 from training.config import Recipe
-from training.data.augment import GREY, alternating, augmented, crop_and_flip, cut_out, shrunk
+from training.data.augment import (
+    GREY,
+    alternating,
+    augmented,
+    crop_and_flip,
+    cut_mixed,
+    cut_out,
+    shrunk,
+)
 
 PADDING_PX = 4
 
@@ -112,6 +120,34 @@ def test_cutout_hides_one_square_of_each_image_that_may_lie_over_the_border() ->
         shapes.add((len(rows), len(columns)))
     assert {rows for rows, _ in shapes} == {columns for _, columns in shapes} == {2, 3, 4}
     assert corners == {(row, column) for row in range(6) for column in range(8)}
+
+
+def test_cutmix_takes_one_rectangle_of_every_image_from_another() -> None:
+    images, others = noise(2, 8, 16).clamp(max=100), noise(2, 8, 16).clamp(min=101)
+    before = images.clone()
+    generator = torch.Generator().manual_seed(5)
+    shares, shapes, corners = [], set(), set()
+    for _ in range(3000):
+        mixed, kept = cut_mixed(images, others, generator)
+        pasted = mixed > 100
+        assert torch.equal(mixed, torch.where(pasted, others, images))
+        assert bool((pasted == pasted[0, :, :, :1]).all())
+        hidden = pasted[0, :, :, 0]
+        assert kept == pytest.approx(1 - hidden.double().mean().item())
+        shares.append(kept)
+        if not hidden.any():
+            continue
+        rows, columns = (hidden.any(dim=1 - axis).nonzero().flatten() for axis in range(2))
+        assert hidden[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+        shapes.add((len(rows), len(columns)))
+        corners.add((int(rows[0]), int(columns[0])))
+    assert torch.equal(images, before)
+    assert (4, 8) in shapes  # of the image's own aspect where all of it is inside
+    assert (2, 8) in shapes  # and less where it lies over the border
+    assert {row for row, _ in corners} == set(range(8))
+    # By the paper's own program: a rectangle of the share 1 - u, its centre drawn evenly, clipped.
+    assert 0.6 < sum(shares) / len(shares) < 0.75
+    assert min(shares) < 0.1
 
 
 def test_part_of_a_batch_is_shown_as_it_is_among_all() -> None:

@@ -42,7 +42,8 @@ def _row(report: Report) -> str:
     return (
         f"| {report.name} | {found.accuracy.value:.2%} | {found.macro_f1:.4f} | "
         f"{_errors(report)} | {_calibration(report.confidence)} | "
-        f"{len(report.learning_curve)} epochs, {report.provenance.training_seconds / 60:.0f} min |"
+        f"{_epochs(len(report.learning_curve))}, "
+        f"{report.provenance.training_seconds / 60:.0f} min |"
     )
 
 
@@ -55,3 +56,7 @@ def _errors(report: Report) -> str:
     if against is None or report.loss == against.baseline:
         return "baseline"
     return f"{sum(row.false_negatives_difference for row in against.classes):+d}"
+
+
+def _epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count} epochs"

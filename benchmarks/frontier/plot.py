@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.ticker import FuncFormatter
 
-from benchmarks.frontier.results import Report
+from benchmarks.frontier.results import Point, Report
 from models.atomic import replacing
 from training.evaluate.figures.style import drawing, grid, look
 
@@ -25,7 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def draw(report: Report, path: Path) -> None:
-    """A mark for each network, a colour and shape for each loss; speed is logarithmic."""
+    """A mark for each bundle, a colour and shape for each loss; speed is logarithmic.
+
+    A network's name stands at its least accurate bundle, below the others.
+    """
     with drawing(path, "What accuracy costs", _HEIGHT_IN, _WIDTH_IN) as figure:
         axes = figure.subplots()
         for number, loss in enumerate(sorted({point.loss for point in report.points})):
@@ -34,16 +37,21 @@ def draw(report: Report, path: Path) -> None:
             speeds = [point.images_per_s for point in mine]
             shares = [100 * point.accuracy for point in mine]
             axes.scatter(speeds, shares, color=colour, marker=shape, label=loss)
-            for point in mine:
-                if loss == "softmax":
-                    place = (point.images_per_s, 100 * point.accuracy)
-                    axes.annotate(point.network, place, (6, -10), textcoords="offset points")
+        for point in _named(report.points):
+            place = (point.images_per_s, 100 * point.accuracy)
+            axes.annotate(point.network, place, (6, -10), textcoords="offset points")
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.set_xlabel(f"images/s, {report.threads} threads, batches of {report.batch_size}")
         axes.set_ylabel("test accuracy (%)")
         axes.legend()
         grid(axes)
+
+
+def _named(points: Sequence[Point]) -> list[Point]:
+    """Of each network the point that carries its name."""
+    descending = sorted(points, key=lambda point: point.accuracy, reverse=True)
+    return list({point.network: point for point in descending}.values())
 
 
 if __name__ == "__main__":

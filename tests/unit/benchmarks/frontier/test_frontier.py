@@ -50,10 +50,14 @@ def test_the_table_goes_between_its_marks(results: Path, tmp_path: Path) -> None
         table.put_into("no marks", "table")
 
 
-def test_the_figure_names_each_network(results: Path, tmp_path: Path) -> None:
-    plot.main([str(results), "--out", str(tmp_path / "frontier.svg")])
+def test_the_figure_names_each_network_once(results: Path, tmp_path: Path) -> None:
+    report = Report.model_validate_json(results.read_text())
+    twice = report.model_copy(update={"points": report.points * 2})
+    (tmp_path / "frontier.json").write_text(twice.model_dump_json())
+    plot.main([str(tmp_path / "frontier.json")])
     svg = (tmp_path / "frontier.svg").read_text()
     assert "What accuracy costs" in svg
+    assert svg.count(f">{report.points[0].network}<") == 1
 
 
 def test_a_network_is_named_by_its_widths_and_its_depth(tmp_path: Path) -> None:

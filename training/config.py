@@ -181,7 +181,10 @@ def _validated(source: str, fields: dict[str, object]) -> Recipe:
         return Recipe.model_validate(fields)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        said = (": ".join([*map(str, fault["loc"]), fault["msg"]]) for fault in faults)
+        said = (
+            ": ".join([*map(str, fault["loc"]), fault["msg"].removeprefix("Value error, ")])
+            for fault in faults
+        )
         raise InvalidRecipe(f"{source}: {'; '.join(said)}") from error
 
 

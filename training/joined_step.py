@@ -43,12 +43,12 @@ class JoinedStep(nn.Module):
         images: Real[Tensor, "p ..."],
         labels: Int64[Tensor, " b"],
         partners: Int64[Tensor, " b"] | None = None,
-        share: float = 1.0,
+        kept: float = 1.0,
     ) -> Float[Tensor, ""]:
         """The mean loss over the joined batch, whose labels are `labels`.
 
-        With `partners`, image i counts `share` for its own class and else for that of image
-        `partners[i]` (CutMix, arXiv 1905.04899, equation 1, for any loss that is a mean over
+        With `partners`, image i counts to the share `kept` for its own class and else for that of
+        image `partners[i]` (CutMix, arXiv 1905.04899, equation 1, for any loss that is a mean over
         images).
         """
         with self._autocast(), _statistics_of(self._ranks, len(labels)):
@@ -58,8 +58,8 @@ class JoinedStep(nn.Module):
         loss: Tensor = self.embedder.loss(joined, labels)
         if partners is None:
             return loss
-        others: Tensor = self.embedder.loss(joined, labels[partners.to(labels.device)])
-        return share * loss + (1 - share) * others
+        others: Tensor = self.embedder.loss(joined, labels[partners])
+        return kept * loss + (1 - kept) * others
 
 
 def _statistics_of(ranks: Ranks, total: int) -> AbstractContextManager[object]:

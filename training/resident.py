@@ -23,13 +23,13 @@ _MIXING = 1  # sets what mixes a batch's images apart from what augments them
 class Shown:
     """What a step sees: this process's part of the batch's images, or of their features.
 
-    Where the images are mixed, image i of the whole batch shows `share` of itself, and else of
-    image `partners[i]`; where not, `partners` is None and `share` is 1.
+    Where the images are mixed, image i of the whole batch is itself to the share `kept`, and else
+    image `partners[i]`; where not, `partners` is None and `kept` is 1.
     """
 
     images: Real[Tensor, "p ..."]
     partners: Int64[Tensor, " b"] | None = None
-    share: float = 1.0
+    kept: float = 1.0
 
 
 class ResidentData:
@@ -79,15 +79,13 @@ class ResidentData:
         `images` are this process's part of those at `rows`.
         """
         recipe = self._recipe
-        if not recipe.cutmix:
-            return Shown(images)
         random = generator(recipe.seed, epoch, step, _MIXING)
         if torch.rand(1, generator=random) >= recipe.cutmix:
             return Shown(images)
         partners = torch.randperm(len(rows), generator=random)
         others = augmented(self.images, rows[partners], recipe, epoch, random, part)
         mixed, kept = cut_mixed(images, others, random)
-        return Shown(mixed, partners, kept)
+        return Shown(mixed, partners.to(images.device), kept)
 
     def sample(self) -> Int64[Tensor, " m"]:
         """Rows for what is fitted after an epoch (prototypes, statistics), on the device."""

@@ -119,7 +119,7 @@ class Trainer:
         place = (self.recipe.seed, progress.epoch, progress.step, self.ranks.rank)
         self.optimization.zero_grad()
         with seeded(self.device, *place):
-            loss = self._loss_of(shown.images, labels, shown.partners, shown.share)
+            loss = self._loss_of(shown.images, labels, shown.partners, shown.kept)
             loss.backward()
         value = float(loss.item())  # waits for the device, so as late as can be
         if not np.isfinite(value):

@@ -140,7 +140,7 @@ def test_the_share_of_batches_that_the_recipe_says_is_mixed_with_other_images() 
             )
             foreign = (shown.images != own).any(dim=3)
             torch.testing.assert_close(shown.images[foreign], plain[foreign])
-            assert (shown.share < 1) == bool(foreign.any())
+            assert (shown.kept < 1) == bool(foreign.any())
             mixed += shown.partners is not None
     assert 30 <= mixed <= 70  # of 200
 
@@ -157,7 +157,7 @@ def test_a_mixed_image_counts_for_both_classes_in_shares() -> None:
     own, others = loss(embeddings, labels).item(), loss(embeddings, labels[shown.partners]).item()
     assert own != pytest.approx(others, rel=1e-3)
     first = next(tiny_trainer("cosface", cutmix=1.0).steps())
-    assert first.loss == pytest.approx(shown.share * own + (1 - shown.share) * others, rel=1e-5)
+    assert first.loss == pytest.approx(shown.kept * own + (1 - shown.kept) * others, rel=1e-5)
 
 
 @pytest.mark.parametrize("stop_after", [1, 7])

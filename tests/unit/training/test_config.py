@@ -100,7 +100,9 @@ def test_only_means_over_images_take_mixed_ones(loss: str) -> None:
     if loss in ("softmax", "cosface", "arcface"):
         assert load_recipe(loss, cutmix=0.5).cutmix == 0.5
         return
-    with pytest.raises(InvalidRecipe, match=rf"^{loss}\.toml: {loss} takes no .* for softmax, cosface, arcface$"):
+    with pytest.raises(
+        InvalidRecipe, match=rf"^{loss}\.toml: {loss} takes no .* for softmax, cosface, arcface$"
+    ):
         load_recipe(loss, cutmix=0.5)
 
 

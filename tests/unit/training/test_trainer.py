@@ -160,6 +160,18 @@ def test_a_mixed_image_counts_for_both_classes_in_shares() -> None:
     assert first.loss == pytest.approx(shown.kept * own + (1 - shown.kept) * others, rel=1e-5)
 
 
+def test_small_images_early_in_training_are_mixed_as_large_ones_are() -> None:
+    fields = {"backbone": "airbench", "widths": (4, 4, 4), "size_px": 20}
+    trainer = tiny_trainer("softmax", early_px=16, cutmix=1.0, **fields)
+    rows = trainer.data.batches(0)[0]
+    early, late = (trainer.data.shown(rows, 0, 0, share) for share in (0.0, 0.9))
+    assert (early.images.shape[1], late.images.shape[1]) == (16, 20)
+    assert early.partners is not None
+    assert late.partners is not None
+    assert torch.equal(early.partners, late.partners)
+    assert early.kept == late.kept < 1
+
+
 @pytest.mark.parametrize("stop_after", [1, 7])
 def test_a_strong_run_resumes_to_the_same_end(stop_after: int) -> None:
     fields = {

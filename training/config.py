@@ -64,6 +64,12 @@ class Recipe(Frozen):
     flip: Literal["random", "alternating"] = Field(
         default="random", description="alternating mirrors each image in every other epoch"
     )
+    warp: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of training images that are zoomed, stretched and turned a little",
+    )
     cutout_px: int = Field(
         default=0, ge=0, description="side of the grey square on each training image; 0 for none"
     )

@@ -62,7 +62,8 @@ def _key(dataset: Dataset, trunk: nn.Module, recipe: Recipe) -> str:
         str(recipe.views),
     ]
     if recipe.views > 1:
-        facts += [str(recipe.seed), str(recipe.padding_px), recipe.flip, str(recipe.cutout_px)]
+        facts += [str(recipe.seed), str(recipe.padding_px), recipe.flip]
+        facts += [str(recipe.warp), str(recipe.cutout_px)]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
 
 

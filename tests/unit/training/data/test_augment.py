@@ -17,6 +17,7 @@ from training.data.augment import (
     cut_mixed,
     cut_out,
     shrunk,
+    warped,
 )
 
 PADDING_PX = 4
@@ -177,3 +178,72 @@ def test_shrunk_images_are_those_of_pillow() -> None:
     for one, image in zip(small, images, strict=True):
         picture = Image.fromarray(image.numpy()).resize((24, 24), Image.Resampling.BILINEAR)
         assert np.abs(one.numpy() - np.asarray(picture, dtype=np.float32)).max() <= 1.0
+
+
+def ramp(height: int, width: int) -> Tensor:
+    """An image whose red grows to the right and green downwards, evenly, about grey."""
+    down, across = torch.meshgrid(
+        torch.arange(height) - (height - 1) / 2,
+        torch.arange(width) - (width - 1) / 2,
+        indexing="ij",
+    )
+    planes = [128 + 6 * across, 128 + 6 * down, torch.full_like(across, 60)]
+    return torch.stack(planes, dim=2).round().to(torch.uint8)
+
+
+@pytest.mark.parametrize(("height", "width"), [(33, 33), (25, 41)])
+def test_a_warp_zooms_stretches_and_turns_about_the_centre(height: int, width: int) -> None:
+    """What each did is read off two ramps, in pixels: the map from the result to the image."""
+    images = ramp(height, width).expand(3000, -1, -1, -1)
+    made = warped(images, 1.0, 3000, torch.Generator().manual_seed(0))
+    assert made.dtype == torch.uint8
+    assert bool((made[..., 2] == 60).all())
+    y, x = height // 2, width // 2
+    assert bool(((made[:, y, x, :2].float() - 128).abs() <= 2).all())
+    inner = made[:, y - 6 : y + 7, x - 6 : x + 7, :2].double()
+    steps = (torch.arange(13, dtype=torch.float64) - 6) / (6 * 182 * 13)
+    across = torch.einsum("nijc,j->nc", inner, steps)  # least squares: pixels of the image for one
+    down = torch.einsum("nijc,i->nc", inner, steps)
+    jacobian = torch.stack([across, down], dim=2)  # [n, image x or y, result x or y]
+    zooms = torch.linalg.det(jacobian) ** -0.5
+    assert 1 / 1.21 < zooms.min() < 1 / 1.18
+    assert 1.18 < zooms.max() < 1.21
+    assert abs(zooms.log().mean()) < 0.01
+    lengths = jacobian.norm(dim=2)
+    ratios = lengths[:, 1] / lengths[:, 0]
+    assert 1 / 1.11 < ratios.min() < 1 / 1.09
+    assert 1.09 < ratios.max() < 1.11
+    degrees = torch.atan2(jacobian[:, 1, 0], jacobian[:, 1, 1]).rad2deg()
+    assert -10.5 < degrees.min() < -9
+    assert 9 < degrees.max() < 10.5
+    assert torch.corrcoef(torch.stack([zooms, ratios, degrees])).fill_diagonal_(0).abs().max() < 0.1
+
+
+def test_a_share_of_images_is_warped_and_the_others_stay() -> None:
+    images = noise(4000, 8, 8)
+    before = images.clone()
+    made = warped(images, 0.25, 4000, torch.Generator().manual_seed(3))
+    assert torch.equal(images, before)
+    moved = (made != images).flatten(1).any(dim=1)
+    assert 0.2 < float(moved.double().mean()) < 0.3
+    assert torch.equal(warped(images, 0.0, 4000, torch.Generator()), images)
+
+
+def test_a_part_of_a_batch_is_warped_as_it_is_among_all() -> None:
+    images = noise(30, 8, 12)
+    whole = warped(images, 0.5, 30, torch.Generator().manual_seed(4))
+    for part in (slice(0, 10), slice(10, 30)):
+        again = warped(images[part], 0.5, 30, torch.Generator().manual_seed(4), part)
+        assert torch.equal(again, whole[part])
+
+
+def test_a_recipe_warps_before_it_cuts_out() -> None:
+    """The square is whole and grey: it was not warped with the image."""
+    images, rows = noise(200, 16, 16).clamp(max=100), torch.arange(200)
+    recipe = Recipe(loss="softmax", warp=1.0, cutout_px=6, padding_px=0)
+    made = augmented(images, rows, recipe, 0, torch.Generator().manual_seed(6))
+    hidden = (made == GREY).all(dim=3)
+    counts = hidden.flatten(1).sum(dim=1)
+    assert counts.max() == 36
+    assert bool((counts >= 9).all())
+    assert not bool((made == images)[~hidden].all())

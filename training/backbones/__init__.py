@@ -8,12 +8,14 @@ from torch import Tensor, nn
 
 from training.backbones.airbench import Airbench
 from training.backbones.compact import Compact
+from training.backbones.folding import restore_statistics
 from training.backbones.normalize import Normalize
 from training.backbones.timm_model import PREFIX, make_timm, own_statistics
 from training.backbones.trunk import cut
 from training.backbones.weights import (
     RANDOM,
-    from_run,
+    from_folder,
+    from_published,
     load_all_but_the_last_layer,
     read_state,
 )
@@ -40,7 +42,7 @@ def make_backbone(recipe: Recipe, train_images: Real[Tensor, "n ..."]) -> nn.Mod
     if train_images.ndim != 4:
         return Projection.fitted(train_images, recipe.embedding_size)
     if not recipe.frozen:
-        return _whole(recipe, train_images)
+        return _trainable(recipe, train_images)
     trunk = _whole(recipe, train_images)
     return FrozenBackbone(trunk, Projection(cut(trunk), recipe.embedding_size))
 
@@ -56,10 +58,17 @@ def make_trunk(recipe: Recipe) -> nn.Module:
     return trunk.eval()
 
 
+def _trainable(recipe: Recipe, train_images: UInt8[Tensor, "n h w 3"]) -> nn.Module:
+    backbone = _whole(recipe, train_images)
+    if from_published(recipe):
+        restore_statistics(backbone, _sampled(train_images))
+    return backbone
+
+
 def _whole(recipe: Recipe, train_images: UInt8[Tensor, "n h w 3"]) -> nn.Module:
     if recipe.early_px and recipe.backbone not in ANY_SIZE:
         raise InvalidRecipe(f"{recipe.backbone} takes images of one size; leave out early_px")
-    sample = train_images[:: max(1, len(train_images) // _SAMPLE)]
+    sample = _sampled(train_images)
     normalize = Normalize(*_statistics(sample))
     if recipe.backbone.startswith(PREFIX):
         return _timm(recipe, normalize)
@@ -90,11 +99,15 @@ def _timm(recipe: Recipe, normalize: Normalize) -> nn.Module:
         )
     if recipe.weights == RANDOM:
         return nn.Sequential(normalize, make_timm(recipe, None))
-    if not from_run(recipe):
+    if not from_folder(recipe):
         return nn.Sequential(own_statistics(recipe.backbone), make_timm(recipe, read_state(recipe)))
     backbone = nn.Sequential(normalize, make_timm(recipe, None))
     load_all_but_the_last_layer(backbone, recipe)
     return backbone
+
+
+def _sampled(train_images: UInt8[Tensor, "n h w 3"]) -> UInt8[Tensor, "m h w 3"]:
+    return train_images[:: max(1, len(train_images) // _SAMPLE)]
 
 
 def _statistics(sample: UInt8[Tensor, "n h w 3"]) -> tuple[list[float], list[float]]:

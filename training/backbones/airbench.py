@@ -1,5 +1,7 @@
 """The strong small trunk: three blocks of convolutions behind a frozen whitening layer."""
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -63,6 +65,16 @@ class Airbench(nn.Module):
         values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
         filters = vectors.T / (values.unsqueeze(1) + _SMALLEST_EIGENVALUE).sqrt()
         self.whiten.weight.copy_(torch.cat([filters, -filters]).view_as(self.whiten.weight))
+
+
+def shape_of(state: Mapping[str, Tensor]) -> dict[str, object]:
+    """What `widths` and `depth` the Airbench has whose state this is."""
+    blocks = [f"blocks.{number}." for number in range(1, len(WIDTHS) + 1)]
+    filters = [name for name, tensor in state.items() if tensor.ndim == 4]
+    return {
+        "widths": tuple(len(state[f"{block}0.weight"]) for block in blocks),
+        "depth": sum(name.startswith(blocks[0]) for name in filters),
+    }
 
 
 class _Residual(nn.Module):

@@ -1,5 +1,7 @@
 """The compact network of the paper: two convolutions and two fully connected layers."""
 
+from collections.abc import Mapping
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -40,3 +42,8 @@ class Compact(nn.Module):
         """Embed a batch."""
         embeddings: Tensor = self.layers(images)
         return embeddings
+
+
+def shape_of(state: Mapping[str, Tensor]) -> dict[str, object]:
+    """What `widths` the Compact has whose state this is."""
+    return {"widths": tuple(len(tensor) for tensor in state.values() if tensor.ndim == 4)}

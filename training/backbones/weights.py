@@ -1,13 +1,16 @@
-"""Where a backbone's first weights come from: a file, the hub or an earlier run; never code."""
+"""Where a backbone's first weights come from: a file, the hub, a run or a model; never code."""
 
 import hashlib
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from training.backbones import airbench, compact
+from training.backbones.folding import unfolded
+from training.backbones.published import backbone_state, is_published, model_file, published
 from training.backbones.timm_model import PREFIX, config, own_size_px
 from training.backbones.trunk import last_linear
 from training.config import Recipe
@@ -18,7 +21,15 @@ RANDOM = "random"
 HUB = "hub"
 SUFFIXES = (".safetensors", ".pth", ".pt")
 _HUB_FILE = "model.safetensors"
+_BEHIND_NORMALIZE = "1."
+_COUNT = ".num_batches_tracked"  # a batch norm's, of which an exported one has no need
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")  # of timm's checkpoints
+
+
+_SHAPES: Mapping[str, Callable[[Mapping[str, Tensor]], dict[str, object]]] = {
+    "airbench": airbench.shape_of,
+    "compact": compact.shape_of,
+}
 
 
 def pinned(recipe: Recipe) -> Recipe:
@@ -39,44 +50,75 @@ def pinned(recipe: Recipe) -> Recipe:
 
 
 def _own_size_px(recipe: Recipe) -> int:
-    if from_run(recipe):
-        return RunFolder(Path(recipe.weights)).record().recipe.size_px
+    path = Path(recipe.weights)
+    if from_published(recipe):
+        return published(path).manifest.preprocess.size_px
+    if from_folder(recipe):
+        return RunFolder(path).record().recipe.size_px
     return own_size_px(recipe.backbone)
 
 
-def frozen_trunk(run: Path) -> dict[str, object]:
-    """The fields of a recipe that freezes the backbone of an earlier run."""
-    earlier = RunFolder(run).record().recipe
-    return {
-        "backbone": earlier.backbone,
-        "widths": earlier.widths,
-        "depth": earlier.depth,
-        "weights": str(run),
-        "frozen": True,
-    }
+def shape_of(path: Path) -> dict[str, object]:
+    """The fields of a recipe that say what backbone an earlier run or published model has.
+
+    Raises InvalidRun, InvalidWeights.
+    """
+    if is_published(path):
+        return _shape_of_published(path)
+    earlier = RunFolder(path).record().recipe
+    return {"backbone": earlier.backbone, "widths": earlier.widths, "depth": earlier.depth}
 
 
-def from_run(recipe: Recipe) -> bool:
-    """Whether the weights are those of an earlier run."""
+def frozen_trunk(path: Path) -> dict[str, object]:
+    """The fields of a recipe that freezes the backbone of an earlier run or published model."""
+    return {**shape_of(path), "weights": str(path), "frozen": True}
+
+
+def from_folder(recipe: Recipe) -> bool:
+    """Whether the weights are those of an earlier run or a published model."""
     return Path(recipe.weights).is_dir()
+
+
+def from_published(recipe: Recipe) -> bool:
+    """Whether the weights are those of a published model."""
+    return is_published(Path(recipe.weights))
+
+
+def classes_seen(recipe: Recipe) -> frozenset[str]:
+    """Of the classes that the recipe leaves out, those that its first weights were trained on.
+
+    None are known where the weights come from a file or the hub.
+    """
+    path = Path(recipe.weights)
+    if from_published(recipe):
+        return frozenset(recipe.leave_out) & frozenset(published(path).manifest.labels)
+    if from_folder(recipe):
+        return frozenset(recipe.leave_out) - frozenset(RunFolder(path).record().recipe.leave_out)
+    return frozenset()
 
 
 def read_state(recipe: Recipe) -> Mapping[str, Tensor]:
     """The tensors that the recipe's weights hold: a model's, or a run's backbone's."""
     path = _checked(recipe)
-    if from_run(recipe):
+    if from_published(recipe):
+        return backbone_state(Path(recipe.weights))
+    if from_folder(recipe):
         return _state_of_run(RunFolder(Path(recipe.weights)))
     return _read(path)
 
 
 def load_all_but_the_last_layer(backbone: nn.Module, recipe: Recipe) -> None:
-    """Give a new backbone the weights of an earlier run's, except the layer to the embedding.
+    """Give a new backbone the weights of a run's or a model's, except the layer to the embedding.
 
-    Raises InvalidWeights where the run's backbone is another.
+    Raises InvalidWeights where that has another backbone.
     """
     name, _ = last_linear(backbone)
     own = {key for key in backbone.state_dict() if key.startswith(f"{name}.")}
-    state = {key: value for key, value in read_state(recipe).items() if key not in own}
+    found = read_state(recipe)
+    if from_published(recipe):
+        found = unfolded(backbone, found)
+        own |= {key for key in backbone.state_dict() if key.endswith(_COUNT)}
+    state = {key: value for key, value in found.items() if key not in own}
     try:
         left = backbone.load_state_dict(state, strict=False)
     except RuntimeError as error:
@@ -86,10 +128,24 @@ def load_all_but_the_last_layer(backbone: nn.Module, recipe: Recipe) -> None:
 
 
 def _other_backbone(recipe: Recipe, reason: str) -> InvalidWeights:
+    shape = shape_of(Path(recipe.weights)).items()
+    has = ", ".join(f"{field}={value}" for field, value in shape if value)
     return InvalidWeights(
-        f"the run in {recipe.weights} has another backbone than {recipe.backbone} at "
-        f"{recipe.size_px} px: {reason}"
+        f"what is in {recipe.weights} has another backbone than {recipe.backbone} at "
+        f"{recipe.size_px} px: {reason}; it has {has}"
     )
+
+
+def _shape_of_published(path: Path) -> dict[str, object]:
+    backbone, state = published(path).manifest.backbone, backbone_state(path)
+    if backbone not in _SHAPES:
+        raise InvalidWeights(f"the model in {path} has a backbone that is unknown here: {backbone}")
+    behind = {
+        name.removeprefix(_BEHIND_NORMALIZE): tensor
+        for name, tensor in state.items()
+        if name.startswith(_BEHIND_NORMALIZE)
+    }
+    return {"backbone": backbone, **_SHAPES[backbone](behind)}
 
 
 def _state_of_run(folder: RunFolder) -> Mapping[str, Tensor]:
@@ -119,18 +175,21 @@ def _checked(recipe: Recipe) -> Path:
 
 def _located(recipe: Recipe) -> Path:
     path = Path(recipe.weights)
-    if path.is_dir():
+    if from_published(recipe):
+        return model_file(path)
+    if from_folder(recipe):
         return RunFolder(path).checkpoint_path
     if not recipe.backbone.startswith(PREFIX):
         raise InvalidWeights(
-            f"weights for {recipe.backbone} can only come from a run's folder; {path} is none"
+            f"weights for {recipe.backbone} can only come from the folder of a run or of a "
+            f"published model, as models/registry/NAME/1; {path} is neither"
         )
     if recipe.weights == HUB:
         return _from_hub(recipe.backbone)
     if path.suffix not in SUFFIXES or not path.is_file():
         raise InvalidWeights(
             f"there are no weights {path}; give hub, a file ({', '.join(SUFFIXES)}) or the folder "
-            "of a run"
+            "of a run or of a published model"
         )
     return path
 

@@ -69,7 +69,7 @@ def _add_unknowns_options(step: argparse.ArgumentParser) -> None:
     step.add_argument("--epochs", type=int, help="instead of the run's own")
     step.add_argument(
         "--weights",
-        metavar="random|hub|FILE|RUN",
+        metavar="random|hub|FILE|RUN|MODEL",
         help="instead of what the run started from, where that has seen the classes",
     )
 
@@ -148,9 +148,10 @@ def _add_backbone_options(step: argparse.ArgumentParser) -> None:
     step.add_argument("--backbone", help="airbench, compact or timm:NAME, instead of the recipe's")
     step.add_argument(
         "--weights",
-        metavar="random|hub|FILE|RUN",
+        metavar="random|hub|FILE|RUN|MODEL",
         help="what the backbone starts from: hub is the Hugging Face hub, for timm's models; FILE "
-        "is .safetensors, .pth or .pt; RUN the folder of an earlier run with this backbone",
+        "is .safetensors, .pth or .pt; RUN the folder of an earlier run with this backbone; MODEL "
+        "that of a published one, as models/registry/softmax/2",
     )
     step.add_argument(
         "--frozen",
@@ -158,7 +159,10 @@ def _add_backbone_options(step: argparse.ArgumentParser) -> None:
         help="keep the backbone's weights: embed all images once, train a projection of that",
     )
     step.add_argument(
-        "--trunk", type=Path, metavar="RUN", help="the backbone of an earlier run, frozen"
+        "--trunk",
+        type=Path,
+        metavar="RUN|MODEL",
+        help="the backbone of an earlier run or a published model, frozen",
     )
     step.add_argument("--views", type=int, help="of each image, where frozen; others augmented")
 

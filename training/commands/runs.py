@@ -2,12 +2,11 @@
 
 from argparse import Namespace
 from functools import partial
-from pathlib import Path
 
 from models.bundle import MODEL
 from models.store import Store
 from training import data
-from training.backbones.weights import from_run, pinned
+from training.backbones.weights import classes_seen, pinned
 from training.calibrate import calibrate
 from training.commands.options import (
     dataset,
@@ -75,10 +74,7 @@ def _started(of_run: Recipe, options: Namespace) -> Recipe:
 
 def _warn_of_seen(varied: Recipe) -> None:
     """Classes that the first weights were trained on are easier to notice than new ones."""
-    if not from_run(varied):
-        return
-    earlier = RunFolder(Path(varied.weights)).record().recipe
-    if known := sorted(set(varied.leave_out) - set(earlier.leave_out)):
+    if known := sorted(classes_seen(varied)):
         say(
             f"warning: {varied.weights} was trained on {', '.join(known)}, so this round says less "
             "of classes that nobody has seen; start from others: --weights random, or a run "

@@ -1,0 +1,70 @@
+"""The backbone of a published model, out of its ONNX file: a start for who has not its run."""
+
+import re
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor
+
+from models.bundle import MANIFEST, MODEL, Bundle
+from models.errors import ModelsError
+from models.store import Store
+from training.backbones.timm_model import PREFIX
+from training.errors import InvalidWeights
+
+_BACKBONE = "backbone."
+_TRUNK = "trunk."
+_HALVED = "_float16"  # training.export calls weights so that it stores in half the bytes
+_VERSION = re.compile(r"[1-9][0-9]*")
+
+
+def is_published(path: Path) -> bool:
+    """Whether `path` is the folder of one version of a published model."""
+    return (path / MANIFEST).is_file()
+
+
+def model_file(path: Path) -> Path:
+    """The file in the published model's folder that has its weights."""
+    return path / MODEL
+
+
+def published(path: Path) -> Bundle:
+    """The model in `path`, `.../<name>/<version>`, its files verified. Raises InvalidWeights."""
+    folder = path.resolve()
+    if not _VERSION.fullmatch(folder.name):
+        raise InvalidWeights(
+            f"{path} is no version of a published model, as models/registry/NAME/1"
+        )
+    try:
+        return Store(folder.parent.parent).load(folder.parent.name, int(folder.name))
+    except ModelsError as error:
+        raise InvalidWeights(f"the model in {path} cannot be started from: {error}") from error
+
+
+def backbone_state(path: Path) -> dict[str, Tensor]:
+    """The backbone's tensors in float32, by their names in PyTorch, batch norms folded.
+
+    Raises InvalidWeights where the file has them under other names, or a frozen trunk.
+    """
+    backbone = published(path).manifest.backbone
+    if backbone.startswith(PREFIX):
+        raise InvalidWeights(
+            f"{path} is a model of {backbone}, whose tensors the export to ONNX joins and renames; "
+            "start from the folder of its run, or from a file that timm reads"
+        )
+    state = {
+        tensor.name.removeprefix(_BACKBONE).removesuffix(_HALVED): _read(tensor)
+        for tensor in onnx.load(model_file(path)).graph.initializer
+        if tensor.name.startswith(_BACKBONE)
+    }
+    if any(name.startswith(_TRUNK) for name in state):
+        raise InvalidWeights(
+            f"{path} was trained on a frozen trunk; start from what that trunk came from"
+        )
+    return state
+
+
+def _read(tensor: onnx.TensorProto) -> Tensor:
+    return torch.from_numpy(numpy_helper.to_array(tensor).copy()).float()

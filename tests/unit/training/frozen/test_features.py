@@ -61,7 +61,13 @@ def test_another_trunk_or_data_set_makes_new_features(changed: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "other", [recipe(views=2, cutout_px=3), recipe(views=2, padding_px=1), recipe(views=2, seed=1)]
+    "other",
+    [
+        recipe(views=2, cutout_px=3),
+        recipe(views=2, warp=0.5),
+        recipe(views=2, padding_px=1),
+        recipe(views=2, seed=1),
+    ],
 )
 def test_views_shown_otherwise_are_other_features(other: Recipe, tmp_path: Path) -> None:
     embedded(DATASET, trunk(), recipe(views=2), tmp_path)

@@ -1,7 +1,9 @@
 """What the parts of an answer cost by themselves, on one core, and so what the cores allow."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from io import BytesIO
+from pathlib import Path
 from statistics import median
 from time import perf_counter, thread_time
 from typing import TypeVar
@@ -17,17 +19,17 @@ from benchmarks.serving.correctness import Reference
 from benchmarks.serving.driver import Target
 from benchmarks.serving.load import closed_loop
 from benchmarks.serving.peers import floor_server
-from benchmarks.serving.peers.model import SIZE_PX, Model, decode, fit
+from benchmarks.serving.peers.model import SIZE_PX, Model, decode, fit, folder
 from benchmarks.serving.results import DecodeCost, Floor
 from benchmarks.serving.running import running
-from models.manifest import Preprocess
+from models.bundle import MANIFEST
+from models.manifest import Manifest, Preprocess
 from models.preprocess import preprocess
 
 BATCHES = (1, 16, 64)
 _CONNECTIONS = 64
 _WARM_UP_S = 0.3
 _LEAST_TIMES = 3
-_SPEC = Preprocess(size_px=SIZE_PX)
 
 Pixels = NDArray[np.uint8]
 Item = TypeVar("Item")
@@ -56,8 +58,13 @@ def with_simplejpeg(step: int) -> Callable[[bytes], Pixels]:
 
 
 def as_served(data: bytes) -> Pixels:
-    """The function that this service calls."""
-    return preprocess(data, _SPEC)
+    """The function that this service calls, as the model's manifest has it called."""
+    return preprocess(data, _spec(folder()))
+
+
+@cache
+def _spec(bundle: Path) -> Preprocess:
+    return Manifest.model_validate_json((bundle / MANIFEST).read_bytes()).preprocess
 
 
 WAYS: dict[str, Callable[[bytes], Pixels]] = {

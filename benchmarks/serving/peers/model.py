@@ -20,6 +20,11 @@ def version() -> str:
     return os.environ.get(VERSION, "1")
 
 
+def folder() -> Path:
+    """Of the bundle that all servers serve."""
+    return _VERSIONS / version()
+
+
 class Model:
     """The ONNX file that all servers serve, in onnxruntime on the processor."""
 
@@ -29,7 +34,7 @@ class Model:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
-            _VERSIONS / version() / "model.onnx", options, providers=["CPUExecutionProvider"]
+            folder() / "model.onnx", options, providers=["CPUExecutionProvider"]
         )
 
     def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

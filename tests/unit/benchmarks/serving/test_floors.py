@@ -11,7 +11,7 @@ from models.bundle import MANIFEST
 from models.manifest import Manifest
 from models.preprocess import preprocess
 
-PHOTO = Path(__file__).parents[3] / "data" / "photos" / "china.jpg"
+PHOTO = Path(__file__).parents[3] / "data" / "large" / "astronaut.jpg"
 
 
 @pytest.mark.parametrize("version", ["1", "2"])

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.frontier.plot RESULTS`: accuracy against images/s, as an SVG."""
+"""`python -m benchmarks.frontier.plot RESULTS...`: accuracy against images/s, as an SVG."""
 
 import argparse
 from collections.abc import Sequence
@@ -16,33 +16,36 @@ _HEIGHT_IN, _WIDTH_IN = 3.8, 6.4
 def main(arguments: Sequence[str] | None = None) -> None:
     """Draw it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.frontier.plot", description=__doc__)
-    parser.add_argument("results", type=Path, help="what python -m benchmarks.frontier wrote")
-    parser.add_argument("--out", type=Path, help="default: RESULTS with .svg")
+    parser.add_argument(
+        "results", type=Path, nargs="+", help="what python -m benchmarks.frontier wrote"
+    )
+    parser.add_argument("--out", type=Path, help="default: the first of RESULTS with .svg")
     chosen = parser.parse_args(arguments)
-    report = Report.model_validate_json(chosen.results.read_text())
-    with replacing(chosen.out or chosen.results.with_suffix(".svg")) as temporary:
-        draw(report, temporary)
+    reports = [Report.model_validate_json(path.read_text()) for path in chosen.results]
+    with replacing(chosen.out or chosen.results[0].with_suffix(".svg")) as temporary:
+        draw(reports, temporary)
 
 
-def draw(report: Report, path: Path) -> None:
+def draw(reports: Sequence[Report], path: Path) -> None:
     """A mark for each bundle, a colour and shape for each loss; speed is logarithmic.
 
     A network's name stands at its least accurate bundle, below the others.
     """
+    points, first = [point for report in reports for point in report.points], reports[0]
     with drawing(path, "What accuracy costs", _HEIGHT_IN, _WIDTH_IN) as figure:
         axes = figure.subplots()
-        for number, loss in enumerate(sorted({point.loss for point in report.points})):
-            mine = [point for point in report.points if point.loss == loss]
+        for number, loss in enumerate(sorted({point.loss for point in points})):
+            mine = [point for point in points if point.loss == loss]
             colour, shape = look(number)
             speeds = [point.images_per_s for point in mine]
             shares = [100 * point.accuracy for point in mine]
             axes.scatter(speeds, shares, color=colour, marker=shape, label=loss)
-        for point in _named(report.points):
+        for point in _named(points):
             place = (point.images_per_s, 100 * point.accuracy)
             axes.annotate(point.network, place, (6, -10), textcoords="offset points")
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.set_xlabel(f"images/s, {report.threads} threads, batches of {report.batch_size}")
+        axes.set_xlabel(f"images/s, {first.threads} threads, batches of {first.batch_size}")
         axes.set_ylabel("test accuracy (%)")
         axes.legend()
         grid(axes)

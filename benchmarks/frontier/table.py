@@ -1,5 +1,6 @@
-"""`python -m benchmarks.frontier.table RESULTS`: the table of docs/training.md.
+"""`python -m benchmarks.frontier.table RESULTS...`: the table of docs/training.md.
 
+Several files make one table, the newest first: of runs that are gone only their file is left.
 With `--into docs/training.md` it is written there, between its two marks.
 """
 
@@ -24,6 +25,7 @@ _HEAD = (
     "one image, median",
     "epochs",
     "trained in",
+    "timed",
 )
 
 
@@ -32,10 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.frontier.table", description=__doc__
     )
-    parser.add_argument("results", type=Path, help="what python -m benchmarks.frontier wrote")
+    parser.add_argument(
+        "results", type=Path, nargs="+", help="what python -m benchmarks.frontier wrote"
+    )
     parser.add_argument("--into", type=Path, help="a page with the marks")
     chosen = parser.parse_args(arguments)
-    found = everything(Report.model_validate_json(chosen.results.read_text()))
+    found = everything([Report.model_validate_json(path.read_text()) for path in chosen.results])
     if chosen.into is None:
         print(found)
         return
@@ -53,19 +57,25 @@ def put_into(page: str, found: str) -> str:
     return f"{before}{BEGIN}\n{found}\n{END}{after}"
 
 
-def everything(report: Report) -> str:
-    """The table, and how it came about."""
+def everything(reports: Sequence[Report]) -> str:
+    """One table of all networks, and how each report came about."""
+    timed = [(report, point) for report in reports for point in report.points]
+    timed.sort(key=lambda one: -one[1].images_per_s)
+    captions = "\n\n".join(map(_caption, reports))
+    return f"{captions}\n\n{table(_HEAD, [_row(*one) for one in timed])}"
+
+
+def _caption(report: Report) -> str:
     where, first = report.machine, report.points[0]
-    caption = (
+    return (
         f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {short(report.commit)}. "
         f"{where.cores} cores of {where.processor} ({', '.join(where.flags)}), no GPU; ONNX "
         f"Runtime alone, {report.threads} threads, batches of {report.batch_size}. Accuracy on "
         f"{first.dataset}, n = {first.test_images:,}, one run each, no test-time augmentation."
     )
-    return f"{caption}\n\n{table(_HEAD, [_row(point) for point in report.points])}"
 
 
-def _row(point: Point) -> tuple[str, ...]:
+def _row(report: Report, point: Point) -> tuple[str, ...]:
     return (
         point.network,
         point.loss,
@@ -76,6 +86,7 @@ def _row(point: Point) -> tuple[str, ...]:
         f"{point.single.p50_ms:.2f} ms",
         str(point.epochs),
         f"{point.training_s / 60:.0f} min",
+        f"{report.date:%d %b %H:%M}",
     )
 
 

@@ -1,6 +1,7 @@
 """Accuracy beside speed: of the published models, in a file, a table and a figure."""
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,28 @@ def test_the_table_goes_between_its_marks(results: Path, tmp_path: Path) -> None
     assert "| compact | triplet | 1." in text
     with pytest.raises(ValueError, match="lacks"):
         table.put_into("no marks", "table")
+
+
+def test_several_files_make_one_table_and_one_figure(results: Path, tmp_path: Path) -> None:
+    report = Report.model_validate_json(results.read_text())
+    slower = report.points[1].model_copy(update={"network": "gone", "images_per_s": 1.0})
+    of_runs_that_are_gone = report.model_copy(
+        update={
+            "command": "earlier",
+            "date": datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+            "points": (slower,),
+        }
+    )
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(of_runs_that_are_gone.model_dump_json())
+    lines = table.everything([report, of_runs_that_are_gone]).splitlines()
+    assert lines[0].startswith("By `python -m benchmarks.frontier")
+    assert lines[2].startswith("By `earlier`, 2026-01-02")
+    assert lines[-1].startswith("| gone | ")
+    assert lines[-1].endswith("02 Jan 03:04 |")
+    assert len(lines) == 4 + 2 + 3
+    plot.main([str(results), str(earlier), "--out", str(tmp_path / "both.svg")])
+    assert ">gone<" in (tmp_path / "both.svg").read_text()
 
 
 def test_the_figure_names_each_network_once(results: Path, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_the_tables_of_training_are_made_from_the_measurements() -> None:
     )
     by_cost = training_table.everything(TrainingReport.model_validate_json(trained))
     assert by_cost in (ROOT / "docs" / "performance.md").read_text()
-    by_network = frontier_table.everything(FrontierReport.model_validate_json(frontier))
+    by_network = frontier_table.everything([FrontierReport.model_validate_json(frontier)])
     assert by_network in (ROOT / "docs" / "training.md").read_text()
 
 

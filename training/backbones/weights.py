@@ -65,7 +65,7 @@ def shape_of(path: Path) -> dict[str, object]:
     """
     if is_published(path):
         return _shape_of_published(path)
-    earlier = RunFolder(path).record().recipe
+    earlier = _run_in(path).record().recipe
     return {"backbone": earlier.backbone, "widths": earlier.widths, "depth": earlier.depth}
 
 
@@ -136,6 +136,16 @@ def _other_backbone(recipe: Recipe, reason: str) -> InvalidWeights:
     )
 
 
+def _run_in(path: Path) -> RunFolder:
+    run = RunFolder(path)
+    if not run.started:
+        raise InvalidWeights(
+            f"{path} holds neither a run nor one version of a published model, as "
+            "models/registry/NAME/1 does"
+        )
+    return run
+
+
 def _shape_of_published(path: Path) -> dict[str, object]:
     backbone, state = published(path).manifest.backbone, backbone_state(path)
     if backbone not in _SHAPES:
@@ -178,7 +188,7 @@ def _located(recipe: Recipe) -> Path:
     if from_published(recipe):
         return model_file(path)
     if from_folder(recipe):
-        return RunFolder(path).checkpoint_path
+        return _run_in(path).checkpoint_path
     if not recipe.backbone.startswith(PREFIX):
         raise InvalidWeights(
             f"weights for {recipe.backbone} can only come from the folder of a run or of a "

@@ -130,6 +130,9 @@ def test_other_backbones_and_what_is_no_version_of_a_model_are_refused(tmp_path:
         make_backbone(recipe, IMAGES)
     with pytest.raises(InvalidWeights, match="neither"):
         pinned(recipe.varied(weights=str(path.parent.parent / "missing")))
+    for call in (shape_of, lambda all_versions: pinned(recipe.varied(weights=str(all_versions)))):
+        with pytest.raises(InvalidWeights, match="holds neither a run nor one version"):
+            call(path.parent)
     loose = shutil.copytree(path, tmp_path / "loose")
     with pytest.raises(InvalidWeights, match="no version of a published model"):
         shape_of(loose)

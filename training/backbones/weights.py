@@ -22,7 +22,6 @@ HUB = "hub"
 SUFFIXES = (".safetensors", ".pth", ".pt")
 _HUB_FILE = "model.safetensors"
 _BEHIND_NORMALIZE = "1."
-_COUNT = ".num_batches_tracked"  # a batch norm's, of which an exported one has no need
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")  # of timm's checkpoints
 
 
@@ -117,7 +116,6 @@ def load_all_but_the_last_layer(backbone: nn.Module, recipe: Recipe) -> None:
     found = read_state(recipe)
     if from_published(recipe):
         found = unfolded(backbone, found)
-        own |= {key for key in backbone.state_dict() if key.endswith(_COUNT)}
     state = {key: value for key, value in found.items() if key not in own}
     try:
         left = backbone.load_state_dict(state, strict=False)

@@ -2,33 +2,25 @@
 
 import hashlib
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from training.backbones import airbench, compact
 from training.backbones.folding import unfolded
-from training.backbones.published import backbone_state, is_published, model_file, published
+from training.backbones.published import is_published
+from training.backbones.starts import start_in
 from training.backbones.timm_model import PREFIX, config, own_size_px
 from training.backbones.trunk import last_linear
 from training.config import Recipe
 from training.errors import InvalidRecipe, InvalidWeights
-from training.run import RunFolder
 
 RANDOM = "random"
 HUB = "hub"
 SUFFIXES = (".safetensors", ".pth", ".pt")
 _HUB_FILE = "model.safetensors"
-_BEHIND_NORMALIZE = "1."
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")  # of timm's checkpoints
-
-
-_SHAPES: Mapping[str, Callable[[Mapping[str, Tensor]], dict[str, object]]] = {
-    "airbench": airbench.shape_of,
-    "compact": compact.shape_of,
-}
 
 
 def pinned(recipe: Recipe) -> Recipe:
@@ -49,28 +41,17 @@ def pinned(recipe: Recipe) -> Recipe:
 
 
 def _own_size_px(recipe: Recipe) -> int:
-    path = Path(recipe.weights)
-    if from_published(recipe):
-        return published(path).manifest.preprocess.size_px
     if from_folder(recipe):
-        return RunFolder(path).record().recipe.size_px
+        return start_in(Path(recipe.weights)).size_px
     return own_size_px(recipe.backbone)
 
 
-def shape_of(path: Path) -> dict[str, object]:
-    """The fields of a recipe that say what backbone an earlier run or published model has.
-
-    Raises InvalidRun, InvalidWeights.
-    """
-    if is_published(path):
-        return _shape_of_published(path)
-    earlier = _run_in(path).record().recipe
-    return {"backbone": earlier.backbone, "widths": earlier.widths, "depth": earlier.depth}
-
-
 def frozen_trunk(path: Path) -> dict[str, object]:
-    """The fields of a recipe that freezes the backbone of an earlier run or published model."""
-    return {**shape_of(path), "weights": str(path), "frozen": True}
+    """The fields of a recipe that freezes the backbone of an earlier run or published model.
+
+    Raises InvalidWeights where there is none in the folder.
+    """
+    return {**start_in(path).shape, "weights": str(path), "frozen": True}
 
 
 def from_folder(recipe: Recipe) -> bool:
@@ -88,22 +69,14 @@ def classes_seen(recipe: Recipe) -> frozenset[str]:
 
     None are known where the weights come from a file or the hub.
     """
-    path = Path(recipe.weights)
-    if from_published(recipe):
-        return frozenset(recipe.leave_out) & frozenset(published(path).manifest.labels)
-    if from_folder(recipe):
-        return frozenset(recipe.leave_out) - frozenset(RunFolder(path).record().recipe.leave_out)
-    return frozenset()
+    if not from_folder(recipe):
+        return frozenset()
+    return start_in(Path(recipe.weights)).seen(recipe.leave_out)
 
 
 def read_state(recipe: Recipe) -> Mapping[str, Tensor]:
-    """The tensors that the recipe's weights hold: a model's, or a run's backbone's."""
-    path = _checked(recipe)
-    if from_published(recipe):
-        return backbone_state(Path(recipe.weights))
-    if from_folder(recipe):
-        return _state_of_run(RunFolder(Path(recipe.weights)))
-    return _read(path)
+    """The tensors of a timm model that the recipe's file holds."""
+    return _read(_checked(recipe))
 
 
 def load_all_but_the_last_layer(backbone: nn.Module, recipe: Recipe) -> None:
@@ -111,11 +84,10 @@ def load_all_but_the_last_layer(backbone: nn.Module, recipe: Recipe) -> None:
 
     Raises InvalidWeights where that has another backbone.
     """
+    _checked(recipe)
     name, _ = last_linear(backbone)
     own = {key for key in backbone.state_dict() if key.startswith(f"{name}.")}
-    found = read_state(recipe)
-    if from_published(recipe):
-        found = unfolded(backbone, found)
+    found = unfolded(backbone, start_in(Path(recipe.weights)).state())
     state = {key: value for key, value in found.items() if key not in own}
     try:
         left = backbone.load_state_dict(state, strict=False)
@@ -126,48 +98,12 @@ def load_all_but_the_last_layer(backbone: nn.Module, recipe: Recipe) -> None:
 
 
 def _other_backbone(recipe: Recipe, reason: str) -> InvalidWeights:
-    shape = shape_of(Path(recipe.weights)).items()
+    shape = start_in(Path(recipe.weights)).shape.items()
     has = ", ".join(f"{field}={value}" for field, value in shape if value)
     return InvalidWeights(
         f"what is in {recipe.weights} has another backbone than {recipe.backbone} at "
         f"{recipe.size_px} px: {reason}; it has {has}"
     )
-
-
-def _run_in(path: Path) -> RunFolder:
-    run = RunFolder(path)
-    if not run.started:
-        raise InvalidWeights(
-            f"{path} holds neither a run nor one version of a published model, as "
-            "models/registry/NAME/1 does"
-        )
-    return run
-
-
-def _shape_of_published(path: Path) -> dict[str, object]:
-    backbone, state = published(path).manifest.backbone, backbone_state(path)
-    if backbone not in _SHAPES:
-        raise InvalidWeights(f"the model in {path} has a backbone that is unknown here: {backbone}")
-    behind = {
-        name.removeprefix(_BEHIND_NORMALIZE): tensor
-        for name, tensor in state.items()
-        if name.startswith(_BEHIND_NORMALIZE)
-    }
-    return {"backbone": backbone, **_SHAPES[backbone](behind)}
-
-
-def _state_of_run(folder: RunFolder) -> Mapping[str, Tensor]:
-    from training.kept import kept_weights  # it knows embedders, and they know backbones
-
-    if folder.record().recipe.frozen:
-        raise InvalidWeights(
-            f"{folder.path} was trained on a frozen trunk; name that trunk instead: "
-            f"--backbone {folder.record().recipe.backbone} "
-            f"--weights {folder.record().recipe.weights}"
-        )
-    state = kept_weights(folder.load(folder.checkpoint_path))
-    prefix = "backbone."
-    return {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
 
 
 def _checked(recipe: Recipe) -> Path:
@@ -183,10 +119,8 @@ def _checked(recipe: Recipe) -> Path:
 
 def _located(recipe: Recipe) -> Path:
     path = Path(recipe.weights)
-    if from_published(recipe):
-        return model_file(path)
     if from_folder(recipe):
-        return _run_in(path).checkpoint_path
+        return start_in(path).file
     if not recipe.backbone.startswith(PREFIX):
         raise InvalidWeights(
             f"weights for {recipe.backbone} can only come from the folder of a run or of a "

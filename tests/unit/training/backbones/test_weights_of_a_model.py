@@ -16,8 +16,9 @@ from models.store import Store
 from tests import bundles
 from tests.unit.training.runs import tiny_recipe, tiny_splits, tiny_trainer
 from training.backbones import make_backbone, make_trunk
+from training.backbones.starts import start_in
 from training.backbones.trunk import last_linear
-from training.backbones.weights import classes_seen, frozen_trunk, pinned, shape_of
+from training.backbones.weights import classes_seen, frozen_trunk, pinned
 from training.config import Recipe
 from training.embedder import Embedder
 from training.errors import InvalidWeights
@@ -81,7 +82,7 @@ def test_a_backbone_answers_as_the_model_that_it_starts_from(
     tmp_path: Path, fields: dict[str, object]
 ) -> None:
     path = published(tmp_path, *trained(**fields))
-    shape = shape_of(path)
+    shape = start_in(path).shape
     assert shape == {name: fields[name] for name in shape if name in fields} | {
         "backbone": fields.get("backbone", "compact")
     }
@@ -101,7 +102,7 @@ def test_without_a_size_the_model_s_own_is_taken(tmp_path: Path) -> None:
 def test_training_starts_where_the_model_ends(tmp_path: Path) -> None:
     """Batch norms normalise again, and on the images as a whole that changes nothing."""
     path = published(tmp_path, *trained(**DEEP))
-    recipe = tiny_recipe("triplet", weights=str(path), size_px=16, **shape_of(path))
+    recipe = tiny_recipe("triplet", weights=str(path), size_px=16, **start_in(path).shape)
     backbone = make_backbone(recipe, IMAGES)
     norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(norms) == 9
@@ -130,21 +131,21 @@ def test_other_backbones_and_what_is_no_version_of_a_model_are_refused(tmp_path:
         make_backbone(recipe, IMAGES)
     with pytest.raises(InvalidWeights, match="neither"):
         pinned(recipe.varied(weights=str(path.parent.parent / "missing")))
-    for call in (shape_of, lambda all_versions: pinned(recipe.varied(weights=str(all_versions)))):
+    for call in (start_in, lambda all_versions: pinned(recipe.varied(weights=str(all_versions)))):
         with pytest.raises(InvalidWeights, match="holds neither a run nor one version"):
             call(path.parent)
     loose = shutil.copytree(path, tmp_path / "loose")
     with pytest.raises(InvalidWeights, match="no version of a published model"):
-        shape_of(loose)
+        start_in(loose)
     (path / MODEL).write_bytes(b"not what its manifest says")
     with pytest.raises(InvalidWeights, match="damaged"):
-        shape_of(path)
+        start_in(path)
 
 
 def test_a_model_whose_file_has_other_names_is_refused_with_what_to_do(tmp_path: Path) -> None:
     tiny = bundles.publish(tmp_path).path
     with pytest.raises(InvalidWeights, match="unknown here: tiny"):
-        shape_of(tiny)
+        frozen_trunk(tiny)
     embedder, recipe = trained(**DEEP)
     path = published(tmp_path / "timm", embedder, recipe.varied(backbone="timm:resnet18"))
     with pytest.raises(InvalidWeights, match="start from the folder of its run"):

@@ -31,6 +31,13 @@ class Recipe(Frozen):
     weights_sha256: str = Field(
         default="", description="of the file that `weights` stood for; others are refused"
     )
+    teachers: tuple[str, ...] = Field(
+        default=(),
+        description="folders of runs whose mean class probabilities take the place of labels",
+    )
+    teachers_sha256: tuple[str, ...] = Field(
+        default=(), description="of their checkpoints, one each; others are refused"
+    )
     frozen: bool = Field(
         default=False, description="train a projection of the backbone's features and nothing else"
     )
@@ -131,6 +138,20 @@ class Recipe(Frozen):
         if self.cutmix and self.loss in LOSSES and not LOSSES[self.loss].mixable:
             able = ", ".join(name for name, loss in LOSSES.items() if loss.mixable)
             raise ValueError(f"{self.loss} takes no images of two classes; cutmix is for {able}")
+        return self
+
+    @model_validator(mode="after")
+    def _teach_only_what_has_a_softmax_of_its_own(self) -> "Recipe":
+        if self.teachers and self.loss != "softmax":
+            raise ValueError(
+                f"teachers' probabilities stand for labels in softmax's cross-entropy, and "
+                f"{self.loss} has none; teach a softmax run, then --trunk or --weights with its "
+                "folder"
+            )
+        if self.teachers and self.frozen:
+            raise ValueError("teachers look at images, and a frozen trunk is trained on features")
+        if self.teachers_sha256 and len(self.teachers_sha256) != len(self.teachers):
+            raise ValueError("teachers_sha256 has one value for each of teachers")
         return self
 
     @property

@@ -44,17 +44,22 @@ class JoinedStep(nn.Module):
         labels: Int64[Tensor, " b"],
         partners: Int64[Tensor, " b"] | None = None,
         kept: float = 1.0,
+        taught: Float[Tensor, "p c"] | None = None,
     ) -> Float[Tensor, ""]:
         """The mean loss over the joined batch, whose labels are `labels`.
 
         With `partners`, image i counts to the share `kept` for its own class and else for that of
         image `partners[i]` (CutMix, arXiv 1905.04899, equation 1, for any loss that is a mean over
-        images).
+        images). With `taught`, what teachers say of this process's images, neither labels nor
+        partners count: the loss is the cross-entropy to the teachers' probabilities, in nats.
         """
         with self._autocast(), _statistics_of(self._ranks, len(labels)):
             embeddings = self._embed[0](images)
         wide = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
         joined = self._ranks.joined(wide, len(labels))
+        if taught is not None:
+            logits = self.embedder.loss.logits(joined)
+            return F.cross_entropy(logits, self._ranks.joined(taught, len(labels)))
         loss: Tensor = self.embedder.loss(joined, labels)
         if partners is None:
             return loss

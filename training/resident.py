@@ -24,10 +24,12 @@ class Shown:
     """What a step sees: this process's part of the batch's images, or of their features.
 
     Where the images are mixed, image i of the whole batch is itself to the share `kept`, and else
-    image `partners[i]`; where not, `partners` is None and `kept` is 1.
+    image `partners[i]`; where not, `partners` is None and `kept` is 1. `whole` are the images as
+    they were before they were shrunk for early training.
     """
 
     images: Real[Tensor, "p ..."]
+    whole: Real[Tensor, "p ..."]
     partners: Int64[Tensor, " b"] | None = None
     kept: float = 1.0
 
@@ -64,7 +66,8 @@ class ResidentData:
         random = generator(recipe.seed, epoch, step)
         part = self._machine.ranks.part(len(rows))
         if isinstance(self._train, LabelledFeatures):
-            return Shown(drawn(self.images, rows, random)[part])
+            features = drawn(self.images, rows, random)[part]
+            return Shown(features, features)
         images = augmented(self.images, rows, recipe, epoch, random, part)
         shown = self._mixed(images, rows, epoch, step, part)
         if recipe.early_px is None or share >= recipe.early_share:
@@ -81,11 +84,11 @@ class ResidentData:
         recipe = self._recipe
         random = generator(recipe.seed, epoch, step, _MIXING)
         if torch.rand(1, generator=random) >= recipe.cutmix:
-            return Shown(images)
+            return Shown(images, images)
         partners = torch.randperm(len(rows), generator=random)
         others = augmented(self.images, rows[partners], recipe, epoch, random, part)
         mixed, kept = cut_mixed(images, others, random)
-        return Shown(mixed, partners.to(images.device), kept)
+        return Shown(mixed, mixed, partners.to(images.device), kept)
 
     def sample(self) -> Int64[Tensor, " m"]:
         """Rows for what is fitted after an epoch (prototypes, statistics), on the device."""

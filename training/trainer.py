@@ -27,6 +27,7 @@ from training.progress import Progress
 from training.resident import ResidentData
 from training.seeds import seeded
 from training.statistics import take_statistics
+from training.teachers import Teachers
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Trainer:
         weigh(self.embedder.loss, splits.train.labels, recipe.balance)
         self.embedder.backbone.to(memory_format=torch.channels_last)
         self.kept = KeptWeights(self.embedder, recipe)
+        self.teachers = Teachers(recipe, splits, self.device)
         self.data = ResidentData(recipe, splits, self.embedder.loss.sampling, machine)
         self.steps_per_epoch = len(self.data.batches(epoch=0))
         self.optimization = Optimization(
@@ -118,8 +120,9 @@ class Trainer:
         labels = self.data.labels[rows.to(self.device)]
         place = (self.recipe.seed, progress.epoch, progress.step, self.ranks.rank)
         self.optimization.zero_grad()
+        taught = self._taught(shown.whole, done)
         with seeded(self.device, *place):
-            loss = self._loss_of(shown.images, labels, shown.partners, shown.kept)
+            loss = self._loss_of(shown.images, labels, shown.partners, shown.kept, taught)
             loss.backward()
         value = float(loss.item())  # waits for the device, so as late as can be
         if not np.isfinite(value):
@@ -131,6 +134,12 @@ class Trainer:
         self.optimization.step()
         self.kept.after_step(done + 1)
         return value
+
+    def _taught(self, images: Tensor, step: int) -> Float[Tensor, "p c"] | None:
+        if not self.teachers:
+            return None
+        with self.autocast():
+            return self.teachers.probabilities(images, step)
 
     def _end_epoch(self) -> None:
         assessed = self.ranks.from_first(self._assessed)

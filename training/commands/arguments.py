@@ -176,6 +176,13 @@ def _add_recipe_options(step: argparse.ArgumentParser) -> None:
         type=Path,
         help="a TOML file, a folder of them, or strong; default: the paper's network",
     )
+    step.add_argument(
+        "--teacher",
+        action="append",
+        metavar="RUN",
+        help="an earlier run whose answers softmax learns in place of labels; may be given again: "
+        "then the mean of their answers",
+    )
     step.add_argument("--epochs", type=int, help="instead of the recipe's")
     step.add_argument("--batch-size", type=int, help="instead of the recipe's")
     step.add_argument("--learning-rate", type=float, help="instead of the recipe's")

@@ -15,6 +15,7 @@ from training.errors import InvalidRun
 from training.frozen.kept import on_features
 from training.losses import LOSSES
 from training.run import RunFolder
+from training.teachers import with_pinned_teachers
 from training.tracking.track import Tracking
 
 
@@ -29,10 +30,7 @@ def folder(options: Namespace, loss: str) -> RunFolder:
 
 
 def recipe(options: Namespace, loss: str) -> Recipe:
-    """The loss's recipe with what the command line says instead, its weights pinned.
-
-    Where neither states the input size, it is that of the weights, or chosen from the images.
-    """
+    """The loss's recipe with what the command line says instead, settled."""
     chosen = load_recipe(
         loss,
         options.recipe,
@@ -42,16 +40,22 @@ def recipe(options: Namespace, loss: str) -> Recipe:
         embedding_size=options.embedding_size,
         size_px=options.size_px,
         seed=options.seed,
+        teachers=options.teacher,
         **backbone(options),
     )
-    return sized(pinned(chosen), options)
+    return settled(chosen, options)
 
 
-def sized(chosen: Recipe, options: Namespace) -> Recipe:
-    """The recipe with the input size that suits the data, unless it states one.
+def settled(chosen: Recipe, options: Namespace) -> Recipe:
+    """The recipe with its weights and teachers pinned, and an input size.
 
-    Images of early training and the square of cutout keep their share of it.
+    Where it states none, that is the size of the weights, or chosen from the images.
     """
+    return _sized(with_pinned_teachers(pinned(chosen)), options)
+
+
+def _sized(chosen: Recipe, options: Namespace) -> Recipe:
+    """Images of early training and the square of cutout keep their share of the input size."""
     if "size_px" in chosen.model_fields_set:
         return chosen
     side = data.choose_size_px(options.data, chosen.backbone)

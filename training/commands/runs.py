@@ -29,6 +29,7 @@ from training.fit import fit
 from training.machine import is_first, machine
 from training.publish import publish
 from training.run import RunFolder, describe
+from training.teachers import check_teachers
 from training.tracking.track import track_result
 from training.trainer import Trainer
 from training.variants import left_out, plane
@@ -41,6 +42,7 @@ def fit_runs(options: Namespace) -> None:
             chosen, run = recipe(options, loss), folder(options, loss)
             whole = here.ranks.in_turn(partial(_dataset, chosen, run, options))
             known, splits = data.prepare(whole, chosen)
+            check_teachers(chosen, known)
             trainer = Trainer(chosen, splits, len(known.class_names), here)
             record = describe(chosen, options.data, known, splits)
             fit(trainer, run, record, options.resume, tracking(options))
@@ -57,7 +59,10 @@ def fit_unknown_rounds(options: Namespace) -> None:
         record, whole = run.record(), dataset_of(run, options)
         for number, names in enumerate(_left_out(options, whole)):
             varied = _started(record.recipe, options).varied(
-                leave_out=names, epochs=options.epochs or record.recipe.epochs
+                leave_out=names,
+                epochs=options.epochs or record.recipe.epochs,
+                teachers=(),  # they know the classes that are left out
+                teachers_sha256=(),
             )
             _warn_of_seen(varied)
             beside = run.unknown_round(number)
@@ -102,6 +107,7 @@ def fit_planes(options: Namespace) -> None:
 def train(chosen: Recipe, source: str, whole: Dataset, run: RunFolder, *, resume: bool) -> None:
     """Fit one recipe in one folder."""
     known, splits = data.prepare(whole, chosen)
+    check_teachers(chosen, known)
     trainer = Trainer(chosen, splits, len(known.class_names))
     fit(trainer, run, describe(chosen, source, known, splits), resume)
 

@@ -4,8 +4,7 @@ from argparse import Namespace
 
 from models.store import Store
 from training import data
-from training.backbones.weights import pinned
-from training.commands.options import backbone, dataset, losses, say, seen, sized, tracking
+from training.commands.options import backbone, dataset, losses, say, seen, settled, tracking
 from training.commands.tables import tuning_table
 from training.comparison.protocol import Protocol
 from training.comparison.runs import Comparison
@@ -15,6 +14,7 @@ from training.errors import StillTraining
 from training.evaluate.evaluation import FIGURES
 from training.evaluate.figures.bundle import draw_comparison
 from training.run import RunFolder
+from training.teachers import check_teachers
 from training.tune import Budget, Tuning
 
 
@@ -25,10 +25,11 @@ def tune_losses(options: Namespace) -> None:
     done = []
     for loss in losses(options):
         changes = {"seed": options.seed, "size_px": options.size_px, **backbone(options)}
-        start = sized(pinned(load_recipe(loss, options.recipe, **changes)), options)
+        start = settled(load_recipe(loss, options.recipe, **changes), options)
         path = options.runs / "tuning" / loss
         whole = seen(dataset(options, start.preprocess), start, RunFolder(path), options)
         known, splits = data.prepare(whole, start)
+        check_teachers(start, known)
         tuning = Tuning(path, start, budget, tracking(options))
         tuning.run(options.data, known, splits)
         recipe_path = tuning.recipe_path

@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from tests.unit.training.runs import tiny_recipe
+from tests.unit.training.test_fit import record
 from tests.unit.training.two_processes import SIZE, in_two_processes
 from training.data.dataset import LabelledImages, Splits
+from training.fit import fit
 from training.losses import LOSSES
 from training.machine import Machine
+from training.run import RunFolder
 from training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -26,12 +29,18 @@ RECIPES: dict[str, dict[str, Any]] = {
     "compact": {"backbone": "compact", "flip": "alternating"},
     "airbench": AIRBENCH,
     "mixed": AIRBENCH | {"cutmix": 0.9, "cutout_px": 3},
+    "taught": AIRBENCH | {"cutmix": 0.5, "teachers": ("one", "two")},
 }
+
+
+def is_possible(loss: str, fields: dict[str, Any]) -> bool:
+    if "teachers" in fields:
+        return loss == "softmax"
+    return LOSSES[loss].mixable or "cutmix" not in fields
+
+
 CASES = [
-    (loss, recipe)
-    for loss in LOSSES
-    for recipe, fields in RECIPES.items()
-    if LOSSES[loss].mixable or "cutmix" not in fields
+    (loss, name) for loss in LOSSES for name, fields in RECIPES.items() if is_possible(loss, fields)
 ]
 
 
@@ -48,9 +57,19 @@ def uneven_splits() -> Splits:
     return Splits(part(48), part(12), part(12), part(12))
 
 
-def trained(loss: str, name: str, machine: Machine) -> dict[str, Any]:
-    """What the first step and the whole short training leave."""
-    recipe = tiny_recipe(loss, size_px=16, batch_size=15, epochs=2, **RECIPES[name])
+def add_teachers(folder: Path) -> None:
+    for seed, name in enumerate(RECIPES["taught"]["teachers"]):
+        fields = AIRBENCH | {"size_px": 16, "seed": seed}
+        trainer = Trainer(tiny_recipe("softmax", **fields), uneven_splits(), 4)
+        fit(trainer, RunFolder(folder / name), record("softmax", **fields), resume=False)
+
+
+def trained(loss: str, name: str, machine: Machine, folder: Path) -> dict[str, Any]:
+    """What the first step and the whole short training leave; teachers are in `folder`."""
+    fields = dict(RECIPES[name])
+    if "teachers" in fields:
+        fields["teachers"] = tuple(str(folder / each) for each in fields["teachers"])
+    recipe = tiny_recipe(loss, size_px=16, batch_size=15, epochs=2, **fields)
     trainer = Trainer(recipe, uneven_splits(), 4, machine)
     steps = trainer.steps()
     first = next(steps)
@@ -73,20 +92,28 @@ def trained(loss: str, name: str, machine: Machine) -> dict[str, Any]:
 
 
 def train_all(machine: Machine, folder: Path) -> None:
-    found = {case: trained(*case, machine) for case in CASES}
+    found = {case: trained(*case, machine, folder) for case in CASES}
     torch.save(found, folder / f"{machine.ranks.rank}.pt")
 
 
 @pytest.fixture(scope="module")
-def joined(tmp_path_factory: pytest.TempPathFactory) -> list[dict[tuple[str, str], Any]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("joined")
+    add_teachers(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def joined(folder: Path) -> list[dict[tuple[str, str], Any]]:
     in_two_processes(train_all, folder)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(SIZE)]
 
 
 @pytest.mark.parametrize(("loss", "name"), CASES)
-def test_a_step_is_the_one_of_the_joined_batch(joined: Any, loss: str, name: str) -> None:
-    alone = trained(loss, name, Machine(CPU, precision="float32"))
+def test_a_step_is_the_one_of_the_joined_batch(
+    joined: Any, loss: str, name: str, folder: Path
+) -> None:
+    alone = trained(loss, name, Machine(CPU, precision="float32"), folder)
     for rank in range(SIZE):
         found = joined[rank][loss, name]
         assert found["loss"] == pytest.approx(alone["loss"], rel=1e-5)

@@ -20,6 +20,7 @@ GIVEN = {
     "frozen": None,
     "views": None,
     "trunk": None,
+    "teacher": None,
 }
 
 

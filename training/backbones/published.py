@@ -46,7 +46,8 @@ def published(path: Path) -> Bundle:
 def backbone_state(path: Path) -> dict[str, Tensor]:
     """The backbone's tensors in float32, by their names in PyTorch, batch norms folded.
 
-    Raises InvalidWeights where the file has them under other names, or a frozen trunk.
+    Of a model on a frozen trunk they are the trunk's, so all but the last layer's.
+    Raises InvalidWeights where the file has them under other names.
     """
     backbone = published(path).manifest.backbone
     if backbone.startswith(PREFIX):
@@ -59,11 +60,12 @@ def backbone_state(path: Path) -> dict[str, Tensor]:
         for tensor in onnx.load(model_file(path)).graph.initializer
         if tensor.name.startswith(_BACKBONE)
     }
-    if any(name.startswith(_TRUNK) for name in state):
-        raise InvalidWeights(
-            f"{path} was trained on a frozen trunk; start from what that trunk came from"
-        )
-    return state
+    trunk = {
+        name.removeprefix(_TRUNK): tensor
+        for name, tensor in state.items()
+        if name.startswith(_TRUNK)
+    }
+    return trunk or state
 
 
 def _read(tensor: onnx.TensorProto) -> Tensor:

@@ -1,5 +1,6 @@
 """Backbones that start from a published model: its answers, trainable again, or a plain refusal."""
 
+import copy
 import shutil
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from tests import bundles
 from tests.unit.training.runs import tiny_recipe, tiny_splits, tiny_trainer
 from training.backbones import make_backbone, make_trunk
 from training.backbones.starts import start_in
-from training.backbones.trunk import last_linear
+from training.backbones.trunk import cut, last_linear
 from training.backbones.weights import classes_seen, frozen_trunk, pinned
 from training.config import Recipe
 from training.embedder import Embedder
 from training.errors import InvalidWeights
 from training.export import export, open_session, run
+from training.frozen.projection import FrozenBackbone, Projection
 from training.served import ServedModel
 from training.simplify import simplified
 
@@ -122,6 +124,20 @@ def test_a_published_model_is_a_frozen_trunk(tmp_path: Path) -> None:
     backbone = make_backbone(recipe.varied(frozen=False), IMAGES).eval()
     layer = last_linear(backbone)[1]
     torch.testing.assert_close(layer(features), backbone(IMAGES), atol=1e-4, rtol=1e-4)
+
+
+def test_so_is_the_trunk_of_a_model_that_was_trained_on_a_frozen_one(tmp_path: Path) -> None:
+    embedder, recipe = trained(**DEEP)
+    trunk = copy.deepcopy(embedder.backbone)
+    projection = Projection(cut(trunk), recipe.embedding_size)
+    embedder.backbone = FrozenBackbone(trunk, projection)
+    path = published(tmp_path, embedder, recipe)
+    with torch.no_grad():
+        features = trunk(IMAGES)  # rounded to halves, as the file is
+    fields = frozen_trunk(path)
+    assert fields["widths"] == DEEP["widths"]
+    again = make_trunk(tiny_recipe("center", **fields).varied(size_px=16))(IMAGES)
+    torch.testing.assert_close(again, features, atol=1e-4, rtol=1e-4)
 
 
 def test_other_backbones_and_what_is_no_version_of_a_model_are_refused(tmp_path: Path) -> None:

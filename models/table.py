@@ -43,7 +43,7 @@ def _row(report: Report) -> str:
         f"| {report.name} | {found.accuracy.value:.2%} | {found.macro_f1:.4f} | "
         f"{_errors(report)} | {_calibration(report.confidence)} | "
         f"{_epochs(len(report.learning_curve))}, "
-        f"{report.provenance.training_seconds / 60:.0f} min |"
+        f"{duration(report.provenance.training_seconds)} |"
     )
 
 
@@ -60,3 +60,8 @@ def _errors(report: Report) -> str:
 
 def _epochs(count: int) -> str:
     return "1 epoch" if count == 1 else f"{count} epochs"
+
+
+def duration(seconds: float) -> str:
+    """In whole minutes, or in seconds where it is less than one."""
+    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.0f} min"

@@ -12,6 +12,7 @@ from benchmarks.frontier.results import Point, Report
 from benchmarks.machine import short
 from benchmarks.markdown import table
 from models.atomic import replacing
+from models.table import duration
 
 BEGIN = "<!-- by python -m benchmarks.frontier.table: begin -->"
 END = "<!-- frontier: end -->"
@@ -85,7 +86,7 @@ def _row(report: Report, point: Point) -> tuple[str, ...]:
         f"{point.images_per_s:,.0f}",
         f"{point.single.p50_ms:.2f} ms",
         str(point.epochs),
-        f"{point.training_s / 60:.0f} min",
+        duration(point.training_s),
         f"{report.date:%d %b %H:%M}",
     )
 

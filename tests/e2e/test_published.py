@@ -63,7 +63,7 @@ def test_a_report_is_of_all_test_images_and_good_enough(name: str, version: int)
     bundle = Store(REGISTRY).load(name, version)
     report = bundle.report
     assert report.classification.n == 10_000
-    least = LEAST_ACCURACY.get((name, version), 0.80 if version == 1 else 0.905)
+    least = LEAST_ACCURACY.get((name, version), 0.80 if version == 1 else 0.914)
     assert report.classification.accuracy.value >= least
     assert report.confidence.after.ece.value <= LARGEST_ECE
     assert report.provenance.dataset.train == TRAINED_ON[version]

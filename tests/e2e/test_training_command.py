@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.bundle import sha256_of
 from tests.e2e.conftest import ROOT, SAMPLE, training
 from training.run import RunFolder
 
@@ -44,6 +45,21 @@ def steps_done(folder: RunFolder) -> int:
     return int(progress["epoch"]) * 8 + int(progress["step"])
 
 
+def test_a_run_is_taught_by_another(tmp_path: Path) -> None:
+    common = ("fit", "--data", SAMPLE, "--epochs", "1", "--cache", tmp_path / "cache")
+    first, second = (tmp_path / name for name in ("first", "second"))
+    assert training(*common, "--loss", "center", "--runs", first).returncode == 0
+    taught = ("--loss", "softmax", "--runs", second, "--teacher", first / "center")
+    assert training(*common, *taught).returncode == 0
+    recipe = RunFolder(second / "softmax").record().recipe
+    assert recipe.teachers == (str(first / "center"),)
+    assert recipe.teachers_sha256 == (sha256_of(RunFolder(first / "center").checkpoint_path),)
+
+    other = training(*common, *taught, "--seed", "1", "--runs", tmp_path / "third")
+    assert other.returncode == 1
+    assert "was trained on images that this run holds out" in other.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -54,6 +70,14 @@ def steps_done(folder: RunFolder) -> int:
             "no recipe file y.toml",
         ),
         (["fit", "--loss", "arcface", "--data", "x", "--epochs", "0"], "epochs"),
+        (
+            ["fit", "--loss", "arcface", "--data", "x", "--teacher", "y"],
+            "teach a softmax run, then --trunk",
+        ),
+        (
+            ["fit", "--loss", "softmax", "--data", "x", "--teacher", "y"],
+            "y holds no trained run to be a teacher",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_status_1(

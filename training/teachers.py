@@ -51,7 +51,7 @@ class Teachers:
 
 def _placed(embedder: Embedder, device: torch.device) -> Embedder:
     embedder.backbone.to(memory_format=torch.channels_last)
-    return embedder.to(device).eval().requires_grad_(False)
+    return embedder.to(device).requires_grad_(False)
 
 
 def with_pinned_teachers(recipe: Recipe) -> Recipe:

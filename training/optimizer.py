@@ -77,7 +77,8 @@ def _schedule(optimizer: Optimizer, recipe: Recipe, steps: int) -> LRScheduler:
             optimizer,
             max_lr=[group["lr"] for group in optimizer.param_groups],
             total_steps=steps,
-            pct_start=recipe.warmup,
+            # A warm-up of one step would be one of no length, by which PyTorch divides.
+            pct_start=recipe.warmup if recipe.warmup * steps > 1 else 0.0,
             cycle_momentum=False,
         )
     rising = max(1, round(recipe.warmup * steps))

@@ -23,8 +23,8 @@ class Teachers:
     the image's mirror image, and at the next step the others do: so the mean is taken over mirror
     images, too, at no cost.
     Source: Hinton et al., Distilling the knowledge in a neural network (arXiv 1503.02531, section
-    3, with labels' share and temperature 0 and 1); teacher and student see the same pixels (Beyer
-    et al., arXiv 2106.05237, section 2).
+    2), at temperature 1 and without labels; teachers and student see the same pixels, as in Beyer
+    et al. (arXiv 2106.05237, "consistent" teaching).
     """
 
     def __init__(self, recipe: Recipe, splits: Splits, device: torch.device) -> None:
@@ -108,7 +108,7 @@ def check_teachers(recipe: Recipe, known: Dataset) -> None:
         if theirs.size_px != recipe.size_px:
             raise InvalidRecipe(
                 f"the teacher {path} takes images of {theirs.size_px} px, this recipe has "
-                f"{recipe.size_px}"
+                f"{recipe.size_px}; give both one size: --size-px {theirs.size_px}"
             )
         same_split = (theirs.seed, theirs.holdout) == (recipe.seed, recipe.holdout)
         if record.dataset.sha256 == known.sha256 and not same_split:

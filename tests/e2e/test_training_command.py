@@ -59,6 +59,20 @@ def test_a_run_is_taught_by_another(tmp_path: Path) -> None:
     assert other.returncode == 1
     assert "was trained on images that this run holds out" in other.stderr
 
+    written = tmp_path / "taught.toml"
+    written.write_text(f'teachers = ["{first / "center"}"]\nsize_px = 32\n')
+    tuned = training(
+        *("tune", "--loss", "softmax", "--data", SAMPLE, "--recipe", written, "--seed", "1"),
+        *("--runs", tmp_path / "tuned", "--cache", tmp_path / "cache"),
+    )
+    assert tuned.returncode == 1
+    assert "was trained on images that this run holds out" in tuned.stderr
+
+    unknowns = ("unknowns", "--loss", "softmax", "--runs", second, "--cache", tmp_path / "cache")
+    assert training(*unknowns).returncode == 0
+    (beside,) = RunFolder(second / "softmax").unknown_rounds()
+    assert beside.record().recipe.teachers == ()
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),

@@ -51,7 +51,7 @@ def settled(chosen: Recipe, options: Namespace) -> Recipe:
 
     Where it states none, that is the size of the weights, or chosen from the images.
     """
-    return _sized(with_pinned_teachers(pinned(chosen)), options)
+    return with_pinned_teachers(_sized(pinned(chosen), options))
 
 
 def _sized(chosen: Recipe, options: Namespace) -> Recipe:

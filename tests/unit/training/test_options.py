@@ -63,3 +63,13 @@ def test_early_images_and_cutout_keep_their_share_of_the_size(folder: Path) -> N
     written = 'backbone = "airbench"\nearly_px = 24\ncutout_px = 12'
     found = recipe(options(folder, written), "softmax")
     assert (found.size_px, found.early_px, found.cutout_px) == (48, 36, 18)
+
+
+def test_a_recipe_with_teachers_takes_its_size_from_the_images_too(folder: Path) -> None:
+    teacher = folder.parent / "run"
+    teacher.mkdir()
+    (teacher / "checkpoint.pt").write_bytes(b"weights")
+    chosen = recipe(options(folder, teacher=[str(teacher)]), "softmax")
+    assert chosen.size_px == 48
+    assert chosen.teachers == (str(teacher),)
+    assert len(chosen.teachers_sha256) == 1

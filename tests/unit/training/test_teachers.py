@@ -116,7 +116,9 @@ def test_a_student_comes_to_answer_as_its_teacher_does(tmp_path: Path) -> None:
     assert (student.tuning_logits().argmax(dim=1) == told).double().mean() > 0.9
 
 
-def test_teachers_see_whole_images_where_the_student_sees_small_ones(tmp_path: Path) -> None:
+def test_teachers_see_whole_images_where_the_student_sees_small_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     large = STRONG | {"size_px": 20}
     paths = (teacher(tmp_path, **large),)
     trainer = tiny_trainer("softmax", teachers=paths, early_px=16, **large)
@@ -127,7 +129,7 @@ def test_teachers_see_whole_images_where_the_student_sees_small_ones(tmp_path: P
         seen.append(images.shape[1])
         return probabilities(images, step)
 
-    trainer.teachers.probabilities = noted  # type: ignore[method-assign]
+    monkeypatch.setattr(trainer.teachers, "probabilities", noted)
     for _ in trainer.steps():
         pass
     assert seen == [20] * 12

@@ -101,3 +101,16 @@ def test_a_linear_schedule_ends_where_the_recipe_says() -> None:
         optimization.step()
         rates.append(optimization.learning_rate / recipe.learning_rate)
     assert rates == pytest.approx([0.92, 0.84, 0.76, 0.68, 0.6, 0.52, 0.44, 0.36, 0.28, 0.2])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 6])
+def test_one_cycle_ends_low_however_short_the_run(steps: int) -> None:
+    """With five steps, a fifth of them is one: a warm-up without a length."""
+    recipe = tiny_recipe("softmax", warmup=0.2)
+    optimization = Optimization(embedder("softmax"), recipe, steps)
+    rates = [optimization.learning_rate]
+    for _ in range(steps - 1):
+        optimization.step()
+        rates.append(optimization.learning_rate)
+    assert max(rates) <= recipe.learning_rate
+    assert rates[-1] < 0.01 * recipe.learning_rate

@@ -89,7 +89,7 @@ def test_a_run_is_taught_by_another(tmp_path: Path) -> None:
             "teach a softmax run, then --trunk",
         ),
         (
-            ["fit", "--loss", "softmax", "--data", "x", "--teacher", "y"],
+            ["fit", "--loss", "softmax", "--data", "x", "--size-px", "32", "--teacher", "y"],
             "y holds no trained run to be a teacher",
         ),
     ],

@@ -38,9 +38,6 @@ class Recipe(Frozen):
     teachers_sha256: tuple[str, ...] = Field(
         default=(), description="of their checkpoints, one each; others are refused"
     )
-    teachers_asked: int = Field(
-        default=0, ge=0, description="how many of the teachers a step asks, in turn; 0 for all"
-    )
     frozen: bool = Field(
         default=False, description="train a projection of the backbone's features and nothing else"
     )
@@ -155,11 +152,6 @@ class Recipe(Frozen):
             raise ValueError("teachers look at images, and a frozen trunk is trained on features")
         if self.teachers_sha256 and len(self.teachers_sha256) != len(self.teachers):
             raise ValueError("teachers_sha256 has one value for each of teachers")
-        if self.teachers_asked > len(self.teachers):
-            raise ValueError(
-                f"teachers_asked is {self.teachers_asked}, and there are {len(self.teachers)} "
-                "teachers; 0 asks all of them"
-            )
         return self
 
     @property

@@ -20,9 +20,8 @@ class Teachers:
     """The networks of the runs that a recipe names as its teachers, in the form that is served.
 
     What they say of an image is the mean of their class probabilities. Every other one looks at
-    the image's mirror image, and at its next turn at the image: so the mean is taken over mirror
-    images, too, at no cost. Where the recipe asks fewer than all at a step, they take turns: the
-    cross-entropy is linear in what is told, so on average over the steps its gradient is the same.
+    the image's mirror image, and at the next step the others do: so the mean is taken over mirror
+    images, too, at no cost.
     Source: Hinton et al., Distilling the knowledge in a neural network (arXiv 1503.02531, section
     2), at temperature 1 and without labels; teachers and student see the same pixels, as in Beyer
     et al. (arXiv 2106.05237, "consistent" teaching).
@@ -33,7 +32,6 @@ class Teachers:
         self._embedders = [
             _placed(trained(RunFolder(Path(path)), splits), device) for path in recipe.teachers
         ]
-        self._asked = recipe.teachers_asked or len(recipe.teachers)
 
     def __bool__(self) -> bool:
         """Whether there is one."""
@@ -42,12 +40,12 @@ class Teachers:
     @torch.no_grad()
     def probabilities(self, images: UInt8[Tensor, "p h w 3"], step: int) -> Float[Tensor, "p c"]:
         """Class probabilities of `images`, for their use in step number `step`."""
-        said: list[Tensor] = []
-        for turn in range(step * self._asked, (step + 1) * self._asked):
-            rounds, place = divmod(turn, len(self._embedders))
-            embedder = self._embedders[place]
-            seen = images.flip(2) if (place + rounds) % 2 else images
-            said.append(embedder.loss.logits(embedder.backbone(seen)).softmax(dim=1))
+        said = [
+            embedder.loss.logits(
+                embedder.backbone(images.flip(2) if (place + step) % 2 else images)
+            ).softmax(dim=1)
+            for place, embedder in enumerate(self._embedders)
+        ]
         return torch.stack(said).mean(dim=0)
 
 

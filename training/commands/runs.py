@@ -63,7 +63,6 @@ def fit_unknown_rounds(options: Namespace) -> None:
                 epochs=options.epochs or record.recipe.epochs,
                 teachers=(),  # they know the classes that are left out
                 teachers_sha256=(),
-                teachers_asked=0,
             )
             _warn_of_seen(varied)
             beside = run.unknown_round(number)

@@ -62,27 +62,6 @@ def test_teachers_say_the_mean_of_their_answers(tmp_path: Path) -> None:
         assert not torch.allclose(told, each[0], atol=1e-3)
 
 
-def test_asked_in_turn_they_say_over_the_steps_what_all_say(tmp_path: Path) -> None:
-    """Each of them twice, once looking at the mirror image, before a view comes again."""
-    paths = (*two_teachers(tmp_path), teacher(tmp_path / "c", seed=3))
-    images = tiny_splits().train.images[:16]
-    whole = [
-        tiny_trainer("softmax", teachers=paths).teachers.probabilities(images, s) for s in (0, 1)
-    ]
-    for asked in (1, 2):
-        teachers = tiny_trainer("softmax", teachers=paths, teachers_asked=asked).teachers
-        said = [teachers.probabilities(images, step) for step in range(6 // asked)]
-        torch.testing.assert_close(torch.stack(said).mean(dim=0), torch.stack(whole).mean(dim=0))
-        again = teachers.probabilities(images, 6 // asked)
-        torch.testing.assert_close(again, said[0])
-        assert all(not torch.allclose(said[0], other, atol=1e-4) for other in said[1:])
-
-
-def test_no_more_teachers_are_asked_than_there_are(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRecipe, match="teachers_asked is 2, and there are 1 teachers"):
-        tiny_recipe("softmax").varied(teachers=(str(tmp_path),), teachers_asked=2)
-
-
 def test_the_loss_is_the_cross_entropy_to_what_they_say(tmp_path: Path) -> None:
     fields = {"teachers": two_teachers(tmp_path), "batch_size": 21, "learning_rate": 1e-9}
     trainer = tiny_trainer("softmax", **fields)

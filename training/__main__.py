@@ -4,13 +4,17 @@ import argparse
 import sys
 
 from models.errors import ModelsError
-from training.commands import embed, runs, studies
+from training.commands import embed, make_data, runs, studies
 from training.commands.arguments import add_options
 from training.errors import Interrupted, InvalidMachine, TrainingError
 from training.machine import is_first, launched
 from training.memory import keep_freed_memory
 
 _STEPS = {
+    "data": (
+        "write a public data set as a folder of images: glyphs, fashion-mnist",
+        make_data.make_data,
+    ),
     "fit": ("train the backbone with one loss, or with all of them", runs.fit_runs),
     "unknowns": (
         "train a run again without some classes, to score how they are rejected; goes on",

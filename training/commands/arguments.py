@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from training.commands.embed import add_embed_options
+from training.commands.make_data import add_make_data_options
 from training.comparison.protocol import Protocol
 from training.losses import LOSSES
 from training.machine import Precision
@@ -15,6 +16,9 @@ def add_options(step: argparse.ArgumentParser, name: str) -> None:
     """Give the step's parser its options."""
     if name == "embed":
         add_embed_options(step)
+        return
+    if name == "data":
+        add_make_data_options(step)
         return
     _add_common_options(step, name)
     if name in _OPTIONS:

@@ -1,5 +1,6 @@
 """The registry of published models on disk: publish atomically, list, resolve, verify."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ from models.bundle import (
 from models.compared import comparison_figures, read_comparison, write_comparison
 from models.comparison import ComparisonReport
 from models.errors import BundleDamaged, BundleNotFound
-from models.manifest import FileRecord, Manifest, is_name
+from models.manifest import FileRecord, Manifest, Sha256, is_name
 
 _REQUIRED = (MODEL, REPORT, GOLDEN)
 COMPARISON = "comparison"
@@ -52,17 +53,20 @@ class Store:
         found = (path.name for path in folder.iterdir() if path.is_dir())
         return tuple(sorted(int(version) for version in found if _VERSION.fullmatch(version)))
 
-    def load(self, name: str, version: int | None = None) -> Bundle:
+    def load(
+        self, name: str, version: int | None = None, manifest_sha256: Sha256 | None = None
+    ) -> Bundle:
         """Open a version (the newest by default) and verify every file's sha256.
 
-        Raises BundleNotFound, or BundleDamaged with the first thing that is wrong.
+        With `manifest_sha256`, it has to be the bundle of that manifest. Raises BundleNotFound, or
+        BundleDamaged with the first thing that is wrong.
         """
         versions = self.versions(name)
         if not versions or (version is not None and version not in versions):
             raise BundleNotFound(name, version, self.names())
         number = versions[-1] if version is None else version
         path = self.root / name / str(number)
-        manifest = _read_manifest(path, name, number)
+        manifest = _read_manifest(path, name, number, manifest_sha256)
         if missing := _missing(manifest):
             raise BundleDamaged(name, number, f"its manifest does not list {missing}")
         for relative, record in manifest.files.items():
@@ -139,11 +143,15 @@ def _can_name_a_model(name: str) -> bool:
     return is_name(name) and name not in _RESERVED
 
 
-def _read_manifest(path: Path, name: str, version: int) -> Manifest:
+def _read_manifest(path: Path, name: str, version: int, sha256: Sha256 | None) -> Manifest:
     try:
-        manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
+        content = (path / MANIFEST).read_bytes()
+        manifest = Manifest.model_validate_json(content)
     except (OSError, ValidationError) as error:
         raise BundleDamaged(name, version, f"{MANIFEST}: {error}") from error
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        reason = f"{MANIFEST} is not the one of sha256 {sha256}; publish changes as a new version"
+        raise BundleDamaged(name, version, reason)
     if (manifest.name, manifest.version) != (name, version):
         reason = f"its manifest says {manifest.name}/{manifest.version}"
         raise BundleDamaged(name, version, reason)

@@ -8,6 +8,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 
@@ -20,6 +21,7 @@ from service.commands import COMMANDS, run
 from service.errors import AddressTaken, RegistryEmpty, StartError
 from service.http.tracing import require_tracing
 from service.logs import configure_logs
+from service.published import Published, read_published
 from service.settings import Settings, flag, read_settings, to_environment
 from service.workers import CANNOT_START, FORKED, SHARED, default_workers, supervise
 
@@ -146,7 +148,8 @@ def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> int:
     with tempfile.TemporaryDirectory(prefix="lossatlas-workers-") as shared:
         os.environ.update(to_environment(settings), **{SHARED: shared})
         _import_app()
-        return supervise(_be_worker, listeners, settings.deadline_s + 2)
+        serve = partial(_be_worker, read_published(Store(settings.registry)))
+        return supervise(serve, listeners, settings.deadline_s + 2)
 
 
 def _serve_alone(settings: Settings, listener: socket.socket) -> int:
@@ -154,9 +157,9 @@ def _serve_alone(settings: Settings, listener: socket.socket) -> int:
     return 0 if _run(settings, app, listener) else CANNOT_START
 
 
-def _be_worker(listener: socket.socket) -> None:
+def _be_worker(published: Published, listener: socket.socket) -> None:
     settings = read_settings({})
-    if not _run(settings, _import_app().worker_app(settings), listener):
+    if not _run(settings, _import_app().worker_app(settings, published), listener):
         sys.exit(CANNOT_START)
 
 

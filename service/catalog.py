@@ -1,7 +1,7 @@
 """Every published model and its state: which one answers, and whether all are ready."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Literal
@@ -9,7 +9,6 @@ from typing import Literal
 import structlog
 
 from models.errors import BundleDamaged, BundleNotFound
-from models.store import Store
 from service.engine import Engine, LoadedModel
 from service.errors import ModelNotReady
 
@@ -50,7 +49,7 @@ class Entry:
 
 
 class Catalog:
-    """The models of one registry, as it was when the service started.
+    """The models of one registry, as it was when the service started (`service.published`).
 
     The newest version of each is loaded in the background by `start`, the default one first;
     an older version when it is first asked for.
@@ -58,12 +57,12 @@ class Catalog:
 
     def __init__(
         self,
-        store: Store,
+        versions: Mapping[str, tuple[int, ...]],
         default: str,
         load: Callable[[str, int], LoadedModel],
         serve: Callable[[LoadedModel], Engine],
     ) -> None:
-        """Read what is published.
+        """List these versions of these models, each oldest first.
 
         `load` reads and verifies a model, on a thread; `serve` makes a started engine of it.
         """
@@ -73,8 +72,8 @@ class Catalog:
         self._one_at_a_time = asyncio.Lock()
         self._background: asyncio.Task[None] | None = None
         self._entries = {
-            name: _entries(name, store.versions(name))
-            for name in sorted(store.names(), key=lambda name: (name != default, name))
+            name: _entries(name, versions[name])
+            for name in sorted(versions, key=lambda name: (name != default, name))
         }
 
     @property
@@ -154,6 +153,10 @@ class Catalog:
         except BundleDamaged as error:
             log.error("model damaged", reason=error.reason, **which)  # noqa: TRY400 - no traceback
             return "damaged", error.reason
+        except BundleNotFound:
+            reason = "it is no longer in the registry"
+            log.error("model damaged", reason=reason, **which)  # noqa: TRY400 - no traceback
+            return "damaged", reason
         except Exception as error:
             log.exception("model cannot be loaded", **which)
             return "damaged", f"could not be loaded: {error}"

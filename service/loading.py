@@ -30,12 +30,13 @@ class Loader:
     gpu: Gpu = field(default_factory=Gpu)  # idle where the provider is the processor
     _thumbnails: dict[Sha256, Thumbnails] = field(default_factory=dict)  # shared between models
 
-    def load(self, name: str, version: int) -> LoadedModel:
+    def load(self, name: str, version: int, manifest_sha256: Sha256 | None = None) -> LoadedModel:
         """Verify every file, open the graph and replay the golden batch.
 
-        Raises BundleDamaged with the first thing that is wrong.
+        Raises BundleDamaged with the first thing that is wrong, such as another manifest than the
+        one of `manifest_sha256`.
         """
-        bundle = self.store.load(name, version)
+        bundle = self.store.load(name, version, manifest_sha256)
         _ = bundle.report  # parsed once, here, so that a bad one is named at start
         session = self._open(bundle)
         image_s = _check_golden(session, bundle)

@@ -13,7 +13,6 @@ from starlette.types import ASGIApp
 from models.store import Store
 from service.batcher import Batcher
 from service.catalog import Catalog
-from service.comparison import read_compared
 from service.cuda import Gpu
 from service.decode import SMALL_PIXELS, Decoder
 from service.device import CPU, choose_provider
@@ -49,6 +48,7 @@ from service.limits import Limits, cpu_limits
 from service.loading import Loader
 from service.logs import configure_logs
 from service.opening import open_library
+from service.published import Published, read_published
 from service.settings import Settings
 from service.workers import SHARED, meet
 
@@ -72,18 +72,19 @@ ROUTES = (
 )
 
 
-def create_app(settings: Settings) -> ASGIApp:
-    """The application. Models load in the background once it runs.
+def create_app(settings: Settings, published: Published | None = None) -> ASGIApp:
+    """The application, of what is published (None: of what the registry holds by then).
 
-    Starting it raises DeviceUnavailable where `device` is cuda and CUDA cannot be used. Raises
-    TracingUnavailable where tracing is asked for without its packages.
+    Models load in the background once it runs. Starting it raises DeviceUnavailable where `device`
+    is cuda and CUDA cannot be used. Raises TracingUnavailable where tracing is asked for without
+    its packages.
     """
     metrics = Metrics()
     tracing = Tracing() if settings.tracing == "otlp" else None
 
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncIterator[dict[str, Refusals]]:
-        lanes, parts = _build(settings, metrics)
+        lanes, parts = _build(settings, metrics, published)
         api.state.services = parts
         lanes.start()
         parts.catalog.start()
@@ -113,16 +114,20 @@ def create_app(settings: Settings) -> ASGIApp:
     return app if tracing is None else tracing.wrap(app)
 
 
-def worker_app(settings: Settings) -> ASGIApp:
-    """The application of one worker process of several."""
+def worker_app(settings: Settings, published: Published) -> ASGIApp:
+    """The application of one worker process of several, which all serve the same."""
     forget_ended_workers()
     configure_logs(settings.log_format)
     structlog.contextvars.bind_contextvars(process=os.getpid())
-    return create_app(settings)
+    return create_app(settings, published)
 
 
-def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
+def _build(
+    settings: Settings, metrics: Metrics, published: Published | None
+) -> tuple[Lanes, Services]:
     store = Store(settings.registry)
+    if published is None:
+        published = read_published(store)
     provider = choose_provider(settings.device)
     on_gpu = provider != CPU
     workers = settings.workers or 1
@@ -134,6 +139,9 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
     decoder = Decoder(settings.max_pixels, share, metrics.observe_decode, defer_pixels=defer_pixels)
     loader = Loader(store, provider, 1, Gpu(_GPU_BATCH, settings.data_dir / "tensorrt"))
 
+    def load(name: str, version: int) -> LoadedModel:
+        return loader.load(name, version, published.manifests[name, version])
+
     def serve(model: LoadedModel) -> Engine:
         manifest = model.bundle.manifest
         limits = Limits(queue_items, _GPU_BATCH)
@@ -143,9 +151,8 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
         metrics.follow(manifest, batcher, model.session.provider)
         return Engine(model, decoder, batcher)
 
-    catalog = Catalog(store, settings.default_loss, loader.load, serve)
+    catalog = Catalog(published.versions(), settings.default_loss, load, serve)
     patience, refusals = Patience(settings.deadline_s), Refusals(metrics)
-    compared = read_compared(store)
     library = open_library(settings)
     return lanes, Services(
         settings,
@@ -154,7 +161,7 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Lanes, Services]:
         catalog,
         patience,
         refusals,
-        compared,
+        published.compared,
         Pages(),
         library,
         Threads(),

@@ -6,6 +6,11 @@ from types import ModuleType
 
 from jaxtyping import install_import_hook
 
+from models.telemetry import send_nothing
+
+# Before a test file imports onnxruntime, and for the processes that tests start.
+send_nothing()
+
 # Ctrl-C is tested by sending it; a shell that starts us in the background has it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

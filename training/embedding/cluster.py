@@ -16,7 +16,6 @@ from training.embedding.engines import Batch, Work
 from training.embedding.listing import chunked
 from training.errors import ClusterFailed, ExtraMissing
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to Ray's makers
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # it would install on every node
 os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what matters comes as an exception

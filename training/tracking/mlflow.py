@@ -1,7 +1,6 @@
 """A run in MLflow: in a local database, or at a server."""
 
 import logging
-import os
 import time
 import warnings
 from typing import TYPE_CHECKING
@@ -120,8 +119,7 @@ class MlflowTracker:
 
 
 def _connect(uri: str) -> "tuple[MlflowClient, type[Exception]]":
-    """A client and what it raises; quiet, and without the usage figures that MLflow sends home."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    """A client and what it raises; quiet."""
     try:
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException

@@ -154,6 +154,36 @@ class Unauthorized(ServiceError):
         super().__init__("send the API key as 'Authorization: Bearer <key>'")
 
 
+class InvalidHost(ServiceError):
+    """The request does not name one host that it is for."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason:.300}; send one Host header with a name and, at most, a port")
+        self.reason = reason[:300]
+
+
+class HostNotAllowed(ServiceError):
+    """The request is for a name that is not one of the service's, and no API key is set."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"{host!r} is not a name of this service; use localhost or its IP address, or start it "
+            f"with LOSSATLAS_ALLOWED_HOSTS={host} or with an API key"
+        )
+        self.host = host
+
+
+class CrossSite(ServiceError):
+    """A page of another site wants to write through its visitor's browser."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(
+            f"a page of another site (origin {origin[:300]!r}) may not send this through a "
+            "browser; send it from a program or from the service's own pages"
+        )
+        self.origin = origin[:300]
+
+
 class StartError(Exception):
     """Base of what keeps the service from starting; the message says what to do."""
 

@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from models.manifest import Name
 from models.preprocess import MAX_PIXELS
 from service.errors import InvalidSettings
+from service.hosts import own_hosts
+from service.keys import EMPTY, is_empty, ready_key
 
 PREFIX = "LOSSATLAS_"
 Device = Literal["auto", "cuda", "tensorrt", "cpu"]
@@ -52,6 +54,11 @@ class Settings(BaseSettings):
     )
     deadline_s: float = Field(30, gt=0, description="longest time to an answer, in seconds")
     api_key: SecretStr | None = Field(None, description="bearer key to ask for; unset is open")
+    allowed_hosts: str | None = Field(
+        None,
+        description="further names of the service, with commas, as a proxy has them; asked only "
+        "where there is no API key",
+    )
     index_url: str = Field(
         "embedded",
         repr=False,  # it may have a password
@@ -65,6 +72,17 @@ class Settings(BaseSettings):
         "off", description="off, or otlp to send OpenTelemetry spans where OTEL_* says"
     )
     log_format: Literal["console", "json"] = Field("console", description="console or json")
+
+    @field_validator("api_key")
+    @classmethod
+    def _key_fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        return None if key is None else SecretStr(ready_key(key.get_secret_value()))
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts_are_names(cls, hosts: str | None) -> str | None:
+        own_hosts("localhost", hosts)
+        return hosts
 
     @field_validator("index_url")
     @classmethod
@@ -95,6 +113,8 @@ def read_settings(flags: Mapping[str, str]) -> Settings:
     if unknown := _unknown_variables(os.environ):
         known = ", ".join(variable(name) for name in Settings.model_fields)
         raise InvalidSettings(f"unknown setting {', '.join(unknown)}; the settings are {known}")
+    if "api_key" not in flags and is_empty(os.environ, key := variable("api_key")):
+        raise InvalidSettings(f"{key}: {EMPTY}")
     try:
         return Settings(**flags)  # type: ignore[arg-type]  # pydantic parses the strings
     except ValidationError as error:

@@ -18,10 +18,12 @@ from service.decode import SMALL_PIXELS, Decoder
 from service.device import CPU, choose_provider
 from service.engine import Engine, LoadedModel
 from service.hardware import processors
+from service.hosts import own_hosts
 from service.http import errors
+from service.http.access import RequireKey, RequireOwnSite
 from service.http.direct import Shortcut
 from service.http.metrics import Metrics, forget_ended_workers
-from service.http.middleware import RequestContext, RequireKey
+from service.http.middleware import RequestContext
 from service.http.openapi import describe
 from service.http.pages import Pages
 from service.http.patience import Patience
@@ -108,7 +110,9 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
     errors.install(api)
     describe(api)
     app: ASGIApp = Shortcut(api, [route for router in routers for route in router.routes])
-    if settings.api_key is not None:
+    if settings.api_key is None:
+        app = RequireOwnSite(app, own_hosts(settings.host, settings.allowed_hosts))
+    else:
         app = RequireKey(app, settings.api_key.get_secret_value())
     app = RequestContext(app, metrics, settings.log_requests)
     return app if tracing is None else tracing.wrap(app)

@@ -72,6 +72,9 @@ TABLE: Mapping[type[Exception], Answer] = {
     service.DeadlineExceeded: Answer(504, "deadline_exceeded", "The answer took too long"),
     service.ClientGone: Answer(499, "client_gone", "The client closed the connection"),
     service.Unauthorized: Answer(401, "unauthorized", "The API key is missing or wrong"),
+    service.InvalidHost: Answer(400, "invalid_host", "The Host header names no host, or several"),
+    service.HostNotAllowed: Answer(421, "host_not_allowed", "The name is not one of the service's"),
+    service.CrossSite: Answer(403, "cross_site", "A page of another site may not send this"),
 }
 INVALID_PARAMETER = Answer(422, "invalid_parameter", "A parameter is not allowed")
 INTERNAL_ERROR = Answer(500, "internal_error", "Something unforeseen went wrong")
@@ -79,6 +82,8 @@ NOT_FOUND = Answer(404, "not_found", "No such address")
 METHOD_NOT_ALLOWED = Answer(405, "method_not_allowed", "The address does not take this method")
 OTHERS = (INVALID_PARAMETER, INTERNAL_ERROR, NOT_FOUND, METHOD_NOT_ALLOWED)
 _PROTOCOL = {answer.status: answer for answer in (NOT_FOUND, METHOD_NOT_ALLOWED)}
+# One header each, for browsers read no more than one of a header.
+_CHALLENGES = ("Bearer", 'Basic realm="LossAtlas: any user name, the API key as password"')
 _OPENAI = "/v1/"  # below it, clients look for one member `error`
 _REFUSED = "invalid_request_error"
 
@@ -124,7 +129,8 @@ def domain_problem(request: Request, error: Exception) -> Response:
     if (seconds := getattr(error, "retry_after_s", None)) is not None:
         response.headers["Retry-After"] = str(seconds)
     if isinstance(error, service.Unauthorized):
-        response.headers["WWW-Authenticate"] = "Bearer"
+        for challenge in _CHALLENGES:
+            response.headers.append("WWW-Authenticate", challenge)
     return response
 
 

@@ -1,4 +1,4 @@
-"""What happens around every request: an id, metrics, a line in the log, the key."""
+"""What happens around every request: an id, metrics, a line in the log."""
 
 import itertools
 import re
@@ -10,15 +10,14 @@ import structlog
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import Unauthorized
+from service.http.access import OPEN
 from service.http.body import header
-from service.http.errors import domain_problem, internal_problem
+from service.http.errors import internal_problem
 from service.http.metrics import Metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_OPEN = ("/health/live", "/health/ready")
 _FAILURES_PER_S = 20
-_UNLOGGED = (*_OPEN, "/metrics")
+_UNLOGGED = (*OPEN, "/metrics")
 
 log = structlog.get_logger(__name__)
 
@@ -110,24 +109,3 @@ class Restraint:
             self._second, self._lines = now, 0
         self._lines += 1
         return self._lines <= self._lines_per_s
-
-
-class RequireKey:
-    """Refuses every request without the API key, except those that ask for health."""
-
-    def __init__(self, app: ASGIApp, key: str) -> None:
-        self._app = app
-        self._key = key.encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or refuse it."""
-        if scope["type"] != "http" or scope["path"] in _OPEN or self._carries_key(scope):
-            await self._app(scope, receive, send)
-            return
-        response = domain_problem(Request(scope), Unauthorized())
-        await response(scope, receive, send)
-
-    def _carries_key(self, scope: Scope) -> bool:
-        scheme, _, given = header(scope, b"authorization").partition(" ")
-        same = secrets.compare_digest(given.strip().encode("latin-1"), self._key)
-        return same and scheme.lower() == "bearer"

@@ -68,9 +68,20 @@ IMAGES_BODY: dict[str, Any] = {
 
 def problems(*raised: type[Exception]) -> dict[int | str, dict[str, Any]]:
     """FastAPI's `responses` for a route that can raise these errors."""
-    by_status: defaultdict[int, list[Answer]] = defaultdict(list)
     answers = [TABLE[error] for error in (*raised, errors.Unauthorized)]
-    for answer in (*answers, INVALID_PARAMETER, INTERNAL_ERROR):
+    return _by_status(*answers, INVALID_PARAMETER, INTERNAL_ERROR)
+
+
+def refusals(*, writes: bool) -> dict[int | str, dict[str, Any]]:
+    """What a route's access control can answer where there is no key."""
+    read = (errors.InvalidHost, errors.HostNotAllowed)
+    raised = (*read, errors.CrossSite) if writes else read
+    return _by_status(*(TABLE[error] for error in raised))
+
+
+def _by_status(*answers: Answer) -> dict[int | str, dict[str, Any]]:
+    by_status: defaultdict[int, list[Answer]] = defaultdict(list)
+    for answer in answers:
         by_status[answer.status].append(answer)
     return {status: _documented(by_status[status]) for status in sorted(by_status)}
 

@@ -30,6 +30,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "queue_items": 4096,
         "deadline_s": 30,
         "api_key": None,
+        "allowed_hosts": None,
         "index_url": "embedded",
         "log_requests": "failed",
         "tracing": "off",
@@ -45,8 +46,47 @@ def test_a_flag_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOSSATLAS_API_KEY", "")
-    assert read_settings({}).api_key is None
+    monkeypatch.setenv("LOSSATLAS_PORT", "")
+    assert read_settings({}).port == 8000
+
+
+@pytest.mark.parametrize("name", ["LOSSATLAS_API_KEY", "lossatlas_api_key"])
+@pytest.mark.parametrize("key", ["", " ", "\n", " \r\n\t"])
+def test_an_empty_key_is_refused_instead_of_letting_everybody_in(
+    name: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, key)
+    with pytest.raises(InvalidSettings, match=r"^LOSSATLAS_API_KEY: the API key is empty"):
+        read_settings({})
+    assert read_settings({"api_key": "hush"}).api_key == SecretStr("hush")
+    monkeypatch.delenv(name)
+    with pytest.raises(InvalidSettings, match=r"^--api-key: the API key is empty"):
+        read_settings({"api_key": key})
+
+
+@pytest.mark.parametrize("given", ["hush\n", " hush", "hush\r\n", "\thush ", "\u3000hush"])
+def test_white_space_around_the_key_is_taken_off(given: str) -> None:
+    assert read_settings({"api_key": given}).api_key == SecretStr("hush")
+
+
+@pytest.mark.parametrize(
+    "key", ["hu\nsh", "hu\0sh", "hu\x7fsh", "hu\x85sh", "k\u0142ucz", "\U0001f511"]
+)
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(InvalidSettings, match=r"^--api-key: .*control character") as caught:
+        read_settings({"api_key": key})
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("hosts", ["a.example, .b.example ,*.c.example", "*", "[::1]:8000", ""])
+def test_further_hosts_are_a_list_with_commas(hosts: str) -> None:
+    assert read_settings({"allowed_hosts": hosts}).allowed_hosts == hosts
+
+
+@pytest.mark.parametrize("hosts", ["http://a.example", "a.example/x", "a b", "me@a.example"])
+def test_a_host_that_is_not_a_name_is_refused(hosts: str) -> None:
+    with pytest.raises(InvalidSettings, match=r"^--allowed-hosts: .* is not a host name"):
+        read_settings({"allowed_hosts": hosts})
 
 
 def test_settings_cannot_change() -> None:

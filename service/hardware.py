@@ -1,23 +1,10 @@
-"""What there is to run on: processors, and NVIDIA's driver."""
+"""What there is to run on: NVIDIA's driver, and glibc's memory."""
 
 import contextlib
 import ctypes
-import os
 import sys
-from math import ceil
-from pathlib import Path
 
 _DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # what `docker run --cpus` sets
-
-
-def processors() -> int:
-    """Processors that this process may use: by its affinity, and by its container's quota."""
-    if hasattr(os, "sched_getaffinity"):
-        allowed = len(os.sched_getaffinity(0))
-    else:
-        allowed = os.cpu_count() or 1
-    return min(allowed, _quota() or allowed)
 
 
 def load_driver() -> ctypes.CDLL:
@@ -43,11 +30,3 @@ def give_back_memory() -> None:
     """
     with contextlib.suppress(OSError, AttributeError):  # another libc
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def _quota() -> int | None:
-    try:
-        quota, period = _QUOTA.read_text(encoding="ascii").split()
-    except (OSError, ValueError):  # no such file outside Linux and its newer cgroups
-        return None
-    return None if quota == "max" else ceil(int(quota) / int(period))

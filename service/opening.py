@@ -4,8 +4,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from models.machine import processors
 from service.collections import CollectionSpec, Library, OpenIndex
-from service.hardware import processors
 from service.index import IndexSpec, LocalIndex, Rows, VectorIndex, Vectors
 from service.settings import Settings
 

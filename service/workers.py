@@ -14,7 +14,8 @@ from time import monotonic
 
 import structlog
 
-from service.hardware import processors, why_no_gpu
+from models.machine import processors
+from service.hardware import why_no_gpu
 from service.settings import Device
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  # the workers' folder; prometheus-client reads the variable

@@ -10,7 +10,7 @@ from rich.console import Console
 from benchmarks.command import numbers, recorded, warn_if_busy
 from benchmarks.index.benchmark import Benchmark
 from benchmarks.index.results import Settings
-from service.hardware import processors
+from models.machine import processors
 
 _SIZES = (10_000, 100_000, 1_000_000)
 _QUICK_SIZES = (10_000,)

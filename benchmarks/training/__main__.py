@@ -10,7 +10,7 @@ from rich.console import Console
 from benchmarks.command import recorded, warn_if_busy
 from benchmarks.training.benchmark import Benchmark
 from benchmarks.training.results import Settings
-from service.hardware import processors
+from models.machine import processors
 
 _PATHS = ("--out", "--work")
 

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from functools import partial
 
 from models.bundle import Bundle
+from models.machine import processors
 from service.commands.ingest import Made
 from service.commands.opening import at_once, open_session
 from service.commands.pictures import Embedder, Picture
-from service.hardware import processors
 from service.settings import Settings
 
 Start = Callable[[Sequence[Picture]], Callable[[], Made]]

@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from models.machine import processors
 from models.store import Store
 from service.batcher import Batcher
 from service.catalog import Catalog
@@ -17,7 +18,6 @@ from service.cuda import Gpu
 from service.decode import SMALL_PIXELS, Decoder
 from service.device import CPU, choose_provider
 from service.engine import Engine, LoadedModel
-from service.hardware import processors
 from service.hosts import own_hosts
 from service.http import errors
 from service.http.access import RequireKey, RequireOwnSite

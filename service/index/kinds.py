@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Literal
 
+from models.machine import processors
 from models.manifest import Metric
-from service.hardware import processors
 
 Kind = Literal["auto", "exact", "hnsw", "compact"]
 BuiltKind = Literal["hnsw", "compact"]

@@ -1,6 +1,5 @@
 """Who runs the batches: threads of this process, or something like it elsewhere."""
 
-import os
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from models.machine import processors
 from training.embedding.embedder import Embedder, Model
 
 Batch = Sequence[str]  # ids of files
@@ -45,7 +45,7 @@ class Work:
 
     folder: Path
     model: Model
-    workers: int | None  # None: as many as there are processors
+    workers: int | None  # None: one for each processor that it may use
 
 
 class LocalEngine:
@@ -54,7 +54,7 @@ class LocalEngine:
     name = "local"
 
     def __init__(self, work: Work) -> None:
-        self.workers = work.workers or _processors()
+        self.workers = work.workers or processors()
         self.embedded: Counter[str] = Counter()
         self._embedder = Embedder(work.folder, work.model)
 
@@ -85,9 +85,3 @@ class LocalEngine:
 
     def close(self) -> None:
         """Nothing is held between two calls of `rows`."""
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

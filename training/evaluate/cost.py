@@ -1,6 +1,5 @@
 """Size and speed of an exported graph on this machine."""
 
-import os
 import time
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import onnxruntime as ort
 from jaxtyping import UInt8
 
 from models.evidence.cost import Cost, Latency
+from models.machine import processors
 from training.provenance import hardware
 
 _BATCHES = (1, 64)
@@ -17,11 +17,11 @@ _WARM_UP = 20
 
 
 def cost(path: Path, parameters: int, images: UInt8[np.ndarray, "n h w 3"]) -> Cost:
-    """Time batches of 1 and 64 of `images`, with as many threads as there are cores.
+    """Time batches of 1 and 64 of `images`, with as many threads as there are processors to use.
 
     The times mean something only where nothing else runs on the machine.
     """
-    threads = os.cpu_count() or 1
+    threads = processors()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])

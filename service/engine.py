@@ -42,7 +42,11 @@ class Engine:
         self.provider = model.session.provider
         self.batcher = batcher
         self.gallery = ModelGallery(
-            self.manifest.labels, model.gallery, model.index, model.thumbnails
+            self.manifest.labels,
+            self.manifest.metric,
+            model.gallery,
+            model.index,
+            model.thumbnails,
         )
         self._doubt = model.doubt
         self._decoder = decoder

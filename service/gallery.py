@@ -8,11 +8,14 @@ from functools import cached_property
 import numpy as np
 
 from models.bundle import Gallery, Thumbnails
+from models.manifest import Metric
 from service.collections import Condition, Search, Where
-from service.collections.errors import InvalidFilter, UnknownItem
+from service.collections.errors import InvalidFilter, InvalidItems, UnknownItem
 from service.errors import UnknownThumbnail
 from service.index import VectorIndex
+from service.index.lengths import problems
 from service.index.protocol import Rows, Vectors
+from service.index.ragged import NOBODY
 
 COLLECTION = "gallery"
 _RANGES: Mapping[str, Callable[[str, str], bool]] = {
@@ -39,10 +42,12 @@ class ModelGallery:
     def __init__(
         self,
         labels: tuple[str, ...],
+        metric: Metric,
         gallery: Gallery,
         index: VectorIndex,
         thumbnails: Thumbnails | None,
     ) -> None:
+        self._metric = metric
         self.has_thumbnails = thumbnails is not None
         self._labels = labels
         self._gallery = gallery
@@ -55,19 +60,23 @@ class ModelGallery:
     def search(self, queries: Vectors, query: Search) -> list[list[Neighbor]]:
         """The nearest items of each query, nearest first.
 
-        Raises InvalidFilter where a condition is on anything but the label.
+        Raises InvalidFilter where a condition is on anything but the label, and InvalidItems for
+        queries that have no distance to others.
         """
+        if found := problems(queries, self._metric):
+            told = tuple(f"vector {problem}" for problem in found.values())
+            raise InvalidItems(tuple(found), told)
         among = self._among(query.where) if query.where else None
         hits = self._index.search(queries, query.k + bool(query.without), among)
-        found = [
-            [self._neighbor(row, score) for row, score in zip(rows, scores, strict=True)]
+        near = [
+            [self._neighbor(*hit) for hit in zip(rows, scores, strict=True) if hit[0] != NOBODY]
             for rows, scores in zip(hits.rows.tolist(), hits.scores.tolist(), strict=True)
         ]
         if not query.without and query.min_score is None:
-            return found
-        left_out = query.without or (None,) * len(found)
+            return near
+        left_out = query.without or (None,) * len(near)
         return [
-            _narrowed(near, query, without) for near, without in zip(found, left_out, strict=True)
+            _narrowed(some, query, without) for some, without in zip(near, left_out, strict=True)
         ]
 
     def vectors(self, ids: Sequence[str]) -> Vectors:

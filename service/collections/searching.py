@@ -11,6 +11,7 @@ from service.collections.matching import Matches
 from service.collections.values import Hit, Item, Search
 from service.collections.view import View
 from service.index.protocol import Hits, Vectors
+from service.index.ragged import NOBODY
 
 _TRIES = 3
 
@@ -65,7 +66,7 @@ class Searcher:
 
 
 def _unique(hits: Hits) -> list[int]:
-    rows: list[int] = np.unique(hits.rows).tolist()
+    rows: list[int] = np.unique(hits.rows[hits.rows != NOBODY]).tolist()
     return rows
 
 

@@ -22,10 +22,10 @@ from service.index.kinds import (
     codes,
     lists,
 )
+from service.index.lengths import ready
 from service.index.mask import Mask, Positions
-from service.index.parts import ready
 from service.index.protocol import Queries, Rows, Vectors
-from service.index.scan import Found, scan, score_each, use_one_thread
+from service.index.scan import Found, rescored, scan, score_each, use_one_thread
 
 Fetch = Callable[[Rows], Vectors]  # exact vectors of rows that rise; NaN for rows that are gone
 
@@ -121,14 +121,13 @@ class Compact:
 
     def _reranked(self, queries: Queries, k: int, positions: np.ndarray) -> Found:
         wanted, at = distinct(positions, len(self.rows))  # -1 where a query has fewer candidates
-        vectors = np.ascontiguousarray(self.fetch(self.rows[wanted]), np.float32)
+        vectors = self.vectors(wanted)
         scores = score_each(queries, vectors, at, self.metric)
-        if self.metric == "cosine":
-            lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
-            scores /= np.maximum(lengths, np.finfo(np.float32).tiny)[at]
         scores[np.isnan(scores)] = -np.inf
         scores[positions < 0] = np.nan  # sorted last, after the gone; k candidates are not missing
-        return _best(Found(scores, positions), k)
+        best = _best(Found(scores, at), k)
+        nearest = rescored(queries, vectors, best, self.metric)
+        return Found(nearest.scores, wanted[nearest.positions])
 
 
 def distinct(

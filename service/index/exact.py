@@ -6,7 +6,8 @@ import numpy as np
 
 from models.manifest import Metric
 from service.index.buffer import Buffer
-from service.index.parts import narrowed, ready, search
+from service.index.lengths import comparable
+from service.index.parts import narrowed, search
 from service.index.protocol import Hits, Queries, Rows, Vectors
 
 
@@ -24,7 +25,7 @@ class ExactIndex:
     def add(self, rows: Rows, vectors: Vectors) -> None:
         """Make rows findable; every row is greater than all that were added before."""
         with self._writing:
-            self._buffer.append(rows, ready(vectors, self._metric))
+            self._buffer.append(rows, comparable(vectors, self._metric))
 
     def remove(self, rows: Rows) -> None:
         """Make rows unfindable; rows that are not there are passed over."""
@@ -33,7 +34,7 @@ class ExactIndex:
 
     def search(self, queries: Queries, k: int, among: Rows | None = None) -> Hits:
         """The min(k, n) nearest rows of each query."""
-        return search(narrowed((self._buffer.part,), among), ready(queries, self._metric), k)
+        return search(narrowed((self._buffer.part,), among), comparable(queries, self._metric), k)
 
     def close(self) -> None:
         """Nothing is held but memory."""

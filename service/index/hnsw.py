@@ -18,7 +18,7 @@ from service.index.kinds import (
 )
 from service.index.mask import Mask, Positions
 from service.index.protocol import Queries, Rows, Vectors
-from service.index.scan import Found, scan, use_one_thread
+from service.index.scan import Found, rescored, scan, use_one_thread
 
 # What decides between the graph and an exact search, measured at 100,000 x 64 on two busy cores
 # of an AMD EPYC: a query's time in the graph for each unit of ef; to copy a vector that is in,
@@ -83,10 +83,8 @@ class Hnsw:
             efSearch=ef, sel=chosen
         )
         scores, positions = self.index.search(queries, k, params=params)
-        if self.metric == "l2":
-            np.negative(scores, out=scores)
         self._complete(Found(scores, positions), queries, mask)
-        return Found(scores, positions)
+        return rescored(queries, self.values, Found(scores, positions), self.metric)
 
     def _complete(self, found: Found, queries: Queries, mask: Mask) -> None:
         short = np.flatnonzero(found.positions[:, -1] < 0)

@@ -13,8 +13,9 @@ from service.index.buffer import Buffer
 from service.index.built import Abandoned, Built, begin, chunks, extend
 from service.index.compact import Fetch
 from service.index.kinds import IndexSpec, KindInUse
+from service.index.lengths import comparable
 from service.index.mask import Mask
-from service.index.parts import Part, narrowed, ready, search
+from service.index.parts import Part, narrowed, search
 from service.index.protocol import Hits, Queries, Rows, Vectors
 from service.index.saved import Mark, NothingSaved, Unusable, read, write
 from service.index.view import Asked, Plan, View, due
@@ -64,7 +65,7 @@ class LocalIndex:
             new = rows > self._last
             if not new.any():
                 return
-            self._buffer.append(rows[new], ready(vectors[new], self._spec.metric))
+            self._buffer.append(rows[new], comparable(vectors[new], self._spec.metric))
             self._last = int(rows[new][-1])
             self._show(self._view.built, self._view.alive)
 
@@ -81,7 +82,7 @@ class LocalIndex:
     def search(self, queries: Queries, k: int, among: Rows | None = None) -> Hits:
         """The min(k, n) nearest rows of each query."""
         parts = self._narrowed(self._view, among)
-        return search(parts, ready(queries, self._spec.metric), k)
+        return search(parts, comparable(queries, self._spec.metric), k)
 
     def maintain(self) -> bool:
         """Build what is due, for as long as that takes; whether there was anything to do.

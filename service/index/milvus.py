@@ -3,17 +3,19 @@
 import re
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from service.index.compact import Fetch
 from service.index.exact import ExactIndex
 from service.index.kinds import IndexSpec, KindInUse
+from service.index.lengths import comparable, ready
 from service.index.milvus_rows import MOST_HITS, NAMED_ROWS, MilvusRows
 from service.index.milvus_server import MilvusServer
-from service.index.parts import ready
 from service.index.protocol import Hits, Queries, Rows, Vectors
-from service.index.ragged import complete, found_by_all, kept, nearest, nothing
+from service.index.ragged import NOBODY, complete, found_by_all, kept, nearest, nothing
+from service.index.scan import Found, rescored
 
 _WIDER = 16  # times k hits of all rows are looked through before many rows are named
 
@@ -69,7 +71,7 @@ class MilvusIndex:
 
     def add(self, rows: Rows, vectors: Vectors) -> None:
         """Make rows findable; rows that are there are passed over."""
-        self._rows.add(rows, ready(vectors, self._spec.metric))
+        self._rows.add(rows, comparable(vectors, self._spec.metric))
 
     def remove(self, rows: Rows) -> None:
         """Make rows unfindable; rows that are not there are passed over."""
@@ -77,15 +79,17 @@ class MilvusIndex:
 
     def search(self, queries: Queries, k: int, among: Rows | None = None) -> Hits:
         """The min(k, n) nearest rows of each query."""
-        queries = ready(queries, self._spec.metric)
+        queries = comparable(queries, self._spec.metric)
         k = k if among is None else min(k, len(among))
         if k <= 0 or len(queries) == 0:
             return nothing(len(queries), max(k, 0))
         hits = self._search(queries, k, among)
-        while len(gone := self._gone(hits)):
+        exact = self._exact(hits)
+        while len(gone := exact.rows[np.isnan(exact.vectors).any(axis=1)]):
             self.remove(gone)
             hits = self._search(queries, k, among)
-        return hits
+            exact = self._exact(hits)
+        return self._rescored(queries, hits, exact)
 
     def save(self, folder: Path, sequence: int, model_sha256: str) -> None:  # noqa: ARG002
         """Keep the sequence in Milvus, for all processes; the folder is left alone."""
@@ -128,9 +132,25 @@ class MilvusIndex:
             best = nearest([best, page.search(queries, k)], k)
         return best
 
-    def _gone(self, hits: Hits) -> Rows:
-        rows = np.unique(hits.rows)
+    def _exact(self, hits: Hits) -> "_Exact":
+        rows = np.unique(hits.rows[hits.rows != NOBODY])
         if len(rows) == 0:
-            return rows
-        gone: Rows = rows[np.isnan(self._fetch(rows)).any(axis=1)]
-        return gone
+            return _Exact(rows, np.empty((0, self._spec.dimension), np.float32))
+        return _Exact(rows, ready(self._fetch(rows), self._spec.metric))
+
+    def _rescored(self, queries: Queries, hits: Hits, exact: "_Exact") -> Hits:
+        """By the exact vectors, as every other index scores: Milvus's cosines may be above 1."""
+        if len(exact.rows) == 0:
+            return hits
+        at = np.searchsorted(exact.rows, hits.rows)
+        at = np.where(hits.rows == NOBODY, NOBODY, at)
+        found = rescored(queries, exact.vectors, Found(hits.scores, at), self._spec.metric)
+        rows = np.where(found.positions == NOBODY, NOBODY, exact.rows[found.positions])
+        return Hits(rows, found.scores)
+
+
+class _Exact(NamedTuple):
+    """The hits' rows, rising, and their vectors as they were added; NaN where a row is gone."""
+
+    rows: Rows
+    vectors: Vectors

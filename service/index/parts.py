@@ -6,10 +6,10 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from models.manifest import Metric
 from service.index.mask import Mask, Positions
 from service.index.protocol import Hits, Queries, Rows, Vectors
-from service.index.scan import Found, unit
+from service.index.ragged import NOBODY
+from service.index.scan import Found
 
 
 @runtime_checkable
@@ -78,14 +78,12 @@ def search(parts: Sequence[Part], queries: Queries, k: int) -> Hits:
     return _merged([_hits(part, queries, k) for part in parts], k)
 
 
-def ready(vectors: Vectors, metric: Metric) -> Vectors:
-    """As they are compared: contiguous float32, at unit length where the metric is cosine."""
-    vectors = np.ascontiguousarray(vectors, np.float32)
-    return unit(vectors) if metric == "cosine" else vectors
-
-
 def _hits(part: Part, queries: Queries, k: int) -> Hits:
     found = part.segment.search(queries, min(k, part.alive.count), part.alive)
+    missing = found.positions < 0  # FAISS's sign that it found too few; as a row, the last one
+    if missing.any():
+        rows = np.where(missing, NOBODY, part.segment.rows[found.positions])
+        return Hits(rows, np.where(missing, np.float32(-np.inf), found.scores))
     return Hits(part.segment.rows[found.positions], found.scores)
 
 

@@ -20,7 +20,7 @@ def gallery() -> ModelGallery:
     index = ExactIndex(5, "l2")
     index.add(np.arange(N), EMBEDDINGS)
     labels = np.arange(N) % len(LABELS)
-    return ModelGallery(LABELS, Gallery(EMBEDDINGS, labels, IDS), index, None)
+    return ModelGallery(LABELS, "l2", Gallery(EMBEDDINGS, labels, IDS), index, None)
 
 
 def nearest(query: int) -> list[int]:

@@ -10,8 +10,6 @@ import numpy as np
 import orjson
 from jaxtyping import Int64
 
-from service.collections.checking import LABEL
-from service.collections.errors import InvalidFilter
 from service.collections.filters import Condition, Value, Where
 from service.collections.reading import counts
 from service.collections.writing import filed, kind_of
@@ -66,9 +64,8 @@ class Matches:
 def rows_where(database: sqlite3.Connection, where: Where) -> Rows:
     """The rows of items that meet all conditions, ascending.
 
-    Raises InvalidFilter where no item has such a key, which is more likely a slip than a wish.
+    A key that no item has is met by none: what a filter may be does not depend on what is stored.
     """
-    _check_keys(database, {condition.key for condition in where})
     tests = sorted(_tests(where), key=lambda test: _count(database, test))
     rows = _all(database, tests[0])
     for test in tests[1:]:
@@ -135,25 +132,6 @@ def _rows(text: str | None) -> Rows:
         return np.empty(0, np.int64)
     rows: Rows = np.sort(np.fromstring(text, np.int64, sep=" "))
     return rows
-
-
-def _check_keys(database: sqlite3.Connection, keys: set[str]) -> None:
-    for key in sorted(keys - {LABEL}):
-        if database.execute("SELECT 1 FROM properties WHERE key = ? LIMIT 1", (key,)).fetchone():
-            continue
-        there = _keys(database)
-        if there:
-            raise InvalidFilter(f"no item has {key!r}; there is: {', '.join(there)}")
-
-
-def _keys(database: sqlite3.Connection) -> list[str]:
-    # From each key to the next one, instead of over all properties.
-    found = database.execute(
-        "WITH RECURSIVE found(key) AS (SELECT MIN(key) FROM properties UNION ALL SELECT"
-        " (SELECT MIN(p.key) FROM properties p WHERE p.key > found.key) FROM found"
-        " WHERE found.key IS NOT NULL) SELECT key FROM found WHERE key IS NOT NULL LIMIT 100"
-    )
-    return [key for (key,) in found]
 
 
 def _json(values: Sequence[object]) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import orjson
 
-from service.collections.checking import LABEL
 from service.collections.filters import Value
+from service.collections.reading import as_json
+from service.collections.validation import LABEL
 from service.collections.values import Metadata, NewItem, Receipt
 from service.index.protocol import Vectors
 
@@ -63,7 +64,7 @@ def filed(value: Value) -> str | int | float:
 def _present(database: sqlite3.Connection, ids: Sequence[str]) -> dict[str, _Old]:
     found = database.execute(
         "SELECT id, row, label, metadata FROM items WHERE id IN (SELECT value FROM json_each(?))",
-        (orjson.dumps(ids).decode(),),
+        (as_json(ids),),
     )
     return {item_id: _Old(*rest) for item_id, *rest in found}
 

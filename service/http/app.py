@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from models.machine import processors
@@ -21,6 +21,7 @@ from service.engine import Engine, LoadedModel
 from service.hosts import own_hosts
 from service.http import errors
 from service.http.access import RequireKey, RequireOwnSite
+from service.http.addresses import check_address
 from service.http.direct import Shortcut
 from service.http.metrics import Metrics, forget_ended_workers
 from service.http.middleware import RequestContext
@@ -103,7 +104,13 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
         if tracing is not None:
             await asyncio.to_thread(tracing.stop)
 
-    api = FastAPI(title="LossAtlas", version="0.1.0", lifespan=lifespan, redoc_url=None)
+    api = FastAPI(
+        title="LossAtlas",
+        version="0.1.0",
+        lifespan=lifespan,
+        redoc_url=None,
+        dependencies=[Depends(check_address)],
+    )
     routers = [part.router for part in ROUTES]
     for router in routers:
         api.include_router(router)

@@ -6,7 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.manifest import Metric
 from service.collections import CollectionSpec, Kind, Metadata
-from service.http.items import METADATA_MAX_BYTES, METADATA_MAX_KEYS, TEXT_MAX_CHARACTERS
+from service.collections.validation import (
+    ID_CHARACTERS,
+    KEYS,
+    LABEL_CHARACTERS,
+    METADATA_BYTES,
+)
 from service.http.negotiate import JSON
 from service.http.queries import NeighborsBody
 from service.http.responses import IMAGES_CONTENT
@@ -49,16 +54,16 @@ class NewItemBody(BaseModel):
     id: str | None = Field(
         None,
         min_length=1,
-        max_length=TEXT_MAX_CHARACTERS,
+        max_length=ID_CHARACTERS,
         description="replaces the item of the same id; a new one where absent",
     )
     image: str | None = Field(None, description="base64 or a data URI")
     vector: list[float] | str | None = Field(
         None, description="numbers, or base64 of little-endian float32"
     )
-    label: str | None = Field(None, min_length=1, max_length=TEXT_MAX_CHARACTERS)
+    label: str | None = Field(None, min_length=1, max_length=LABEL_CHARACTERS)
     metadata: Metadata = Field(
-        {}, description=f"{METADATA_MAX_KEYS} members and {METADATA_MAX_BYTES:,} bytes at most"
+        {}, description=f"{KEYS} members and {METADATA_BYTES:,} bytes at most"
     )
 
 

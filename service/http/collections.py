@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import Field
 
 from models.manifest import Metric
 from service.collections import Backup, Facts, Item, Kind, Receipt
+from service.http.addresses import item_address
 from service.http.schemas import Schema
 
 
@@ -121,15 +121,13 @@ def show_item(collection: str, item: Item) -> dict[str, Any]:
     shown = {"id": item.id, "label": item.label, "metadata": item.metadata}
     return shown | {
         "thumbnail": thumbnail_address(collection, item),
-        "image": f"/collections/{collection}/images/{quote(item.id)}" if item.has_image else None,
+        "image": item_address(collection, "image", item.id) if item.has_image else None,
     }
 
 
 def thumbnail_address(collection: str, item: Item) -> str | None:
     """Where the item's thumbnail is; None where it has none."""
-    if not item.has_thumbnail:
-        return None
-    return f"/collections/{collection}/thumbnails/{quote(item.id)}"
+    return item_address(collection, "thumbnail", item.id) if item.has_thumbnail else None
 
 
 def show_receipt(collection: str, ids: Sequence[str], receipt: Receipt) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
 from uuid import uuid4
 
 import orjson
@@ -12,9 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.collections import CollectionSpec, Metadata
-from service.collections.checking import ID_CHARACTERS
 from service.collections.errors import InvalidItems, TooManyItems
-from service.collections.filters import text_problem, value_problem
+from service.collections.validation import item_problem
 from service.decode import Encoded
 from service.errors import MalformedBody, TooManyImages
 from service.http.body import media_type
@@ -25,10 +23,6 @@ from service.http.vectors import Unfit, Vector, read_vector
 from service.settings import Settings
 
 MAX_ITEMS = 10_000
-TEXT_MAX_CHARACTERS = ID_CHARACTERS  # of an id and a label
-KEY_MAX_CHARACTERS = 128
-METADATA_MAX_KEYS = 64
-METADATA_MAX_BYTES = 16 * 1024  # as JSON
 
 _MEMBERS = {"items", "model_sha256"}
 _OF_AN_ITEM = {"id", "image", "vector", "label", "metadata"}
@@ -137,10 +131,13 @@ def _draft(value: object, spec: CollectionSpec) -> Draft:
         raise Unfit(f"it has a member {min(strange)!r}; there is {', '.join(sorted(_OF_AN_ITEM))}")
     if ("image" in value) == ("vector" in value):
         raise Unfit("it needs either an image or a vector")
+    label, metadata = value.get("label"), value.get("metadata")
+    item_id = _new_id() if value.get("id") is None else value["id"]
+    _unless(item_problem(item_id, label, {} if metadata is None else metadata))
     return Draft(
-        _id(value.get("id")),
-        None if value.get("label") is None else _text(value["label"], "label"),
-        _metadata(value.get("metadata")),
+        item_id,
+        label,
+        metadata or {},
         _image(value["image"]) if "image" in value else None,
         read_vector(value["vector"], spec.dimension, spec.metric) if "vector" in value else None,
     )
@@ -150,21 +147,9 @@ def _new_id() -> str:
     return uuid4().hex
 
 
-def _id(value: object) -> str:
-    if value is None:
-        return _new_id()
-    text = _text(value, "id")
-    if not {".", ".."}.isdisjoint(text.split("/")):
-        raise Unfit("its id has a part '.' or '..', which an address cannot carry")
-    return text
-
-
-def _text(value: object, what: str, most: int = TEXT_MAX_CHARACTERS) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= most:
-        raise Unfit(f"its {what} is no text of 1 to {most} characters")
-    if problem := text_problem(value):
-        raise Unfit(f"its {what} {problem}")
-    return value
+def _unless(problem: str | None) -> None:
+    if problem is not None:
+        raise Unfit(problem)
 
 
 def _image(value: object) -> Encoded:
@@ -173,22 +158,3 @@ def _image(value: object) -> Encoded:
     if isinstance(value, bytes):
         return value
     raise Unfit("its image is no base64 and no data URI")
-
-
-def _metadata(value: object) -> Metadata:
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or len(value) > METADATA_MAX_KEYS:
-        raise Unfit(f"its metadata is no object of at most {METADATA_MAX_KEYS} members")
-    for key, one in value.items():
-        _check_member(_text(key, "metadata's key", KEY_MAX_CHARACTERS), one)
-    if len(orjson.dumps(value)) > METADATA_MAX_BYTES:
-        raise Unfit(f"its metadata has more than {METADATA_MAX_BYTES:,} bytes")
-    return cast(dict[str, Any], value)
-
-
-def _check_member(key: str, value: object) -> None:
-    if key == "label":
-        raise Unfit("its metadata has a key 'label'; filters mean the item's own label by that")
-    if problem := value_problem(value):
-        raise Unfit(f"its metadata's {key!r} {problem}")

@@ -27,13 +27,13 @@ from service.http.collections import (
 )
 from service.http.items import Batch, ItemQuery, read_items
 from service.http.negotiate import JSON
-from service.http.parameters import ItemId, NoParameters
+from service.http.parameters import ItemId, ItemNamed, NoParameters
 from service.http.responses import COLLECTION_ERRORS, VECTOR_ERRORS, problems
 from service.http.state import Parts, Services
 from service.http.storing import embed, new_items
 from service.http.waiting import read, write
 
-router = APIRouter(prefix="/collections/{name}/items", tags=["collections"])
+router = APIRouter(prefix="/collections/{name}", tags=["collections"])
 
 
 class PageQuery(BaseModel):
@@ -53,8 +53,12 @@ class ItemShown(BaseModel):
     vector: bool = Field(False, description="whether its vector is shown too")
 
 
+class ItemNamedShown(ItemShown, ItemNamed):
+    """The item, and what is shown of it."""
+
+
 @router.post(
-    "",
+    "/items",
     response_model=ItemsReceipt,
     responses=problems(*VECTOR_ERRORS, StorageFull),
     openapi_extra=ITEMS_BODY,
@@ -78,7 +82,7 @@ async def put_items(
     return as_json(body, *([] if answer is None else [server_timing(answer)]))
 
 
-@router.get("", responses=problems(*COLLECTION_ERRORS))
+@router.get("/items", responses=problems(*COLLECTION_ERRORS))
 async def list_items(
     request: Request, parts: Parts, name: str, query: Annotated[PageQuery, Query()]
 ) -> ItemPage:
@@ -92,26 +96,50 @@ async def list_items(
     return await read(request, parts, page)
 
 
-@router.get("/{id:path}", responses=problems(*COLLECTION_ERRORS, UnknownItem))
+@router.get("/items/{id:any}", responses=problems(*COLLECTION_ERRORS, UnknownItem))
 async def show(
     request: Request, parts: Parts, name: str, item: ItemId, query: Annotated[ItemShown, Query()]
 ) -> ItemDetail:
     """Show one item."""
-
-    def detail() -> ItemDetail:
-        collection = parts.library.get(name)
-        vector = collection.vectors([item])[0].tolist() if query.vector else None
-        return ItemDetail(**show_item(name, collection.get(item)), vector=vector)
-
-    return await read(request, parts, detail)
+    return await _show(request, parts, name, item, vector=query.vector)
 
 
-@router.delete("/{id:path}", responses=problems(*COLLECTION_ERRORS, StorageFull, UnknownItem))
+@router.get("/item", responses=problems(*COLLECTION_ERRORS, UnknownItem))
+async def show_named(
+    request: Request, parts: Parts, name: str, query: Annotated[ItemNamedShown, Query()]
+) -> ItemDetail:
+    """Show one item whose id a path cannot carry."""
+    return await _show(request, parts, name, query.id, vector=query.vector)
+
+
+@router.delete("/items/{id:any}", responses=problems(*COLLECTION_ERRORS, StorageFull, UnknownItem))
 async def delete(
     request: Request, parts: Parts, name: str, item: ItemId, _query: NoParameters
 ) -> Removal:
     """Delete one item; no search from now on sees it."""
+    return await _delete(request, parts, name, item)
 
+
+@router.delete("/item", responses=problems(*COLLECTION_ERRORS, StorageFull, UnknownItem))
+async def delete_named(
+    request: Request, parts: Parts, name: str, query: Annotated[ItemNamed, Query()]
+) -> Removal:
+    """Delete one item whose id a path cannot carry."""
+    return await _delete(request, parts, name, query.id)
+
+
+async def _show(
+    request: Request, parts: Services, name: str, item: str, *, vector: bool
+) -> ItemDetail:
+    def detail() -> ItemDetail:
+        collection = parts.library.get(name)
+        shown = collection.vectors([item])[0].tolist() if vector else None
+        return ItemDetail(**show_item(name, collection.get(item)), vector=shown)
+
+    return await read(request, parts, detail)
+
+
+async def _delete(request: Request, parts: Services, name: str, item: str) -> Removal:
     def remove() -> Removal:
         sequence = parts.library.get(name).delete(item)
         return Removal(collection=name, id=item, sequence=sequence)

@@ -2,16 +2,16 @@
 
 import hashlib
 from io import BytesIO
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from PIL import Image
 
 from service.collections.errors import UnknownImage, UnknownItem
 from service.http.body import header
-from service.http.parameters import ItemId, NoParameters
+from service.http.parameters import ItemId, ItemNamed, NoParameters
 from service.http.responses import COLLECTION_ERRORS, problems
-from service.http.state import Parts
+from service.http.state import Parts, Services
 from service.http.waiting import read
 
 router = APIRouter(prefix="/collections/{name}", tags=["collections"])
@@ -22,7 +22,7 @@ _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "as `If-None
 
 
 @router.get(
-    "/thumbnails/{id:path}",
+    "/thumbnails/{id:any}",
     response_class=Response,
     responses={200: {"content": {_JPEG: _BINARY}}, **_UNCHANGED, **_ERRORS},
 )
@@ -30,15 +30,23 @@ async def thumbnail(
     request: Request, parts: Parts, name: str, item: ItemId, _query: NoParameters
 ) -> Response:
     """Show an item's image as a small JPEG, at most 96 pixels on each side."""
-
-    def load() -> tuple[bytes, str]:
-        return parts.library.get(name).thumbnail(item), _JPEG
-
-    return _answer(request, *await read(request, parts, load))
+    return await _thumbnail(request, parts, name, item)
 
 
 @router.get(
-    "/images/{id:path}",
+    "/thumbnail",
+    response_class=Response,
+    responses={200: {"content": {_JPEG: _BINARY}}, **_UNCHANGED, **_ERRORS},
+)
+async def thumbnail_named(
+    request: Request, parts: Parts, name: str, query: Annotated[ItemNamed, Query()]
+) -> Response:
+    """Show the thumbnail of an item whose id a path cannot carry."""
+    return await _thumbnail(request, parts, name, query.id)
+
+
+@router.get(
+    "/images/{id:any}",
     response_class=Response,
     responses={200: {"content": {"image/*": _BINARY}}, **_UNCHANGED, **_ERRORS},
 )
@@ -46,7 +54,29 @@ async def image(
     request: Request, parts: Parts, name: str, item: ItemId, _query: NoParameters
 ) -> Response:
     """Show an item's image as it was sent, where the collection keeps images."""
+    return await _image(request, parts, name, item)
 
+
+@router.get(
+    "/image",
+    response_class=Response,
+    responses={200: {"content": {"image/*": _BINARY}}, **_UNCHANGED, **_ERRORS},
+)
+async def image_named(
+    request: Request, parts: Parts, name: str, query: Annotated[ItemNamed, Query()]
+) -> Response:
+    """Show the image of an item whose id a path cannot carry."""
+    return await _image(request, parts, name, query.id)
+
+
+async def _thumbnail(request: Request, parts: Services, name: str, item: str) -> Response:
+    def load() -> tuple[bytes, str]:
+        return parts.library.get(name).thumbnail(item), _JPEG
+
+    return _answer(request, *await read(request, parts, load))
+
+
+async def _image(request: Request, parts: Services, name: str, item: str) -> Response:
     def load() -> tuple[bytes, str]:
         data = parts.library.get(name).image(item)
         with Image.open(BytesIO(data)) as opened:

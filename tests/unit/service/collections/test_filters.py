@@ -76,11 +76,17 @@ def test_what_was_replaced_or_deleted_meets_no_filter(things: Collection) -> Non
     assert ids_where(things, {"x": 2, "label": "new"}) == {"0"}
 
 
-def test_a_key_that_no_item_has_is_refused_with_those_that_there_are(things: Collection) -> None:
-    assert ids_where(things, {"spices": "cat"}) == set()
+def test_a_key_that_no_item_has_is_met_by_none_whatever_is_stored(things: Collection) -> None:
+    sold = {"sold": True}
+    assert ids_where(things, sold) == set()
     put(things, {"species": "cat", "year": 2020})
-    with pytest.raises(InvalidFilter, match=r"'spices'.*label, species, year"):
-        ids_where(things, {"spices": "cat"})
+    assert ids_where(things, sold) == set()
+    assert ids_where(things, {"species": "cat"} | sold) == set()
+    assert ids_where(things, {"sold": {"gte": 1}}) == ids_where(things, {"sold": {"in": []}})
+    put(things, {"species": "cat"}, sold)
+    assert ids_where(things, sold) == {"1"}
+    things.delete("1")
+    assert ids_where(things, sold) == set()
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class Engine:
             return (await self.batcher.run(pixels))._replace(decode_s=decode_s)
 
     async def unknown(self, outputs: Outputs) -> list[bool] | None:
-        """For each image, whether the manifest's rule calls it unknown; None without a rule."""
+        """For each image, whether it is unknown; None where no measured rule says so."""
         return None if self._doubt is None else await self._doubt.unknown(outputs)
 
     async def neighbors(self, queries: Vectors, query: Search) -> list[list[Neighbor]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from models.bundle import Bundle, Gallery
 from models.errors import BundleDamaged
+from models.evidence.unknowns import UnknownsSection
 from models.manifest import UnknownRule
 from models.unknown import Reference, is_unknown, reference, scores
 from service.session import Outputs
@@ -31,14 +32,22 @@ class Doubt:
         return judged
 
 
+def is_measured(found: UnknownsSection) -> bool:
+    """Whether a measurement chose the rule."""
+    return bool(found.rounds) and found.chosen_by != "default"
+
+
 def make_doubt(bundle: Bundle, gallery: Gallery) -> Doubt | None:
-    """What the bundle's rule needs; None where it has no rule.
+    """What the bundle's rule needs; None where it has no rule that a measurement chose.
+
+    Without rounds in which classes were left out, nothing says how well the rule notices an
+    unknown image: a default must not pass for an answer.
 
     Raises BundleDamaged where the rule measures distances to a gallery that is empty.
     """
     manifest = bundle.manifest
     rule = manifest.unknown
-    if rule is None:
+    if rule is None or not is_measured(bundle.report.unknowns):
         return None
     if rule.scorer != "max_probability" and len(gallery.ids) == 0:
         reason = f"its rule for unknown images, {rule.scorer}, needs a gallery"

@@ -15,6 +15,7 @@ from PIL import Image
 
 from models.bundle import GALLERY, GOLDEN, MODEL, REPORT, Bundle
 from models.manifest import Manifest, Metric, Preprocess, UnknownRule
+from models.report import Report
 from models.store import Store
 from tests.classified import LABELS as LABELS
 from tests.reports import report as report
@@ -35,6 +36,7 @@ class Recipe:
     seed: int = 0
     thumbnails: bool = True
     unknown: UnknownRule | None = None
+    measured: bool = True  # whether rounds of left-out classes chose the rule
 
 
 def publish(root: Path, name: str = "arcface", recipe: Recipe | None = None) -> Bundle:
@@ -46,12 +48,20 @@ def publish(root: Path, name: str = "arcface", recipe: Recipe | None = None) -> 
     def fill(folder: Path, version: int) -> Manifest:
         onnx.save(graph(recipe), folder / MODEL)
         _fill_arrays(folder, recipe)
-        (folder / REPORT).write_text(report(name).model_dump_json())
+        (folder / REPORT).write_text(_report(name, recipe).model_dump_json())
         (folder / "figures").mkdir()
         (folder / "figures" / "confusion-matrix.svg").write_bytes(SVG)
         return manifest(name, version, recipe).model_copy(update={"thumbnails": digest})
 
     return store.publish(name, fill)
+
+
+def _report(name: str, recipe: Recipe) -> Report:
+    whole = report(name)
+    if recipe.measured:
+        return whole
+    default = {"rounds": (), "means": (), "chosen_by": "default"}
+    return whole.model_copy(update={"unknowns": whole.unknowns.model_copy(update=default)})
 
 
 def manifest(name: str, version: int, recipe: Recipe) -> Manifest:

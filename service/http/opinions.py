@@ -22,7 +22,9 @@ class Agreement(Schema):
     )
     losses: int = Field(description="how many name it")
     of: int = Field(description="how many were asked")
-    unknown: int = Field(description="how many call the image unknown")
+    unknown: int | None = Field(
+        description="how many call the image unknown; null where none of them can say"
+    )
 
 
 class ComparedImage(Schema):

@@ -40,7 +40,8 @@ class Prediction(ClassScore):
 
     unknown: bool | None = Field(
         description="whether the image looks like none of the model's classes, by the rule "
-        "`unknown` of the manifest; null where the manifest has no rule"
+        "`unknown` of the manifest; null where it has no rule, or no measurement chose it "
+        "(`unknowns` of the report)"
     )
     top: list[ClassScore]
 

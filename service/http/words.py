@@ -127,7 +127,10 @@ def _unknowns(found: UnknownsSection) -> Claim:
     question = "Does it notice classes it never saw?"
     mean = next((one for one in found.means if one.scorer == found.rule.scorer), None)
     if mean is None:
-        detail = "No model was trained without some of the classes, which is how it is measured."
+        detail = (
+            "No model was trained without some of the classes, which is how it is measured. Until "
+            "then /classify answers null for unknown."
+        )
         return Claim(question, "Not measured", detail, "unknowns")
     answer = f"AUROC {mean.auroc:.3f}: {_grade(mean.auroc)}"
     detail = (

@@ -10,7 +10,9 @@ from PIL import Image
 from models.preprocess import FORMATS, preprocess
 from models.store import Store
 from service.http.schemas import ClassifyResponse, EmbedResponse, NeighborsResponse
-from tests.bundles import LABELS, picture, run
+from tests.bundles import LABELS, Recipe, picture, publish, run
+from tests.reports import RULE
+from tests.serving import ready
 
 PICTURES = [picture(seed) for seed in range(5)]
 
@@ -131,6 +133,28 @@ def test_a_model_without_a_rule_calls_nothing_unknown_or_known(client: httpx.Cli
     body = client.post("/classify?version=1", files=as_files(PICTURES)).json()
     assert {one["unknown"] for one in body["predictions"]} == {None}
     assert client.get("/models/arcface?version=1").json()["manifest"]["unknown"] is None
+
+
+def test_a_rule_that_no_measurement_chose_answers_null_and_the_page_says_why(
+    tmp_path: Path,
+) -> None:
+    publish(tmp_path, "arcface", Recipe(unknown=RULE, measured=False))
+    publish(tmp_path, "softmax", Recipe(unknown=RULE))
+    with ready(tmp_path) as client:
+        classified = client.post("/classify", files=as_files(PICTURES)).json()["predictions"]
+        assert {one["unknown"] for one in classified} == {None}
+        alone = client.post("/compare?loss=arcface", files=as_files(PICTURES)).json()["images"]
+        assert {one["agreement"]["unknown"] for one in alone} == {None}
+        both = client.post("/compare", files=as_files(PICTURES)).json()["images"]
+        for image in both:
+            default, measured = image["opinions"]
+            assert (default["unknown"], type(measured["unknown"])) == (None, bool)
+            assert image["agreement"]["unknown"] == measured["unknown"]
+        assert client.get("/models/arcface").json()["manifest"]["unknown"] == RULE.model_dump()
+        page = client.get("/report/arcface", headers={"Accept": "text/html"}).text
+        assert "/classify answers null for unknown" in page
+        page = client.get("/report/softmax", headers={"Accept": "text/html"}).text
+        assert "answers null" not in page
 
 
 @pytest.mark.parametrize(("top_k", "listed"), [(None, 5), (1, 1), (10, 10), (1000, 10)])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -98,6 +98,10 @@ async def _opinions(engine: Engine, answer: Answer, query: CompareQuery) -> list
     ]
 
 
+def _known(said: Iterable[bool | None]) -> list[bool]:
+    return [one for one in said if one is not None]
+
+
 def _agreement(opinions: Sequence[dict[str, Any]]) -> dict[str, Any]:
     votes = Counter(one["label"] for one in opinions)
     weights: defaultdict[str, float] = defaultdict(float)
@@ -108,5 +112,5 @@ def _agreement(opinions: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "label": label,
         "losses": votes[label],
         "of": len(opinions),
-        "unknown": sum(one["unknown"] is True for one in opinions),
+        "unknown": sum(said) if (said := _known(one["unknown"] for one in opinions)) else None,
     }

@@ -83,6 +83,12 @@ def test_a_model_without_a_rule_has_no_doubt(tmp_path: Path) -> None:
     assert Loader(Store(tmp_path), CPU, 1).load("arcface", 1).doubt is None
 
 
+@pytest.mark.parametrize("scorer", ["max_probability", "class_mean_distance", "knn_distance"])
+def test_a_rule_that_no_measurement_chose_doubts_nothing(tmp_path: Path, scorer: Scorer) -> None:
+    publish(tmp_path, "arcface", Recipe(unknown=rule(scorer, 0.5), measured=False))
+    assert Loader(Store(tmp_path), CPU, 1).load("arcface", 1).doubt is None
+
+
 @pytest.mark.parametrize("scorer", ["class_mean_distance", "knn_distance"])
 def test_distances_to_an_empty_gallery_are_damage(tmp_path: Path, scorer: Scorer) -> None:
     recipe = Recipe(gallery=0, thumbnails=False, unknown=rule(scorer, 0.5))

@@ -50,6 +50,11 @@ class Recipe(Frozen):
     depth: int | None = Field(
         default=None, ge=1, description="convolutions in each block; none for the backbone's own"
     )
+    smooth_chroma: bool = Field(
+        default=False,
+        description="average color over 3x3 pixels inside the network, and keep brightness sharp: "
+        "for training images that were all stored at half the color resolution, as most JPEGs",
+    )
     embedding_size: int = Field(default=64, ge=1)
     size_px: int = Field(default=32, ge=8)
     epochs: int = Field(default=50, ge=1)

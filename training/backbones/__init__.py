@@ -69,7 +69,7 @@ def _whole(recipe: Recipe, train_images: UInt8[Tensor, "n h w 3"]) -> nn.Module:
     if recipe.early_px and recipe.backbone not in ANY_SIZE:
         raise InvalidRecipe(f"{recipe.backbone} takes images of one size; leave out early_px")
     sample = _sampled(train_images)
-    normalize = Normalize(*_statistics(sample))
+    normalize = Normalize(*_statistics(sample), smooth_chroma=recipe.smooth_chroma)
     if recipe.backbone.startswith(PREFIX):
         return _timm(recipe, normalize)
     backbone = nn.Sequential(normalize, _named(recipe))
@@ -100,7 +100,7 @@ def _timm(recipe: Recipe, normalize: Normalize) -> nn.Module:
     if recipe.weights == RANDOM:
         return nn.Sequential(normalize, make_timm(recipe, None))
     if not from_folder(recipe):
-        return nn.Sequential(own_statistics(recipe.backbone), make_timm(recipe, read_state(recipe)))
+        return nn.Sequential(own_statistics(recipe), make_timm(recipe, read_state(recipe)))
     backbone = nn.Sequential(normalize, make_timm(recipe, None))
     load_all_but_the_last_layer(backbone, recipe)
     return backbone

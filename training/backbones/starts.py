@@ -6,11 +6,13 @@ from pathlib import Path
 from torch import Tensor
 
 from training.backbones import airbench, compact
+from training.backbones.normalize import SMOOTHING
 from training.backbones.published import backbone_state, is_published, model_file, published
 from training.errors import InvalidWeights
 from training.run import RunFolder
 
 _BACKBONE = "backbone."
+_NORMALIZE = "0."
 _BEHIND_NORMALIZE = "1."
 _SHAPES: Mapping[str, Callable[[Mapping[str, Tensor]], dict[str, object]]] = {
     "airbench": airbench.shape_of,
@@ -39,7 +41,12 @@ class RunStart:
     def shape(self) -> dict[str, object]:
         """The fields of a recipe that say what backbone it is."""
         recipe = self._recipe
-        return {"backbone": recipe.backbone, "widths": recipe.widths, "depth": recipe.depth}
+        shape: dict[str, object] = {
+            "backbone": recipe.backbone,
+            "widths": recipe.widths,
+            "depth": recipe.depth,
+        }
+        return shape | ({"smooth_chroma": True} if recipe.smooth_chroma else {})
 
     def seen(self, left_out: tuple[str, ...]) -> frozenset[str]:
         """The classes among those left out that it was trained on.
@@ -92,7 +99,8 @@ class ModelStart:
             for key, tensor in state.items()
             if key.startswith(_BEHIND_NORMALIZE)
         }
-        return {"backbone": name, **_SHAPES[name](behind)}
+        shape: dict[str, object] = {"backbone": name, **_SHAPES[name](behind)}
+        return shape | ({"smooth_chroma": True} if f"{_NORMALIZE}{SMOOTHING}" in state else {})
 
     def seen(self, left_out: tuple[str, ...]) -> frozenset[str]:
         """The classes among those left out that it can answer."""

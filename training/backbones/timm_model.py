@@ -58,11 +58,11 @@ def own_size_px(backbone: str) -> int:
     return int(config(backbone).input_size[1])
 
 
-def own_statistics(backbone: str) -> Normalize:
+def own_statistics(recipe: Recipe) -> Normalize:
     """The normalisation that the model's weights were trained with."""
-    known = config(backbone)
+    known = config(recipe.backbone)
     mean, std = ([255.0 * value for value in values] for values in (known.mean, known.std))
-    return Normalize(mean, std)
+    return Normalize(mean, std, smooth_chroma=recipe.smooth_chroma)
 
 
 def make_timm(recipe: Recipe, state: State | None) -> TimmModel:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from training.backbones.folding import unfolded
+from training.backbones.normalize import SMOOTHING
 from training.backbones.published import is_published
 from training.backbones.starts import start_in
 from training.backbones.timm_model import PREFIX, config, own_size_px
@@ -82,11 +83,13 @@ def read_state(recipe: Recipe) -> Mapping[str, Tensor]:
 def load_all_but_the_last_layer(backbone: nn.Module, recipe: Recipe) -> None:
     """Give a new backbone the weights of a run's or a model's, except the layer to the embedding.
 
+    A recipe that smooths chroma may start from one that did not: the kernel is a constant.
     Raises InvalidWeights where that has another backbone.
     """
     _checked(recipe)
     name, _ = last_linear(backbone)
-    own = {key for key in backbone.state_dict() if key.startswith(f"{name}.")}
+    not_loaded = (f"{name}.", f"0.{SMOOTHING}")
+    own = {key for key in backbone.state_dict() if key.startswith(not_loaded)}
     found = unfolded(backbone, start_in(Path(recipe.weights)).state())
     state = {key: value for key, value in found.items() if key not in own}
     try:

@@ -72,7 +72,9 @@ def test_a_start_without_it_can_be_given_it_and_not_the_other_way(tmp_path: Path
     plain = published(tmp_path / "plain", *trained(**DEEP))
     shape = start_in(plain).shape | {"weights": str(plain), "size_px": 16}
     before, after = (
-        make_backbone(tiny_recipe("triplet", **shape, smooth_chroma=smooth), IMAGES)[0](IMAGES)
+        make_backbone(tiny_recipe("triplet", **shape, smooth_chroma=smooth), IMAGES).get_submodule(
+            "0"
+        )(IMAGES)
         for smooth in (False, True)
     )
     assert (before - after).abs().max() > 0.1

@@ -12,6 +12,7 @@ from service.collections import backup, reading, writing
 from service.collections.checking import ready_items, ready_vectors
 from service.collections.connections import Connections
 from service.collections.errors import UnknownImage, UnknownItem
+from service.collections.examining import check_whole
 from service.collections.keeping import Keeper
 from service.collections.layout import size_bytes
 from service.collections.searching import Searcher
@@ -124,10 +125,16 @@ class Collection:
     def backup(self, folder: Path) -> Backup:
         """Copy the items, as they are at one moment, to `<name>-<sequence>.sqlite` in the folder.
 
-        Its hash is beside it, for `sha256sum -c`.
+        Its hash is beside it, for `sha256sum -c`. Raises CollectionDamaged, and then there is no
+        copy.
         """
         with self._reading() as database:
-            return backup.write(database, self.spec.name, folder)
+            return backup.write(database, self.spec, folder)
+
+    def check_whole(self) -> None:
+        """Read all of it. Raises CollectionDamaged with the first thing that is not whole."""
+        with self._reading() as database:
+            check_whole(database, self.spec)
 
     def is_there(self) -> bool:
         """Whether its files are still in their place."""

@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from service.collections import Collection, NewItem
 from service.collections.errors import InvalidItems
-from service.collections.filters import text_problem
+from service.collections.validation import id_problem
 from service.commands.pictures import Fault
 from service.commands.progress import Tell
 
@@ -66,7 +66,7 @@ class Ingest(Generic[T]):
         return tally
 
     def _begin(self, batch: Sequence[T]) -> "_Step":
-        problems = {one.id: why for one in batch if (why := text_problem(one.id))}
+        problems = {one.id: why for one in batch if (why := id_problem(one.id))}
         good = [one for one in batch if one.id not in problems]
         there = self._there([one.id for one in good])
         wanted = [one for one, known in zip(good, there, strict=True) if not known]

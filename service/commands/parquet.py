@@ -60,7 +60,7 @@ class VectorFile:
         for i, (id_, vector, label) in enumerate(zip(ids, vectors, labels, strict=True)):
             values = zip(self.metadata, (column[i] for column in columns), strict=True)
             metadata = {name: _plain(value) for name, value in values}
-            yield Row(id_, vector, None if label is None else str(label), metadata)
+            yield Row(id_, vector, None if label in (None, "") else str(label), metadata)
 
 
 def open_vectors(path: Path) -> VectorFile:
@@ -165,7 +165,8 @@ def _vectors(
 
     lengths = pyarrow.compute.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
     flat = column.flatten()  # without the null lists
-    numbers = flat.to_numpy(zero_copy_only=False).astype(np.float32)
+    with np.errstate(over="ignore"):  # the infinity that it leaves is refused
+        numbers = flat.to_numpy(zero_copy_only=False).astype(np.float32)
     stops = np.cumsum(lengths)
     parts = np.split(numbers, stops[:-1]) if len(stops) else []
     absent = _absent(column, flat, stops)

@@ -85,6 +85,7 @@ class _Job:
     drop_others: bool
 
     def run(self, out: Console, successors: Library) -> int:
+        self.old.check_whole()  # else what is lost would be lost for good
         count, without = _survey(self.old)
         self._check(out, without, "have no image that was kept")
         place = Place(
@@ -111,6 +112,7 @@ class _Job:
                 raise UnknownCollection(name, ())
             succession.follow(Event(), lambda _: None)  # what came meanwhile
             self._check(out, succession.prune(), "could not be embedded")
+            succession.new.check_whole()
             successors.close()
             exchange(self.settings.data_dir / REEMBEDDED / name)
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from models.atomic import fsync
 from service.collections import Backup, Collection
+from service.collections.backup import place
 from service.commands.opening import open_library
 from service.commands.parsing import command_parser, parse
 from service.commands.progress import console
@@ -16,15 +16,16 @@ def main(arguments: Sequence[str]) -> int:
     """Copy a collection's items, as they are at one moment."""
     parser = command_parser(
         "snapshot",
-        "Its sha256 is written beside it, as sha256sum has it. Services go on reading and writing "
-        "meanwhile.",
+        "The copy is read whole before it counts: a damaged collection gives none. Its sha256 is "
+        "written beside it, as sha256sum has it. Services go on reading and writing meanwhile.",
     )
     parser.add_argument("name", metavar="NAME", help="the collection")
     parser.add_argument(
         "--to",
         type=Path,
         metavar="FILE",
-        help="the file (default: NAME-SEQUENCE.sqlite in the folder snapshots of the data folder)",
+        help="the file, whose older content is replaced (default: NAME-SEQUENCE.sqlite in the "
+        "folder snapshots of the data folder, where nothing is replaced)",
     )
     options, settings = parse(parser, arguments, ("data_dir",))
     with open_library(settings) as library:
@@ -44,12 +45,5 @@ def _copy_to(collection: Collection, file: Path) -> Backup:
     file.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".snapshot-", dir=file.parent) as folder:
         backup = collection.backup(Path(folder))
-        hashed = Path(folder) / "sha256"
-        hashed.write_text(f"{backup.sha256}  {file.name}\n")
-        fsync(hashed)
-        beside = file.with_name(f"{file.name}.sha256")
-        beside.unlink(missing_ok=True)  # of an older file, which is about to go
-        backup.path.replace(file)
-        hashed.replace(beside)
-        fsync(file.parent)
+        place(backup.path, file, backup.sha256)
     return backup

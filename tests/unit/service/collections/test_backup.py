@@ -1,15 +1,24 @@
 import hashlib
 import os
 import sqlite3
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from models.atomic import fsync
 from service.collections import Backup, Library, NewItem, Search, parse_filter, restore
-from service.collections.errors import BackupRefused, InvalidCollectionName
+from service.collections import backup as backup_module
+from service.collections.backup import place, strays_of
+from service.collections.errors import (
+    BackupRefused,
+    CollectionDamaged,
+    InvalidCollectionName,
+)
 from tests.unit.service.collections.conftest import Opener
 from tests.unit.service.collections.small import batch, drawn, spec_of
 
@@ -30,24 +39,141 @@ def test_a_backup_says_what_it_holds(backup: Backup) -> None:
     assert backup.sha256 == hashlib.sha256(content).hexdigest()
     beside = backup.path.with_name("cats-32.sqlite.sha256")
     assert beside.read_text() == f"{backup.sha256}  cats-32.sqlite\n"
-    assert set(backup.path.parent.iterdir()) == {backup.path, beside}
+    assert shown(backup.path.parent) == {backup.path, beside}
 
 
-def test_a_backup_at_the_same_sequence_takes_the_others_place(
-    library: Library, backup: Backup
-) -> None:
+def shown(folder: Path) -> set[Path]:
+    return {path for path in folder.iterdir() if path.name != ".lock"}
+
+
+def test_the_same_backup_again_is_one_file(library: Library, backup: Backup) -> None:
     again = library.get("cats").backup(backup.path.parent)
-    assert again.path == backup.path
-    assert len(list(backup.path.parent.iterdir())) == 2
+    assert again == backup
+    assert len(shown(backup.path.parent)) == 2
     restore(again.path, backup.path.parent.parent / "elsewhere", "cats")
+
+
+def test_a_backup_never_takes_the_place_of_another_one(
+    library: Library, backup: Backup, folder: Path
+) -> None:
+    """As of a collection that was deleted, made anew and came to the same sequence."""
+    library.delete("cats")
+    cats = library.create(spec_of())[0]
+    cats.put(batch([f"new {i}" for i in range(32)]))
+    again = cats.backup(backup.path.parent)
+    assert again.sequence == backup.sequence
+    assert again.path.name == f"cats-32-{again.sha256[:12]}.sqlite"
+    for one, name in ((backup, "old"), (again, "new")):
+        restore(one.path, folder, name)
+        assert len(library.get(name).page(0, 100).items) == one.items
+    assert cats.backup(backup.path.parent) == again
+    assert len(shown(backup.path.parent)) == 4
+
+
+def test_backups_at_one_moment_are_all_whole(library: Library, tmp_path: Path) -> None:
+    cats = library.create(spec_of())[0]
+    cats.put(batch([str(i) for i in range(300)]))
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: cats.backup(tmp_path / "backups"), range(24)))
+    assert len(set(made)) == 1
+    assert len(shown(tmp_path / "backups")) == 2
+    restore(made[0].path, tmp_path / "elsewhere", "cats")
 
 
 def test_a_backup_that_fails_leaves_nothing(library: Library, tmp_path: Path) -> None:
     cats = library.create(spec_of())[0]
-    (tmp_path / "backups" / "cats-0.sqlite").mkdir(parents=True)
-    with pytest.raises(OSError, match="cats-0"):
+    (tmp_path / "backups").write_text("in the way")
+    with pytest.raises(OSError, match="backups"):
         cats.backup(tmp_path / "backups")
-    assert [path.name for path in (tmp_path / "backups").iterdir()] == ["cats-0.sqlite"]
+    assert (tmp_path / "backups").read_text() == "in the way"
+
+
+def altered(folder: Path, sql: str) -> None:
+    with closing(sqlite3.connect(folder / "cats" / "items.sqlite", isolation_level=None)) as it:
+        it.execute(sql)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE collection SET items = items + 1",
+        "UPDATE collection SET sequence = 3",
+        "DELETE FROM items WHERE id = '5'",
+        "DELETE FROM images",
+        "DELETE FROM thumbnails",
+        "UPDATE items SET vector = zeroblob(32) WHERE id = '7'",
+        "UPDATE items SET vector = x'0000803f' WHERE id = '7'",
+        "UPDATE items SET vector = CAST(zeroblob(28) || x'0000a041' AS BLOB) WHERE id = '7'",
+        "UPDATE items SET metadata = '[1]' WHERE id = '7'",
+        "UPDATE items SET metadata = '{' WHERE id = '7'",
+        "UPDATE items SET label = CAST(x'ff' AS TEXT) WHERE id = '7'",
+    ],
+)
+def test_a_damaged_collection_gives_no_backup_and_spoils_none(
+    library: Library, backup: Backup, folder: Path, damage: str
+) -> None:
+    altered(folder, damage)
+    before = {path: path.read_bytes() for path in shown(backup.path.parent)}
+    with pytest.raises(CollectionDamaged):
+        library.get("cats").backup(backup.path.parent)
+    assert {path: path.read_bytes() for path in shown(backup.path.parent)} == before
+    restore(backup.path, backup.path.parent / "elsewhere", "cats")
+
+
+def test_a_damaged_page_gives_no_backup_and_spoils_none(
+    open_library: Opener, library: Library, backup: Backup, folder: Path
+) -> None:
+    library.close()
+    items = folder / "cats" / "items.sqlite"
+    content = bytearray(items.read_bytes())
+    content[4 * 4096 : 5 * 4096] = bytes(4096)
+    items.write_bytes(content)
+    with pytest.raises(CollectionDamaged):
+        open_library().get("cats").backup(backup.path.parent)
+    restore(backup.path, backup.path.parent / "elsewhere", "cats")
+
+
+def test_what_has_its_place_has_its_hash_beside_it_at_every_moment(
+    library: Library, backup: Backup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever it is interrupted, the copy that is there can be restored."""
+    cats = library.get("cats")
+    target = tmp_path / "fixed.sqlite"
+    for round_, interrupted_at in enumerate((None, None, 0, 1, 2, None)):
+        cats.put(batch([f"round {round_}"]))
+        made = cats.backup(tmp_path / "all")
+        calls = iter(range(3))
+
+        def killed(path: Path, at: int | None = interrupted_at, calls: Any = calls) -> None:
+            if next(calls) == at:
+                raise KeyboardInterrupt
+            fsync(path)
+
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            patch.setattr(backup_module, "fsync", killed)
+            place(made.path, target, made.sha256)
+        restore(target, tmp_path / f"of {round_}", "cats")
+
+
+def test_items_beyond_the_limits_are_restored_only_where_that_is_said(
+    library: Library, backup: Backup, folder: Path
+) -> None:
+    """As a release before took them from a Parquet file."""
+    altered(folder, "UPDATE items SET id = 'a/../b' WHERE id = '7'")
+    altered(folder, "UPDATE items SET label = printf('%.*c', 300, 'x') WHERE id = '8'")
+    cats = library.get("cats")
+    assert cats.get("a/../b").metadata == {"year": 2020}
+    made = cats.backup(backup.path.parent)
+    with pytest.raises(BackupRefused, match=r"2 of its items.*--drop-others"):
+        restore(made.path, folder, "dogs")
+    assert library.names() == ("cats",)
+    beyond = strays_of(made.path)
+    assert [stray.id for stray in beyond] == ["a/../b", "8"]
+    restore(made.path, folder, "dogs", leave_out=beyond)
+    dogs = library.get("dogs")
+    assert dogs.has(["a/../b", "7", "8", "9"]) == [False, False, False, True]
+    assert dogs.facts().items == 28
+    assert len(dogs.search(drawn(1), Search(99, where=parse_filter({"year": 2020})))[0]) == 27
 
 
 def test_a_restored_collection_is_the_one_that_was_copied(

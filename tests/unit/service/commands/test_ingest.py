@@ -91,7 +91,7 @@ def test_an_id_that_is_no_text_is_a_fault(cats: Collection) -> None:
     """Linux allows such names of files."""
     tally, _ = ingest(cats, [Thing("a"), Thing("b\udcff.jpg")])
     assert tally.added == 1
-    assert tally.faults == [Fault("b\udcff.jpg", "is not valid Unicode")]
+    assert tally.faults == [Fault("b\udcff.jpg", "id is not valid Unicode")]
 
 
 def test_it_ends_after_the_batch_in_hand_and_goes_on_from_there(cats: Collection) -> None:

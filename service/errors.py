@@ -16,6 +16,38 @@ class BodyTooLarge(ServiceError):
         self.limit = limit
 
 
+class ExpandsTooMuch(ServiceError):
+    """The body's Content-Encoding makes more of it than any honest body has."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(
+            f"decoded, the body is over {times} times as large as it was sent; send it without "
+            "Content-Encoding"
+        )
+
+
+class TooManyValues(ServiceError):
+    """The JSON body has more values than the limit, which take long to parse."""
+
+    def __init__(self, limit: int, what: str) -> None:
+        super().__init__(
+            f"the JSON has more than {limit:,} {what}; send vectors as base64, or several requests"
+        )
+        self.limit = limit
+
+
+class UnsupportedEncoding(ServiceError):
+    """The body's content encoding is none that is decoded here."""
+
+    def __init__(self, content_encoding: str, accepted: tuple[str, ...]) -> None:
+        super().__init__(
+            f"content encoding {content_encoding!r} is not accepted; send one of "
+            f"{', '.join(accepted)}, or none"
+        )
+        self.content_encoding = content_encoding
+        self.accepted = accepted
+
+
 class UnsupportedMediaType(ServiceError):
     """The body's content type is none that carries images."""
 

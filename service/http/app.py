@@ -23,6 +23,7 @@ from service.http import errors
 from service.http.access import RequireKey, RequireOwnSite
 from service.http.addresses import check_address
 from service.http.direct import Shortcut
+from service.http.methods import AnswerHead
 from service.http.metrics import Metrics, forget_ended_workers
 from service.http.middleware import RequestContext
 from service.http.openapi import describe
@@ -114,9 +115,10 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
     routers = [part.router for part in ROUTES]
     for router in routers:
         api.include_router(router)
-    errors.install(api)
+    routes = [route for router in routers for route in router.routes]
+    errors.install(api, routes)
     describe(api)
-    app: ASGIApp = Shortcut(api, [route for router in routers for route in router.routes])
+    app: ASGIApp = AnswerHead(Shortcut(api, routes))
     if settings.api_key is None:
         app = RequireOwnSite(app, own_hosts(settings.host, settings.allowed_hosts))
     else:

@@ -1,7 +1,8 @@
 """The one place where a domain error becomes an HTTP answer (RFC 9457 problem details)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -11,10 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from models import errors as models
 from service import errors as service
 from service.collections import errors as collections
+from service.http.methods import allowed_methods
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -30,6 +33,11 @@ class Answer:
 
 TABLE: Mapping[type[Exception], Answer] = {
     service.BodyTooLarge: Answer(413, "body_too_large", "The body is too large"),
+    service.ExpandsTooMuch: Answer(413, "body_too_large", "The body is too large"),
+    service.TooManyValues: Answer(413, "too_many_values", "Too many values in one JSON body"),
+    service.UnsupportedEncoding: Answer(
+        415, "unsupported_content_encoding", "The content encoding is not accepted"
+    ),
     service.TooManyImages: Answer(413, "too_many_images", "Too many images in one request"),
     service.OversizedImages: Answer(413, "image_too_large", "An image has too many pixels"),
     models.ImageTooLarge: Answer(413, "image_too_large", "An image has too many pixels"),
@@ -84,16 +92,18 @@ OTHERS = (INVALID_PARAMETER, INTERNAL_ERROR, NOT_FOUND, METHOD_NOT_ALLOWED)
 _PROTOCOL = {answer.status: answer for answer in (NOT_FOUND, METHOD_NOT_ALLOWED)}
 # One header each, for browsers read no more than one of a header.
 _CHALLENGES = ("Bearer", 'Basic realm="LossAtlas: any user name, the API key as password"')
+_SHOWN_CHARACTERS = 8_192
+_SHOWN_FAULTS = 32
 _OPENAI = "/v1/"  # below it, clients look for one member `error`
 _REFUSED = "invalid_request_error"
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of the application with a problem body."""
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer every error of the application, which has these routes, with a problem body."""
     for error in (service.ServiceError, models.ModelsError):
         app.add_exception_handler(error, _domain)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _protocol)
+    app.add_exception_handler(HTTPException, partial(_protocol, routes))
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -106,6 +116,7 @@ def problem(
     request: Request, answer: Answer, detail: str, facts: Mapping[str, Any] | None = None
 ) -> Response:
     """A problem response; the facts become members of its body."""
+    detail = _cut(detail)
     body = {
         "type": f"urn:lossatlas:problem:{answer.code}",
         "title": answer.title,
@@ -117,7 +128,14 @@ def problem(
     if request.scope["path"].startswith(_OPENAI):
         kind = "server_error" if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else _REFUSED
         body["error"] = {"message": detail, "type": kind, "param": None, "code": answer.code}
-    return Response(orjson.dumps(body | dict(facts or {})), answer.status, media_type=MEDIA_TYPE)
+    shown = {name: _cut(value) for name, value in (facts or {}).items()}
+    return Response(orjson.dumps(body | shown), answer.status, media_type=MEDIA_TYPE)
+
+
+def _cut(value: Any) -> Any:
+    """A client's own text may be in it: an answer is not to be as long as its request."""
+    too_long = isinstance(value, str) and len(value) > _SHOWN_CHARACTERS
+    return f"{value[:_SHOWN_CHARACTERS]}…" if too_long else value
 
 
 def domain_problem(request: Request, error: Exception) -> Response:
@@ -128,6 +146,8 @@ def domain_problem(request: Request, error: Exception) -> Response:
     response = problem(request, answer, str(error), vars(error))
     if (seconds := getattr(error, "retry_after_s", None)) is not None:
         response.headers["Retry-After"] = str(seconds)
+    if isinstance(error, service.UnsupportedEncoding):
+        response.headers["Accept-Encoding"] = ", ".join(error.accepted)
     if isinstance(error, service.Unauthorized):
         for challenge in _CHALLENGES:
             response.headers.append("WWW-Authenticate", challenge)
@@ -146,8 +166,8 @@ async def _domain(request: Request, error: Exception) -> Response:
 def invalid_problem(request: Request, error: RequestValidationError) -> Response:
     """The response to parameters that are not allowed, each with its fault."""
     faults = [
-        {"parameter": ".".join(map(str, fault["loc"][1:])), "message": fault["msg"]}
-        for fault in error.errors()
+        {"parameter": _cut(".".join(map(str, fault["loc"][1:]))), "message": _cut(fault["msg"])}
+        for fault in error.errors()[:_SHOWN_FAULTS]
     ]
     detail = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults)
     return problem(request, INVALID_PARAMETER, detail, {"errors": faults})
@@ -158,13 +178,15 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return invalid_problem(request, error)
 
 
-async def _protocol(request: Request, error: Exception) -> Response:
+async def _protocol(routes: Sequence[BaseRoute], request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
     phrase = HTTPStatus(error.status_code).phrase
     fallback = Answer(error.status_code, "http_error", phrase)
     answer = _PROTOCOL.get(error.status_code, fallback)
     response = problem(request, answer, f"{request.method} {request.url.path}: {phrase}")
     response.headers.update(error.headers or {})
+    if answer is METHOD_NOT_ALLOWED and (methods := allowed_methods(routes, request.scope)):
+        response.headers["Allow"] = ", ".join(sorted(methods))
     return response
 
 

@@ -1,14 +1,13 @@
 """The pictures that are kept of a collection's items."""
 
 import hashlib
-from io import BytesIO
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from PIL import Image
 
 from service.collections.errors import UnknownImage, UnknownItem
-from service.http.body import header
+from service.http.conditions import has_it
+from service.http.media import media_of
 from service.http.parameters import ItemId, ItemNamed, NoParameters
 from service.http.responses import COLLECTION_ERRORS, problems
 from service.http.state import Parts, Services
@@ -79,8 +78,7 @@ async def _thumbnail(request: Request, parts: Services, name: str, item: str) ->
 async def _image(request: Request, parts: Services, name: str, item: str) -> Response:
     def load() -> tuple[bytes, str]:
         data = parts.library.get(name).image(item)
-        with Image.open(BytesIO(data)) as opened:
-            return data, opened.get_format_mimetype() or "application/octet-stream"
+        return data, media_of(data)
 
     return _answer(request, *await read(request, parts, load))
 
@@ -89,6 +87,6 @@ def _answer(request: Request, data: bytes, media: str) -> Response:
     """The picture, or that the client has it already: an item's may be replaced at any time."""
     tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
-    if header(request.scope, b"if-none-match") == tag:
+    if has_it(request.scope, tag):
         return Response(status_code=304, headers=headers)
     return Response(data, 200, headers, media)

@@ -13,6 +13,7 @@ from service.collections.validation import (
     METADATA_BYTES,
 )
 from service.http.negotiate import JSON
+from service.http.parameters import Whole
 from service.http.queries import NeighborsBody
 from service.http.responses import IMAGES_CONTENT
 
@@ -25,7 +26,7 @@ class CollectionBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     loss: str | None = Field(None, description="a model's name; the default model where absent")
-    version: int | None = Field(
+    version: Whole | None = Field(
         None, ge=1, description="a published version; the newest where absent"
     )
     metric: Metric | None = Field(

@@ -24,6 +24,7 @@ from service.http.errors import domain_problem, invalid_problem
 from service.http.state import services
 
 _KNOWN_QUERIES = 1024  # query strings that are remembered as parsed
+_KNOWN_QUERY_BYTES = 256  # of the longest of them, or clients could fill the memory with filters
 
 
 class DirectRoute(APIRoute):
@@ -79,8 +80,7 @@ def _query_reader(endpoint: Callable[..., Any]) -> Callable[[bytes], BaseModel]:
     model: type[BaseModel] = get_args(query.annotation)[0]
     lists = {name for name, field in model.model_fields.items() if _is_list(field.annotation)}
 
-    @lru_cache(_KNOWN_QUERIES)
-    def read(query_string: bytes) -> BaseModel:
+    def parse(query_string: bytes) -> BaseModel:
         values: dict[str, Any] = {}
         for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
             if name in lists:
@@ -96,6 +96,12 @@ def _query_reader(endpoint: Callable[..., Any]) -> Callable[[bytes], BaseModel]:
             raise RequestValidationError(
                 [{**fault, "loc": ("query", *fault["loc"])} for fault in faults]
             ) from None
+
+    known = lru_cache(_KNOWN_QUERIES)(parse)
+
+    def read(query_string: bytes) -> BaseModel:
+        remembered = len(query_string) <= _KNOWN_QUERY_BYTES
+        return known(query_string) if remembered else parse(query_string)
 
     return read
 

@@ -1,9 +1,8 @@
 """A request's body to the images in it, read as it streams and never beyond the limits."""
 
 import asyncio
-import base64
-import binascii
 from functools import partial
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope
@@ -11,7 +10,9 @@ from starlette.types import Receive, Scope
 from models.errors import UndecodableImage
 from service.decode import Encoded
 from service.errors import NoImage, TooManyImages, UnsupportedMediaType
+from service.http.base64_text import NotBase64, read_base64
 from service.http.body import Body, header, media_type
+from service.http.coding import is_coded, read_body
 from service.http.json_body import parsed, validated
 from service.http.multipart import FileParts, boundary
 from service.http.negotiate import JSON
@@ -30,24 +31,27 @@ class ImagesBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    images: list[str] = Field(description="each one base64 or a data URI (data:image/png;base64,…)")
+    images: Annotated[list[str], Field(fail_fast=True)] = Field(
+        description="each one base64 or a data URI (data:image/png;base64,…)"
+    )
 
 
 async def read_images(scope: Scope, receive: Receive, settings: Settings) -> list[Encoded]:
     """The images of the body, in order; an image whose base64 is bad is an UndecodableImage.
 
-    Raises UnsupportedMediaType before the body is read, BodyTooLarge as soon as that is known,
-    TooManyImages and NoImage once the body is whole, MalformedBody, and ClientGone.
+    Raises UnsupportedMediaType and UnsupportedEncoding before the body is read, BodyTooLarge as
+    soon as that is known, TooManyImages and NoImage once the body is whole, MalformedBody,
+    TooManyValues, ExpandsTooMuch and ClientGone.
     """
-    media = media_type(scope)
-    body = Body(scope, receive, settings.max_body_bytes)
+    media, limit = media_type(scope), settings.max_body_bytes
     if media.startswith("image/") or media == "application/octet-stream":
-        data = await body.read()
+        data = await read_body(scope, receive, limit)
         images: list[Encoded] = [data] if data else []
     elif media == MULTIPART:
-        images = await _from_multipart(body, boundary(_content_type(scope)), settings.max_images)
+        images = await _from_multipart(scope, receive, settings)
     elif media == JSON:
-        images = await parsed(await body.read(), partial(_parse_json, settings.max_images))
+        parse = partial(_parse_json, settings.max_images)
+        images = await parsed(await read_body(scope, receive, limit), parse)
     else:
         raise UnsupportedMediaType(_content_type(scope), ACCEPTED)
     if not images:
@@ -59,11 +63,14 @@ def _content_type(scope: Scope) -> str:
     return header(scope, b"content-type")
 
 
-async def _from_multipart(body: Body, delimiter: str, max_images: int) -> list[Encoded]:
-    parts = FileParts(delimiter, max_images)
-    async for chunk in body:
-        parts.write(chunk)
-    if body.size_bytes < _LONG_MULTIPART_BYTES:
+async def _from_multipart(scope: Scope, receive: Receive, settings: Settings) -> list[Encoded]:
+    parts = FileParts(boundary(_content_type(scope)), settings.max_images)
+    if is_coded(scope):
+        parts.write(await read_body(scope, receive, settings.max_body_bytes))
+    else:
+        async for chunk in Body(scope, receive, settings.max_body_bytes):
+            parts.write(chunk)
+    if parts.size_bytes < _LONG_MULTIPART_BYTES:
         return list(parts.finish())
     return list(await asyncio.to_thread(parts.finish))
 
@@ -77,13 +84,9 @@ def _parse_json(max_images: int, body: bytes) -> list[Encoded]:
 
 def from_base64(text: str) -> Encoded:
     """The bytes of base64 or of a data URI, or why there are none."""
-    if text.startswith("data:"):
-        head, comma, text = text.partition(",")
-        if not comma or not head.endswith(";base64"):
-            return UndecodableImage("the data URI is not base64")
-    elif "://" in text[:16]:
-        return UndecodableImage("addresses are not fetched; send the image itself")
+    if not text:
+        return UndecodableImage("it is an empty text")
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        return UndecodableImage(f"not base64: {error}")
+        return read_base64(text)
+    except NotBase64 as error:
+        return UndecodableImage(str(error))

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
 
-import orjson
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json
 
 from service.collections import CollectionSpec, Metadata
 from service.collections.errors import InvalidItems, TooManyItems
@@ -87,8 +87,10 @@ async def read_items(
 
 def _metadata_of(query: ItemQuery) -> dict[str, object]:
     try:
-        return {} if query.metadata is None else {"metadata": orjson.loads(query.metadata)}
-    except orjson.JSONDecodeError as error:
+        if query.metadata is None:
+            return {}
+        return {"metadata": from_json(query.metadata, allow_inf_nan=False)}
+    except ValueError as error:
         raise InvalidItems((0,), (f"its metadata is not JSON: {error}",)) from None
 
 
@@ -128,7 +130,9 @@ def _draft(value: object, spec: CollectionSpec) -> Draft:
     if not isinstance(value, dict):
         raise Unfit("it is no JSON object")
     if strange := value.keys() - _OF_AN_ITEM:
-        raise Unfit(f"it has a member {min(strange)!r}; there is {', '.join(sorted(_OF_AN_ITEM))}")
+        raise Unfit(
+            f"it has a member {min(strange)!r:.80}; known are {', '.join(sorted(_OF_AN_ITEM))}"
+        )
     if ("image" in value) == ("vector" in value):
         raise Unfit("it needs either an image or a vector")
     label, metadata = value.get("label"), value.get("metadata")

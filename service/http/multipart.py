@@ -11,6 +11,7 @@ from service.errors import MalformedBody, TooManyImages
 
 BOUNDARY_MAX_BYTES = 70  # RFC 2046, 5.1.1
 HEADERS_MAX_BYTES = 16_384  # of one part
+UNUSED_INPUTS = 64  # of a browser's form, of which it sends each as a file without name and bytes
 
 
 def boundary(content_type: str) -> str:
@@ -31,19 +32,22 @@ class FileParts:
         self._max_files = max_files
         self._delimiter = b"\r\n--" + boundary.encode()
         self._chunks: list[bytes] = []
+        self.size_bytes = 0
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes of the body."""
         self._chunks.append(chunk)
+        self.size_bytes += len(chunk)
 
     def finish(self) -> list[bytes]:
-        """The content of every file part, in order.
+        """The content of every file part, in order, without file inputs that were left empty.
 
         Raises MalformedBody, also where the end is missing, and TooManyImages.
         """
         body = b"".join(self._chunks)
         self._chunks.clear()
         files: list[bytes] = []
+        unused = 0
         begin = self._first(body)
         while not body.startswith(b"--", begin):
             end = body.find(self._delimiter, begin)
@@ -51,7 +55,10 @@ class FileParts:
                 raise MalformedBody("the multipart body ends before its last boundary")
             if len(files) == self._max_files:
                 raise TooManyImages(self._max_files)
-            files.append(_file(body, begin, end))
+            if (file := _file(body, begin, end)) is not None:
+                files.append(file)
+            elif (unused := unused + 1) > UNUSED_INPUTS:
+                raise MalformedBody(f"more than {UNUSED_INPUTS} file inputs were left empty")
             begin = end + len(self._delimiter)
         return files
 
@@ -64,8 +71,8 @@ class FileParts:
         return begin + len(opening)
 
 
-def _file(body: bytes, begin: int, end: int) -> bytes:
-    """The content of the part between these places, which must be a file."""
+def _file(body: bytes, begin: int, end: int) -> bytes | None:
+    """The content of the part between these places, which must be a file; None if left empty."""
     blank = body.find(b"\r\n\r\n", begin, end)
     if blank < 0 or blank - begin > HEADERS_MAX_BYTES or not body.startswith(b"\r\n", begin):
         raise MalformedBody("not multipart: a part does not begin with its headers")
@@ -79,6 +86,8 @@ def _file(body: bytes, begin: int, end: int) -> bytes:
                 disposition = value.strip()
             case "content-type":
                 content_type = value.strip().lower()
+    if blank + 4 == end and parse_content_disposition(disposition)[2] == "":
+        return None
     if not content_type.startswith(("image/", "application/")):
         _require_name(disposition)
     return body[blank + 4 : end]

@@ -1,27 +1,35 @@
 """OpenAI's shapes for embeddings and models, with images in the place of text."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from models.errors import UndecodableImage
 from service.decode import Encoded
+from service.http.base64_text import is_data_uri
 from service.http.images import from_base64
+from service.http.parameters import Whole
 from service.http.schemas import Schema
 
 _EXPECTED = "images are expected, each as a data URI (data:image/png;base64,…), not text or tokens"
 
 
 class EmbeddingsBody(BaseModel):
-    """What OpenAI's clients send."""
+    """What OpenAI's clients send.
 
-    model_config = ConfigDict(extra="forbid")
+    Anything else is ignored, as OpenAI's servers and its proxies have it: clients add members of
+    their own (`input_type`, `truncate`, `extra_body`, `metadata`, `drop_params`, …).
+    """
+
+    model_config = ConfigDict(extra="ignore")
 
     model: str = Field(description="a model's name, or name/version")
-    input: str | list[str] = Field(description="one image or several, each as a data URI")
-    encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, description="none but the model's own is taken")
+    input: str | Annotated[list[str], Field(fail_fast=True)] = Field(
+        description="one image or several, each as a data URI"
+    )
+    encoding_format: Literal["float", "base64"] | None = Field("float", description="null is float")
+    dimensions: Whole | None = Field(None, description="none but the model's own is taken")
     user: str | None = Field(None, description="ignored")
 
     @field_validator("input", mode="before")
@@ -37,8 +45,7 @@ class EmbeddingsBody(BaseModel):
         """The images, in order; an UndecodableImage where there is none."""
         uris = [self.input] if isinstance(self.input, str) else self.input
         return [
-            from_base64(uri) if uri.startswith("data:") else UndecodableImage(_EXPECTED)
-            for uri in uris
+            from_base64(uri) if is_data_uri(uri) else UndecodableImage(_EXPECTED) for uri in uris
         ]
 
 

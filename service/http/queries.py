@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-import orjson
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic_core import from_json
 
 from service.collections import Search, Where, parse_filter
 from service.collections.errors import InvalidFilter, TooManyItems
@@ -18,6 +18,7 @@ from service.http.body import media_type
 from service.http.images import from_base64, read_images
 from service.http.json_body import read_json, validated
 from service.http.negotiate import JSON
+from service.http.parameters import Whole
 from service.settings import Settings
 
 MAX_QUERIES = 1_000
@@ -36,7 +37,7 @@ class NeighborsQuery(BaseModel):
         None,
         description="a model's name; where absent the default model, or the collection's own",
     )
-    version: int | None = Field(
+    version: Whole | None = Field(
         None,
         description="a published version; where absent the newest, or the collection's own",
     )
@@ -62,8 +63,8 @@ class NeighborsQuery(BaseModel):
         if self.filter is None:
             return ()
         try:
-            return parse_filter(orjson.loads(self.filter))
-        except orjson.JSONDecodeError as error:
+            return parse_filter(from_json(self.filter, allow_inf_nan=False))
+        except ValueError as error:
             raise InvalidFilter(f"not JSON: {error}") from None
 
 
@@ -72,11 +73,13 @@ class NeighborsBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    images: list[str] | None = Field(None, description="each one base64 or a data URI")
+    images: Annotated[list[str], Field(fail_fast=True)] | None = Field(
+        None, description="each one base64 or a data URI"
+    )
     vectors: Annotated[list[Any], WithJsonSchema(_NUMBERS_OR_BASE64)] | None = Field(
         None, description="each one numbers, or base64 of little-endian float32"
     )
-    ids: list[str] | None = Field(
+    ids: Annotated[list[str], Field(fail_fast=True)] | None = Field(
         None, description="items of the collection; each is left out of its own neighbours"
     )
     filter: dict[str, Any] | None = Field(

@@ -10,12 +10,17 @@ from service.http.errors import INTERNAL_ERROR, INVALID_PARAMETER, MEDIA_TYPE, T
 from service.http.images import ImagesBody
 
 MODEL_ERRORS = (BundleNotFound, BundleDamaged, errors.ModelNotReady)
-IMAGE_ERRORS = (
+BODY_ERRORS = (
     errors.BodyTooLarge,
+    errors.TooManyValues,
+    errors.UnsupportedMediaType,
+    errors.UnsupportedEncoding,
+    errors.MalformedBody,
+)
+IMAGE_ERRORS = (
+    *BODY_ERRORS,
     errors.TooManyImages,
     errors.OversizedImages,
-    errors.UnsupportedMediaType,
-    errors.MalformedBody,
     errors.NoImage,
     errors.UndecodableImages,
     errors.Overloaded,

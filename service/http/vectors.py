@@ -1,7 +1,5 @@
 """Ready vectors, as a JSON body carries them."""
 
-import base64
-import binascii
 import math
 from collections.abc import Sequence
 
@@ -10,6 +8,7 @@ from jaxtyping import Float32
 
 from models.manifest import Metric
 from service.collections.errors import InvalidItems
+from service.http.base64_text import NotBase64, read_base64
 from service.index.protocol import Vectors
 
 Vector = Float32[np.ndarray, " d"]
@@ -49,15 +48,18 @@ def read_vectors(values: Sequence[object], dimension: int, metric: Metric) -> Ve
 def _from_numbers(value: object) -> Vector:
     if not isinstance(value, list) or not set(map(type, value)) <= _NUMBERS:
         raise Unfit("its vector is no list of numbers and no base64")
-    with np.errstate(over="ignore"):  # the infinity that it leaves is refused
-        return np.array(value, np.float64).astype(np.float32)
+    try:
+        with np.errstate(over="ignore"):  # the infinity that it leaves is refused
+            return np.array(value, np.float64).astype(np.float32)
+    except OverflowError:
+        raise Unfit("its vector has an integer beyond float32") from None
 
 
 def _from_base64(text: str) -> Vector:
     try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Unfit(f"its vector is not base64: {error}") from None
+        data = read_base64(text)
+    except NotBase64 as error:
+        raise Unfit(f"its vector: {error}") from None
     if len(data) % 4:
         raise Unfit(f"its vector has {len(data):,} bytes, which are no float32 numbers")
     return np.frombuffer(data, "<f4").astype(np.float32)

@@ -66,7 +66,8 @@ def test_every_route_is_documented(document: dict[str, Any]) -> None:
 
 IMAGES = {
     "body_too_large", "too_many_images", "image_too_large", "unsupported_media_type",
-    "malformed_body", "no_image", "undecodable_image", "overloaded", "stopping",
+    "too_many_values", "unsupported_content_encoding", "malformed_body",
+    "no_image", "undecodable_image", "overloaded", "stopping",
     "deadline_exceeded", "unknown_model", "model_damaged", "not_ready",
 }  # fmt: skip
 MODEL = {"unknown_model", "model_damaged", "not_ready"}
@@ -93,7 +94,8 @@ VECTORS = IMAGES | COLLECTION | {"model_mismatch", "too_many_items", "invalid_it
             | MODEL
             | WRITE
             | {"collection_differs", "invalid_collection_name", "index_unavailable"}
-            | {"body_too_large", "malformed_body", "unsupported_media_type"},
+            | {"body_too_large", "malformed_body", "unsupported_media_type"}
+            | {"too_many_values", "unsupported_content_encoding"},
         ),
         ("GET /collections", {"stopping", "deadline_exceeded"}),
         ("GET /collections/{name}", COLLECTION | {"index_unavailable"}),

@@ -126,6 +126,31 @@ def test_retrieving_an_unknown_model_names_those_that_exist(library: openai.Open
     assert caught.value.code == "unknown_model"
 
 
+@pytest.mark.parametrize("name", ["encoding_format", "dimensions", "user"])
+def test_null_is_the_default(client: httpx.Client, name: str) -> None:
+    asked = {"model": "arcface", "input": URIS}
+    plain, null = (client.post("/v1/embeddings", json=one) for one in (asked, asked | {name: None}))
+    assert null.status_code == 200, null.text
+    assert null.json() == plain.json()
+
+
+def test_what_clients_and_proxies_add_is_ignored(client: httpx.Client) -> None:
+    added = {
+        "input_type": "query", "truncate": "END", "extra_body": {}, "metadata": {"a": [1]},
+        "timeout": 600, "drop_params": True, "loss": "softmax",
+    }  # fmt: skip
+    answer = client.post("/v1/embeddings", json={"model": "arcface", "input": URIS} | added)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["model"] == "arcface"
+
+
+@pytest.mark.parametrize("scheme", ["DATA:image/png;BASE64,", " data:image/png;name=a.png;base64,"])
+def test_a_data_uri_has_no_case(client: httpx.Client, scheme: str) -> None:
+    image = scheme + URIS[0].partition(",")[2]
+    answer = client.post("/v1/embeddings", json={"model": "arcface", "input": image})
+    assert answer.status_code == 200, answer.text
+
+
 TEXT = "images are expected, each as a data URI"
 
 
@@ -147,7 +172,8 @@ TEXT = "images are expected, each as a data URI"
         ({"input": URIS, "dimensions": 3}, "malformed_body", "dimensions: arcface has 4"),
         ({"input": URIS, "dimensions": 0}, "malformed_body", "dimensions: arcface has 4"),
         ({"input": URIS, "encoding_format": "int8"}, "malformed_body", "encoding_format: "),
-        ({"input": URIS, "loss": "softmax"}, "malformed_body", "loss: "),
+        ({"input": URIS, "dimensions": True}, "malformed_body", "dimensions: a number is expected"),
+        ({"input": URIS, "dimensions": 10**30}, "malformed_body", "dimensions: .* beyond 64 bits"),
     ],
 )
 def test_bad_input_says_what_is_expected(

@@ -24,6 +24,7 @@ from service.http.body import header
 from service.http.direct import DirectRoute
 from service.http.images import read_images
 from service.http.negotiate import JSON, NPY, preferred
+from service.http.parameters import Whole
 from service.http.responses import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
 from service.http.schemas import ClassifyResponse, EmbedResponse
 from service.http.state import Parts, Services
@@ -40,7 +41,7 @@ class ModelQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     loss: str | None = Field(None, description="a model's name; the default model where absent")
-    version: int | None = Field(None, description="a published version; the newest where absent")
+    version: Whole | None = Field(None, description="a published version; the newest where absent")
 
 
 class EmbedQuery(ModelQuery):
@@ -52,7 +53,7 @@ class EmbedQuery(ModelQuery):
 class ClassifyQuery(ModelQuery):
     """How many classes are listed."""
 
-    top_k: int = Field(5, ge=1, description="classes listed for each image; all where it is more")
+    top_k: Whole = Field(5, ge=1, description="classes listed for each image; all where it is more")
 
 
 @router.post(

@@ -16,16 +16,10 @@ from service.collections.errors import (
     UnknownCollection,
 )
 from service.engine import Engine
-from service.errors import (
-    BodyTooLarge,
-    DeadlineExceeded,
-    IndexUnavailable,
-    MalformedBody,
-    Stopping,
-    UnsupportedMediaType,
-)
+from service.errors import DeadlineExceeded, IndexUnavailable, Stopping
 from service.http.bodies import COLLECTION_BODY, CollectionBody
-from service.http.body import Body, header
+from service.http.body import header
+from service.http.coding import read_body
 from service.http.collections import (
     CollectionDetail,
     CollectionList,
@@ -37,20 +31,15 @@ from service.http.collections import (
 from service.http.errors import answer_for
 from service.http.json_body import read_json, validated
 from service.http.parameters import NoParameters
-from service.http.responses import COLLECTION_ERRORS, MODEL_ERRORS, problems
+from service.http.responses import BODY_ERRORS, COLLECTION_ERRORS, MODEL_ERRORS, problems
 from service.http.state import Parts, Services
 from service.http.waiting import read, write
 from service.opening import SNAPSHOTS
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 _FACTS_ERRORS = (*COLLECTION_ERRORS, IndexUnavailable)
-_MAKING_ERRORS = (
-    CollectionDiffers,
-    InvalidCollectionName,
-    BodyTooLarge,
-    MalformedBody,
-    UnsupportedMediaType,
-)
+_MAKING_ERRORS = (*BODY_ERRORS, CollectionDiffers, InvalidCollectionName)
+_BODY_MAX_BYTES = 64 * 1024
 
 
 @router.put(
@@ -124,10 +113,14 @@ def _list(library: Library) -> CollectionList:
 
 async def _read(request: Request, parts: Services) -> CollectionBody:
     """What the body asks for; nothing where there is none."""
-    scope, receive, limit = request.scope, request.receive, parts.settings.max_body_bytes
-    if not header(scope, b"content-type") and not await Body(scope, receive, limit).read():
+    scope, receive, limit = request.scope, request.receive, _body_limit(parts)
+    if not header(scope, b"content-type") and not await read_body(scope, receive, limit):
         return CollectionBody()
     return await read_json(scope, receive, limit, partial(validated, model=CollectionBody))
+
+
+def _body_limit(parts: Services) -> int:
+    return min(parts.settings.max_body_bytes, _BODY_MAX_BYTES)
 
 
 async def _find_or_make(

@@ -17,6 +17,7 @@ from service.http.answering import as_json, neighbor_items, predictions, server_
 from service.http.direct import DirectRoute
 from service.http.images import read_images
 from service.http.opinions import CompareResponse
+from service.http.parameters import Whole
 from service.http.responses import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
 from service.http.state import Parts, Services
 
@@ -33,7 +34,7 @@ class CompareQuery(BaseModel):
         description="a model's name, repeated for several; every model that is ready where absent",
     )
     k: int = Field(5, ge=0, le=100, description="neighbours that each loss lists for each image")
-    top_k: int = Field(5, ge=1, description="classes that each loss lists; all where it is more")
+    top_k: Whole = Field(5, ge=1, description="classes that each loss lists; all where it is more")
 
 
 @router.post(

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Response
 from models.errors import BundleNotFound
 from service.catalog import Catalog, Entry
 from service.errors import UnknownThumbnail
+from service.http.parameters import Whole
 from service.http.responses import MODEL_ERRORS, problems
 from service.http.schemas import ModelDetail, ModelList
 from service.http.state import Parts
@@ -24,7 +25,7 @@ async def list_models(parts: Parts) -> ModelList:
 
 
 @router.get("/{loss}", responses=problems(BundleNotFound))
-async def show_model(parts: Parts, loss: str, version: int | None = None) -> ModelDetail:
+async def show_model(parts: Parts, loss: str, version: Whole | None = None) -> ModelDetail:
     """Show one model, by default its newest version."""
     return _detail(parts.catalog, parts.catalog.entry(loss, version))
 
@@ -38,7 +39,10 @@ async def show_model(parts: Parts, loss: str, version: int | None = None) -> Mod
     },
 )
 async def thumbnail(
-    parts: Parts, loss: str, row: Annotated[int, Path(ge=0)], version: int | None = None
+    parts: Parts,
+    loss: str,
+    row: Annotated[Whole, Path(ge=0)],
+    version: Whole | None = None,
 ) -> Response:
     """Show one item of the model's gallery as a small JPEG."""
     engine = await parts.catalog.engine(loss, version)

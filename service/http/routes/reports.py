@@ -9,6 +9,7 @@ from models.errors import ComparisonDamaged
 from models.report import Report
 from service.errors import UnknownFigure
 from service.http.negotiate import HTML, JSON, preferred
+from service.http.parameters import Whole
 from service.http.reporting import answer_threshold, summarize
 from service.http.responses import MODEL_ERRORS, problems
 from service.http.schemas import ModelState, ReportOverview, ThresholdAnswer
@@ -58,7 +59,7 @@ async def comparison_figure(parts: Parts, name: str) -> Response:
 async def show(
     parts: Parts,
     loss: str,
-    version: int | None = None,
+    version: Whole | None = None,
     max_error: MaxError | None = None,
     accept: Accept = None,
 ) -> Response:
@@ -76,7 +77,7 @@ async def show(
 
 @router.get("/{loss}/threshold", responses=problems(*MODEL_ERRORS))
 async def threshold(
-    parts: Parts, loss: str, max_error: MaxError, version: int | None = None
+    parts: Parts, loss: str, max_error: MaxError, version: Whole | None = None
 ) -> ThresholdAnswer:
     """Find the probability to ask for, so that at most `max_error` of the answers are wrong."""
     engine = await parts.catalog.engine(loss, version)
@@ -88,7 +89,7 @@ async def threshold(
     response_class=Response,
     responses=_FIGURE | problems(*MODEL_ERRORS, UnknownFigure),
 )
-async def figure(parts: Parts, loss: str, name: str, version: int | None = None) -> Response:
+async def figure(parts: Parts, loss: str, name: str, version: Whole | None = None) -> Response:
     """Show one figure of a report."""
     bundle = (await parts.catalog.engine(loss, version)).bundle
     path = bundle.figure_path(name)

@@ -32,7 +32,10 @@ def test_numbers_and_base64_say_the_same(value: object) -> None:
         ([1, 2, "3"], "no list of numbers"),
         (None, "no list of numbers"),
         ({"0": 1}, "no list of numbers"),
-        ("AAA", "not base64"),
+        ("AAA", "2 bytes"),
+        ("AAAAA", "not base64: it is cut off"),
+        ("AA$A", "not base64: it has '\\$'"),
+        ([1, 2, 10**400], "an integer beyond float32"),
         ("AAA=", "2 bytes"),
     ],
 )

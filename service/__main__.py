@@ -10,20 +10,31 @@ import tempfile
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
+from multiprocessing.connection import Connection
+from pathlib import Path
 from types import ModuleType
 
 import structlog
-import uvicorn
-from starlette.types import ASGIApp
 
 from models.store import Store
 from service.commands import COMMANDS, run
-from service.errors import AddressTaken, RegistryEmpty, StartError
+from service.errors import RegistryEmpty, StartError
+from service.heartbeat import Heart
 from service.http.tracing import require_tracing
+from service.listening import listen, port_of, reopener
 from service.logs import configure_logs
-from service.published import Published, read_published
+from service.process import Care
+from service.published import Published, newest_bytes, read_published, why_changed
+from service.server import Server, make_server
 from service.settings import Settings, flag, read_settings, to_environment
-from service.workers import CANNOT_START, FORKED, SHARED, default_workers, supervise
+from service.supervisor import supervise
+from service.workers import (
+    CANNOT_START,
+    SHARED,
+    default_workers,
+    loaded_by_any,
+    memory_advice,
+)
 
 # At Python's own 700, collecting takes a twentieth of what a small request does (measured).
 _GC_THRESHOLD = 5000
@@ -46,9 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_registry(settings)
         _check_device(settings)
         _check_extras(settings)
-        workers = settings.workers or default_workers(settings.device)
+        workers = settings.workers or _fitting_workers(settings)
         settings = settings.model_copy(update={"workers": workers})
-        listeners = _listen(settings, workers)
+        listeners = listen(settings, workers)
     except StartError as error:
         print(f"python -m service: {error}", file=sys.stderr)  # noqa: T201 - no log yet
         return 2
@@ -92,6 +103,10 @@ def _check_registry(settings: Settings) -> None:
         log.warning("the default model is not published", name=settings.default_loss, models=names)
 
 
+def _fitting_workers(settings: Settings) -> int:
+    return default_workers(settings.device, newest_bytes(Store(settings.registry)))
+
+
 def _check_device(settings: Settings) -> None:
     if settings.device in ("cuda", "tensorrt"):
         from service.device import choose_provider
@@ -108,78 +123,44 @@ def _check_extras(settings: Settings) -> None:
         require_milvus()
 
 
-def _listen(settings: Settings, workers: int) -> list[socket.socket]:
-    """A socket for each worker, all on the one port."""
-    first = _bind(settings, settings.port)
-    if workers == 1:
-        return [first]
-    port = first.getsockname()[1]
-    if not FORKED:
-        return [first] * workers
-    first.close()  # it has shown that nobody else is there; sockets that share would not notice
-    return [_bind(settings, port, shared=True) for _ in range(workers)]
-
-
-def _bind(settings: Settings, port: int, *, shared: bool = False) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if shared:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        listener.bind((settings.host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        reason = error.strerror or error
-        raise AddressTaken(
-            f"cannot listen on {settings.host} port {settings.port}: {reason}; choose another "
-            f"with {flag('host')} and {flag('port')}"
-        ) from None
-    return listener
-
-
 def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> int:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http://{host}:{listeners[0].getsockname()[1]}"
+    address = f"http://{host}:{port_of(listeners[0])}"
     log.info("listening", address=address, docs=f"{address}/docs", workers=settings.workers)
     if settings.workers == 1:
-        return _serve_alone(settings, listeners[0])
+        app = _import_app().create_app(settings)
+        return _run(make_server(settings, app, Heart(settings.worker_timeout_s)), listeners[0])
     with tempfile.TemporaryDirectory(prefix="lossatlas-workers-") as shared:
         os.environ.update(to_environment(settings), **{SHARED: shared})
         _import_app()
-        serve = partial(_be_worker, read_published(Store(settings.registry)))
-        return supervise(serve, listeners, settings.deadline_s + 2)
+        return supervise(_care(settings, listeners[0], Path(shared)), listeners)
 
 
-def _serve_alone(settings: Settings, listener: socket.socket) -> int:
-    app = _import_app().create_app(settings)
-    return 0 if _run(settings, app, listener) else CANNOT_START
-
-
-def _be_worker(published: Published, listener: socket.socket) -> None:
-    settings = read_settings({})
-    if not _run(settings, _import_app().worker_app(settings, published), listener):
-        sys.exit(CANNOT_START)
-
-
-def _run(settings: Settings, app: ASGIApp, listener: socket.socket) -> bool:
-    """Serve until interrupted; whether it got as far as serving."""
-    from service.http.protocol import OneWriteProtocol  # late, as _import_app says
-
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            http=OneWriteProtocol,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=round(settings.deadline_s) + 1,
-        )
+def _care(settings: Settings, listener: socket.socket, shared: Path) -> Care:
+    store = Store(settings.registry)
+    published = read_published(store)
+    return Care(
+        serve=partial(_be_worker, published),
+        reopen=reopener(settings, listener),
+        why_not=lambda: why_changed(store, published, loaded_by_any(shared)),
+        advice=memory_advice(settings.workers or 1, newest_bytes(store)),
+        stop_s=settings.stop_s,
+        hung_s=settings.worker_timeout_s,
     )
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped by then
+
+
+def _be_worker(published: Published, listener: socket.socket, outlet: Connection) -> None:
+    settings = read_settings({})
+    app = _import_app().worker_app(settings, published)
+    heart = Heart(settings.worker_timeout_s, outlet)
+    sys.exit(_run(make_server(settings, app, heart, supervised=True), listener))
+
+
+def _run(server: Server, listener: socket.socket) -> int:
+    """Serve until interrupted; CANNOT_START where it did not get as far as serving."""
+    with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
-    return server.started
+    return 0 if server.started else CANNOT_START
 
 
 def _import_app() -> ModuleType:

@@ -116,6 +116,11 @@ class Catalog:
             await self._load(entry)
         return entry.ready_engine()
 
+    @property
+    def answering(self) -> list[tuple[str, int]]:
+        """Names and versions of what is loaded."""
+        return [(engine.manifest.name, engine.manifest.version) for engine in self._engines()]
+
     def start(self) -> None:
         """Begin to load in the background."""
         self._background = asyncio.create_task(self._load_newest(), name="load models")

@@ -65,6 +65,15 @@ class Settings(BaseSettings):
         description="where collections are searched: embedded, or a Milvus server, "
         "milvus://host:19530",
     )
+    stop_s: float = Field(
+        8, ge=2, le=3600, description="longest time to stop in after SIGTERM or SIGINT, in seconds"
+    )
+    worker_timeout_s: float = Field(
+        30,
+        ge=2,
+        le=3600,
+        description="after how many seconds without a sign of life a process is ended as hung",
+    )
     log_requests: Literal["failed", "all"] = Field(
         "failed", description="which requests get a line in the log: failed or all"
     )

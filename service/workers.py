@@ -1,21 +1,17 @@
-"""Several processes behind one port: how many, how they start, and what they wait for."""
+"""Several processes behind one port: how many, and what they wait for."""
 
 import asyncio
-import multiprocessing
+import json
 import os
-import signal
-import socket
 import sys
-from collections.abc import Callable, Sequence
-from multiprocessing.process import BaseProcess
+from collections.abc import Sequence
 from pathlib import Path
-from threading import Event, Thread
-from time import monotonic
 
 import structlog
 
-from models.machine import processors
+from models.machine import memory_limit_bytes, processors
 from service.hardware import why_no_gpu
+from service.published import Version
 from service.settings import Device
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  # the workers' folder; prometheus-client reads the variable
@@ -28,96 +24,75 @@ FORKED = sys.platform == "linux"
 _MOST_WORKERS = 8  # each holds every model; where there are more processors, each uses several
 _LOOK_S = 0.02
 _PATIENCE_S = 30.0
-_WATCH_S = 0.2
-_LEAST_LIFE_S = 1.0  # who lives less is not replaced before that time
+_MIB = 2**20
 
-Serve = Callable[[socket.socket], None]
+# Two workers with the five models of this repository, 65 MB of files, after batches of 64
+# photographs: 110 MiB for the process that watches them, most of it shared, and 180 MiB more for
+# each worker (private pages; Linux x86-64, onnxruntime 1.31.1, n = 2). These leave a third of room.
+_BASE_BYTES = 128 * _MIB
+_WORKER_BYTES = 110 * _MIB
+_BYTES_PER_BYTE = 2  # of a model's files: its weights, and what running them takes
 
 log = structlog.get_logger(__name__)
 
 
-def default_workers(device: Device) -> int:
-    """One process for each processor; one alone where there is a GPU, which it should own."""
-    gpu = device in ("cuda", "tensorrt") or (device == "auto" and why_no_gpu() is None)
-    return 1 if gpu else min(processors(), _MOST_WORKERS)
+def default_workers(device: Device, models_bytes: int = 0) -> int:
+    """One process for each processor, as far as memory goes; one alone where there is a GPU.
 
-
-def supervise(serve: Serve, listeners: Sequence[socket.socket], grace_s: float) -> int:
-    """Serve on each socket in a process of its own until SIGINT or SIGTERM; who dies is replaced.
-
-    Workers then have `grace_s` seconds to end. Returns the exit code: CANNOT_START where a worker
-    says that, else 0.
+    `models_bytes` is the size of what each of them loads.
     """
-    stopping = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
-    workers = [_Worker(serve, listener) for listener in listeners]
-    try:
-        while not stopping.wait(_WATCH_S):
-            ended = [worker for worker in workers if not worker.process.is_alive()]
-            if any(worker.process.exitcode == CANNOT_START for worker in ended):
-                return CANNOT_START
-            for worker in ended:
-                worker.replace()
-        return 0
-    finally:
-        for worker in workers:
-            worker.process.terminate()
-        until = monotonic() + grace_s
-        for worker in workers:
-            worker.end(until)
-
-
-class _Worker:
-    def __init__(self, serve: Serve, listener: socket.socket) -> None:
-        self._serve = serve
-        self._listener = listener
-        self.process = self._start()
-
-    def replace(self) -> None:
-        if monotonic() - self._started > _LEAST_LIFE_S:
-            log.warning("worker died", process=self.process.pid, code=self.process.exitcode)
-            self.process = self._start()
-
-    def end(self, until: float) -> None:
-        self.process.join(max(0.0, until - monotonic()))
-        self.process.kill()
-        self.process.join()
-
-    def _start(self) -> BaseProcess:
-        self._started = monotonic()
-        arguments = (self._serve, self._listener)
-        process = (
-            multiprocessing.get_context("fork").Process(target=_work, args=arguments)
-            if FORKED
-            else multiprocessing.get_context("spawn").Process(target=_work, args=arguments)
+    gpu = device in ("cuda", "tensorrt") or (device == "auto" and why_no_gpu() is None)
+    if gpu:
+        return 1
+    wanted = min(processors(), _MOST_WORKERS)
+    limit = memory_limit_bytes()
+    if limit is None:
+        return wanted
+    each = worker_bytes(models_bytes)
+    workers = max(1, min(wanted, (limit - _BASE_BYTES) // each))
+    if workers < wanted or limit < _BASE_BYTES + each:
+        log.warning(
+            "the memory limit holds fewer workers than there are processors",
+            workers=workers,
+            processors=processors(),
+            limit_mib=limit // _MIB,
+            worker_mib=each // _MIB,
         )
-        process.start()
-        return process
+    return workers
 
 
-def _work(serve: Serve, listener: socket.socket) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    Thread(target=_end_with_parent, daemon=True).start()
-    serve(listener)
+def worker_bytes(models_bytes: int) -> int:
+    """The memory to reckon with for each worker that loads that much."""
+    return _WORKER_BYTES + _BYTES_PER_BYTE * models_bytes
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()  # however it ended
-        os.kill(os.getpid(), signal.SIGTERM)
+def memory_advice(workers: int, models_bytes: int) -> str:
+    """What to do where workers end for want of memory or for no known reason."""
+    limit = memory_limit_bytes()
+    given = f" (now {limit // _MIB} MiB)" if limit is not None else ""
+    needed = (_BASE_BYTES + workers * worker_bytes(models_bytes)) // _MIB
+    return (
+        f"raise the memory limit{given} to about {needed} MiB for {workers} workers, or lower "
+        f"--workers (each takes about {worker_bytes(models_bytes) // _MIB} MiB); an exit code "
+        "other than a kill is explained above"
+    )
 
 
-async def meet(folder: Path, workers: int) -> None:
+async def meet(folder: Path, workers: int, loaded: Sequence[Version] = ()) -> None:
     """Come back once all workers have come here, or after half a minute.
 
-    A client keeps its connections: those opened while one worker alone listens would be its for
-    good, and the others idle. A worker that replaces another finds that the others were here.
+    Each leaves word of what it has loaded. A client keeps its connections: those opened while one
+    worker alone listens would be its for good, and the others idle. A worker that replaces another
+    finds that the others were here.
     """
-    (folder / f"here-{os.getpid()}").touch()
+    (folder / f"here-{os.getpid()}").write_text("".join(f"{json.dumps(one)}\n" for one in loaded))
     for _ in range(round(_PATIENCE_S / _LOOK_S)):
         if len(list(folder.glob("here-*"))) >= workers:
             return
         await asyncio.sleep(_LOOK_S)
+
+
+def loaded_by_any(folder: Path) -> set[Version]:
+    """What any worker of that folder had loaded when it began to answer."""
+    lines = (line for file in folder.glob("here-*") for line in file.read_text().splitlines())
+    return {(name, version) for name, version in map(json.loads, lines)}

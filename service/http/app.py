@@ -94,7 +94,7 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
         parts.catalog.start()
         if settings.workers is not None and settings.workers > 1:
             await parts.catalog.loaded()
-            await meet(Path(os.environ[SHARED]), settings.workers)
+            await meet(Path(os.environ[SHARED]), settings.workers, parts.catalog.answering)
         showing = asyncio.create_task(metrics.keep_showing(), name="show queues")
         yield {REFUSALS: parts.refusals}
         showing.cancel()

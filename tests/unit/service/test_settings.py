@@ -32,6 +32,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "api_key": None,
         "allowed_hosts": None,
         "index_url": "embedded",
+        "stop_s": 8,
+        "worker_timeout_s": 30,
         "log_requests": "failed",
         "tracing": "off",
         "log_format": "console",

@@ -1,11 +1,12 @@
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
 
 from service import workers
 from service.settings import Device
-from service.workers import default_workers, meet
+from service.workers import default_workers, loaded_by_any, meet
 
 
 @pytest.fixture
@@ -46,3 +47,26 @@ def test_workers_wait_for_one_another(tmp_path: Path) -> None:
 def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_PATIENCE_S", 0.05)
     asyncio.run(asyncio.wait_for(meet(tmp_path, 2), 5))
+
+
+def test_workers_fit_the_memory_limit(machine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = 65 * 2**20
+    for limit_mib, expected in ((128, 1), (512, 1), (768, 2), (1024, 3), (2048, 4)):
+        monkeypatch.setattr(workers, "memory_limit_bytes", lambda mib=limit_mib: mib * 2**20)
+        assert default_workers("cpu", models) == expected
+
+
+def test_the_advice_names_a_limit_that_holds_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "memory_limit_bytes", lambda: 256 * 2**20)
+    monkeypatch.setattr(workers, "processors", lambda: 4)
+    said = workers.memory_advice(4, 65 * 2**20)
+    limit = int(re.findall(r"about (\d+) MiB for 4 workers", said)[0])
+    assert "now 256 MiB" in said
+    monkeypatch.setattr(workers, "memory_limit_bytes", lambda: limit * 2**20)
+    assert default_workers("cpu", 65 * 2**20) == 4
+
+
+def test_what_any_worker_has_loaded_is_known_to_all(tmp_path: Path) -> None:
+    asyncio.run(meet(tmp_path, 1, [("arcface", 2), ("center", 1)]))
+    (tmp_path / "here-of-another").write_text('["softmax", 1]\n')
+    assert loaded_by_any(tmp_path) == {("arcface", 2), ("center", 1), ("softmax", 1)}

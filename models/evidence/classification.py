@@ -16,6 +16,11 @@ class ClassMetrics(Frozen):
     f1: float | None = Field(
         description="2 TP / (2 TP + FP + FN); null where neither shown nor predicted"
     )
+    recall_interval: Estimate | None = Field(
+        default=None,
+        description="the recall again, with its interval as for accuracy; null where it has no "
+        "test image, absent from reports made before it was measured",
+    )
     true_positives: int = Field(ge=0)
     false_positives: int = Field(ge=0)
     false_negatives: int = Field(ge=0)
@@ -105,8 +110,8 @@ class Comparison(Frozen):
     baseline: str
     baseline_accuracy: float = Field(description="in 0..1")
     accuracy_difference: Estimate = Field(
-        description="own accuracy - baseline's; 95 % percentile interval of a paired bootstrap "
-        "over test images, 10,000 resamples, seed 0"
+        description="own accuracy - baseline's, on the same images; 95 % interval of Bonett and "
+        "Price 2012 for paired shares"
     )
     test: McNemar = Field(description="over all test images")
     classes: tuple[ClassDifference, ...]
@@ -121,9 +126,9 @@ class Classification(Frozen):
 
     n: int = Field(ge=1, description="test images")
     accuracy: Estimate = Field(
-        description="share of test images with the right class, in 0..1; 95 % percentile interval "
-        "of a bootstrap over test images, 10,000 resamples, seed 0 (drawn as binomial counts, "
-        "which is what resampling right and wrong amounts to)"
+        description="share of test images with the right class, in 0..1; modified Wilson "
+        "95 % interval (Brown, Cai and DasGupta 2001), which holds the true share in 91.6 % at the "
+        "least and 95.7 % in the mean, whatever it is"
     )
     top3_accuracy: Estimate | None = Field(
         description="share of test images with the right class among the three most probable; "

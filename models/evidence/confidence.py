@@ -44,8 +44,8 @@ class ReliabilityBin(Frozen):
     count: int = Field(ge=0, description="test images in the bin")
     mean_confidence: float | None = Field(description="in 0..1; null where the bin is empty")
     accuracy: Estimate | None = Field(
-        description="share with the right class, in 0..1, with Wilson's 95 % interval; null where "
-        "the bin is empty"
+        description="share with the right class, in 0..1, modified Wilson 95 % interval as for "
+        "the accuracy; null where the bin is empty"
     )
 
 

@@ -13,7 +13,8 @@ from models.evidence.classification import (
     McNemar,
     PairDifference,
 )
-from training.evaluate.significance import holm, mcnemar, paired_difference
+from training.evaluate.intervals import paired_difference
+from training.evaluate.significance import holm, mcnemar
 
 BASELINE = "softmax"
 _PAIRS = 50

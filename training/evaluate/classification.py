@@ -16,9 +16,10 @@ from models.evidence.classification import (
     ConfusedPair,
     Confusion,
 )
+from models.evidence.estimate import Estimate
 from training.evaluate.against import SameImages, compare_with_baseline
 from training.evaluate.answers import Answers
-from training.evaluate.significance import share
+from training.evaluate.intervals import proportion, share
 
 _LARGEST_MATRIX = 500
 _CONFUSED = 10
@@ -79,6 +80,7 @@ def _class_metrics(
             support=int(support[row]),
             precision=_defined(precision[row]),
             recall=_defined(recall[row]),
+            recall_interval=_recall(int(counts[row, 1, 1]), int(support[row])),
             f1=_defined(f1[row]),
             true_positives=int(counts[row, 1, 1]),
             false_positives=int(counts[row, 0, 1]),
@@ -87,6 +89,10 @@ def _class_metrics(
         )
         for row, name in enumerate(names)
     )
+
+
+def _recall(found: int, support: int) -> Estimate | None:
+    return proportion(found, support) if support else None
 
 
 def _defined(rate: float) -> float | None:

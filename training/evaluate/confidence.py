@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 from scipy.special import softmax
-from statsmodels.stats.proportion import proportion_confint
 
 from models.evidence.confidence import (
     Calibration,
@@ -16,11 +15,12 @@ from models.evidence.confidence import (
 )
 from models.evidence.estimate import Estimate
 from training.evaluate.answers import Answers
+from training.evaluate.intervals import proportion
 from training.evaluate.selective import risk_coverage
-from training.evaluate.significance import SEED
 
 BINS = 15
 CLIP = float(np.finfo(np.float32).tiny)  # 2^-126
+SEED = 0
 _RESAMPLES = 1_000
 _CELLS = 1 << 22  # probabilities held as float64 at a time
 
@@ -203,10 +203,5 @@ def _bin(told: Outcomes, rows: slice, bounds: tuple[float, float]) -> Reliabilit
         high=high,
         count=len(right),
         mean_confidence=float(confidence.mean()),
-        accuracy=_wilson(int(right.sum()), len(right)),
+        accuracy=proportion(int(right.sum()), len(right)),
     )
-
-
-def _wilson(right: int, n: int) -> Estimate:
-    low, high = proportion_confint(right, n, alpha=0.05, method="wilson")
-    return Estimate(value=right / n, low=max(0.0, float(low)), high=min(1.0, float(high)))

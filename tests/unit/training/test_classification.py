@@ -16,6 +16,7 @@ from models.evidence.classification import Classification, Comparison
 from tests.unit.training.answered import NAMES, answered, made_up
 from training.evaluate.answers import Answers
 from training.evaluate.classification import classification_section
+from training.evaluate.intervals import proportion
 from training.evaluate.significance import mcnemar
 
 CASES = [(2, 40), (4, 300), (10, 2_000)]
@@ -78,6 +79,7 @@ def test_each_class_against_the_rest(classes: int, n: int) -> None:
         precision = row.true_positives / (row.true_positives + row.false_positives)
         recall = row.true_positives / row.support
         assert (row.precision, row.recall) == pytest.approx((precision, recall))
+        assert row.recall_interval == proportion(row.true_positives, row.support)
         assert row.f1 == pytest.approx(2 * precision * recall / (precision + recall))
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from scipy.special import softmax
 from sklearn.metrics import brier_score_loss, log_loss
-from statsmodels.stats.proportion import proportion_confint
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from models.evidence.confidence import Calibration, Confidence
@@ -24,6 +23,7 @@ from training.evaluate.confidence import (
     gaps,
     outcomes,
 )
+from training.evaluate.intervals import proportion
 
 CASES = [(20, 2, 0), (500, 3, 1), (3_000, 10, 2)]
 
@@ -134,15 +134,13 @@ def test_bins_tile_0_to_1_and_an_empty_one_says_so() -> None:
     assert (empty.count, empty.mean_confidence, empty.accuracy) == (0, None, None)
 
 
-def test_a_bins_interval_is_wilsons() -> None:
+def test_a_bins_interval_is_that_of_a_share() -> None:
     answers = made_up(2_000, 4, seed=9)
     filled = [row for row in section(answers).after.reliability if row.count]
     assert sum(row.count for row in filled) == 2_000
     for row in filled:
         assert row.accuracy is not None
-        right = round(row.accuracy.value * row.count)
-        low, high = proportion_confint(right, row.count, method="wilson")
-        assert (row.accuracy.low, row.accuracy.high) == pytest.approx((low, high))
+        assert row.accuracy == proportion(round(row.accuracy.value * row.count), row.count)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])

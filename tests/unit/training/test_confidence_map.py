@@ -64,7 +64,7 @@ def test_certainty_and_nothing_are_survived() -> None:
 
 def test_a_distortion_that_no_temperature_undoes_is_undone() -> None:
     generator = torch.Generator().manual_seed(3)
-    honest = random_probabilities(20_000, 4, seed=2, sharpness=1.5)
+    honest = random_probabilities(6_000, 4, seed=2, sharpness=1.5)
     labels = torch.multinomial(honest, 1, generator=generator).flatten()
     distorted = ConfidenceLayer(
         ConfidenceMap(log_odds=(-1.0, 1.0, 3.0), calibrated_log_odds=(-1.0, 2.0, 2.5))
@@ -74,7 +74,7 @@ def test_a_distortion_that_no_temperature_undoes_is_undone() -> None:
     assert list(found.calibrated_log_odds) == sorted(found.calibrated_log_odds)
     mended = ConfidenceLayer(found)(distorted).max(dim=1).values
     truth = honest.max(dim=1).values
-    assert (mended - truth).abs().mean() < 0.02 < (distorted.max(dim=1).values - truth).abs().mean()
+    assert (mended - truth).abs().mean() < 0.03 < (distorted.max(dim=1).values - truth).abs().mean()
 
 
 def test_equal_confidences_have_no_map() -> None:
@@ -98,7 +98,14 @@ def test_a_split_without_an_error_asks_for_no_certainty() -> None:
 def test_more_images_give_the_mean_of_more_knots() -> None:
     rows = random_probabilities(1_200, 3, seed=6)
     labels = torch.multinomial(rows, 1, generator=torch.Generator().manual_seed(1)).flatten()
-    found = fit_confidence_map(rows, labels)
+    found = fit_confidence_map(ConfidenceLayer(FLATTER)(rows), labels)
     assert found is not None
     assert len(found.log_odds) > 12
     assert list(found.log_odds) == sorted(set(found.log_odds))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_honest_probabilities_have_no_map(seed: int) -> None:
+    rows = random_probabilities(500, 4, seed=seed)
+    labels = torch.multinomial(rows, 1, generator=torch.Generator().manual_seed(seed)).flatten()
+    assert fit_confidence_map(rows, labels) is None

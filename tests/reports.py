@@ -7,6 +7,7 @@ from models.evidence.confidence import (
     Confidence,
     ConfidenceMap,
     ConfidenceQuality,
+    CrossValidation,
     ReliabilityBin,
 )
 from models.evidence.cost import Cost, Latency
@@ -122,6 +123,11 @@ def confidence() -> Confidence:
             nll_before=0.6638,
             nll_after=0.6165,
             n=500,
+            errors=87,
+            method="soft_targets",
+            cross_validation=CrossValidation(
+                folds=5, gain=0.0451, standard_error=0.0123, favored=True
+            ),
             confidence_map=ConfidenceMap(
                 log_odds=(-0.5123, 1.2345, 4.5678), calibrated_log_odds=(-0.7891, 1.0123, 3.4567)
             ),

@@ -1,7 +1,10 @@
 """Answering only when sure: what a confidence threshold costs in coverage and buys in error."""
 
+from typing import Literal
+
 from pydantic import Field
 
+from models.evidence.bounds import Counts, hold_error
 from models.manifest import Frozen
 
 
@@ -58,21 +61,37 @@ class RiskCoverage(Frozen):
     choices: tuple[Choice, ...] = Field(
         description="the same curve of the calibration split, and the test set at its thresholds: "
         "what a threshold is chosen from, so that the test set does not choose it. The split was "
-        "also used to fit the temperature and the confidence map, a few numbers that reorder no "
-        "image; the threshold with few errors is still picked from many, so the test set's are "
-        "the ones to quote"
+        "also used to fit the temperature and the confidence map, a few numbers that hardly "
+        "reorder images. `upper` is of each threshold by itself: of one that is picked from "
+        "many for its few errors it promises too much; `threshold_for` allows for that"
     )
 
 
-def threshold_for(curve: RiskCoverage, max_error: float) -> Choice | None:
+class Threshold(Frozen):
+    """A threshold whose error is held at what was asked for, with 95 % confidence."""
+
+    choice: Choice
+    bound: float = Field(
+        description="with 95 % confidence over the draw of the split, at most this share of the "
+        "answers that the threshold accepts is wrong, in 0..1"
+    )
+    split: Literal["calibration", "test"] = Field(
+        description="whose errors the bound is from: the calibration split's, or the test set's "
+        "where the calibration split was not kept for calibration"
+    )
+
+
+def threshold_for(
+    curve: RiskCoverage, max_error: float, split: Literal["calibration", "test"] = "calibration"
+) -> Threshold | None:
     """The threshold that accepts most images at an error of at most `max_error` (0..1).
 
-    The calibration split's error decides, and `test` tells what became of it on images that had
-    no say; None where no threshold is good enough.
+    That it does holds with 95 % confidence over the draw of the split's images
+    (`models.evidence.bounds.hold_error`); None where no threshold can be said to. The thresholds
+    are the calibration split's either way.
     """
-    met = [
-        choice
-        for choice in curve.choices
-        if choice.calibration.error is not None and choice.calibration.error <= max_error
-    ]
-    return max(met, key=lambda choice: choice.calibration.coverage, default=None)
+    sides = [getattr(choice, split) for choice in curve.choices]
+    held = hold_error([Counts(side.n, side.errors) for side in sides], max_error)
+    if held is None:
+        return None
+    return Threshold(choice=curve.choices[held.row], bound=held.bound, split=split)

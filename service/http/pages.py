@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from models.manifest import Manifest
 from models.report import Report
 from service.catalog import Entry
-from service.http import comparing, formats, reporting, words
+from service.http import comparing, formats, reporting, trust, words
 from service.http.schemas import ReportOverview, ThresholdAnswer
 
 _HEADERS = {
@@ -58,7 +58,8 @@ class Pages:
             manifest=manifest,
             asked=asked,
             claims=words.claims(report),
-            limits=(words.TRUSTED, words.ROUGHLY),
+            limits=(trust.TRUSTED, trust.ROUGHLY),
+            calibration_notes=trust.calibration_notes(report.confidence),
             sections=reporting.SECTIONS,
             figures=reporting.figures_by_section(report.figures),
             widest_matrix=_WIDEST_MATRIX,

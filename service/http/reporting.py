@@ -9,7 +9,7 @@ from models.evidence.unknowns import ScorerMean, UnknownsSection
 from models.manifest import Manifest
 from models.report import Epoch, Figure, Report
 from service.http.schemas import LossSummary, ThresholdAnswer
-from service.http.words import threshold_sentence
+from service.http.trust import bounding_split, threshold_sentence
 
 SECTIONS: Mapping[str, str] = {
     "classification": "Classification",
@@ -83,14 +83,18 @@ def rule_mean(unknowns: UnknownsSection) -> ScorerMean | None:
 
 
 def answer_threshold(report: Report, manifest: Manifest, max_error: float) -> ThresholdAnswer:
-    """The threshold that keeps the share of wrong answers at `max_error` (0..1)."""
-    choice = threshold_for(report.confidence.selective, max_error)
+    """The threshold that holds the share of wrong answers at `max_error` (0..1)."""
+    confidence = report.confidence
+    split = bounding_split(confidence.calibration)
+    found = threshold_for(confidence.selective, max_error, split)
     return ThresholdAnswer(
         loss=manifest.name,
         version=manifest.version,
         max_error=max_error,
-        choice=choice,
-        sentence=threshold_sentence(report.confidence, max_error, choice),
+        choice=None if found is None else found.choice,
+        bound=None if found is None else found.bound,
+        bound_from=split,
+        sentence=threshold_sentence(confidence, max_error, found),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.comparison import ComparisonReport
+from models.evidence.bounds import CONFIDENCE
 from models.evidence.estimate import Estimate
 from models.evidence.selective import Choice
 from models.manifest import Manifest
@@ -167,8 +168,20 @@ class ThresholdAnswer(Schema):
     version: int
     max_error: float = Field(description="the share of wrong answers that was named, in 0..1")
     choice: Choice | None = Field(
-        description="chosen on the calibration split; `test` says what became of it on the test "
-        "set, which had no say; null where no threshold is good enough"
+        description="the threshold that accepts most images of those whose error is held at "
+        "`max_error`, and what it does on the calibration split and on the test set; null where "
+        "no threshold can be said to"
+    )
+    bound: float | None = Field(
+        description="with this `confidence`, at most this share of the answers that it accepts is "
+        "wrong, in 0..1, however many thresholds were looked at; null without a choice"
+    )
+    confidence: float = Field(
+        default=CONFIDENCE, description="in how many draws of the images the bound holds, in 0..1"
+    )
+    bound_from: Literal["calibration", "test"] = Field(
+        description="the split whose errors bound it: the calibration split, or the test set of a "
+        "model whose calibration split was read for something else, too"
     )
     sentence: str = Field(description="the same in words")
 

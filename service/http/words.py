@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 from models.evidence.classification import Comparison
 from models.evidence.confidence import Confidence
-from models.evidence.selective import Accepted, Choice, Statement
+from models.evidence.selective import Statement
 from models.evidence.unknowns import UnknownsSection
 from models.report import Report
 from service.http.formats import count, interval, number, p_text, percent, points
+from service.http.trust import trusted
 
-TRUSTED = 0.02  # the ECE that an interval may reach for "yes"
-ROUGHLY = 0.05  # and for "roughly"
 _SIGNIFICANT = 0.05
 _STATED = 0.95  # the coverage that the summary speaks of
 
@@ -37,41 +36,6 @@ def claims(report: Report) -> list[Claim]:
     ]
 
 
-def threshold_sentence(confidence: Confidence, max_error: float, choice: Choice | None) -> str:
-    """What the threshold that was found does, or why none was."""
-    wanted = percent(max_error)
-    if choice is None:
-        return _no_threshold(confidence, wanted)
-    chosen, test = choice.calibration, choice.test
-    return (
-        f"Accept an answer where its probability is at least {chosen.threshold:.6g}. On the "
-        f"calibration split that keeps {_kept(chosen, confidence.calibration.n)}, no more than "
-        f"the {wanted} asked for. On the test set, which had no say, it keeps "
-        f"{_kept(test, confidence.n)} (at most {percent(test.upper)}, one-sided 95 % bound)."
-    )
-
-
-def _no_threshold(confidence: Confidence, wanted: str) -> str:
-    errors = [choice.calibration.error for choice in confidence.selective.choices]
-    reached = [error for error in errors if error is not None]
-    if not reached:
-        return "There is no calibration split to choose a threshold from."
-    return (
-        f"No threshold keeps the share of wrong answers at {wanted} on the calibration split of "
-        f"{count(confidence.calibration.n)} images: the least that one reaches is "
-        f"{percent(min(reached))}."
-    )
-
-
-def _kept(accepted: Accepted, n: int) -> str:
-    if accepted.error is None:
-        return f"none of {count(n)} images"
-    return (
-        f"{count(accepted.n)} of {count(n)} images ({percent(accepted.coverage)}), "
-        f"{percent(accepted.error)} of them wrong"
-    )
-
-
 def _right(report: Report) -> Claim:
     found = report.classification
     detail = (
@@ -84,23 +48,7 @@ def _right(report: Report) -> Claim:
 
 
 def _trust(confidence: Confidence) -> Claim:
-    after, before = confidence.after.ece, confidence.before.ece
-    word, meaning = _trusted(after.high)
-    detail = (
-        f"Expected calibration error (ECE): {percent(after.value)} as served (95 % interval "
-        f"{interval(after, 'percent')}), {percent(before.value)} before calibration. "
-        f"{meaning}"
-    )
-    answer = f"{word}: {100 * after.value:.1f} points off on average"
-    return Claim("Can I trust its confidence?", answer, detail, "confidence")
-
-
-def _trusted(highest: float) -> tuple[str, str]:
-    if highest <= TRUSTED:
-        return "Yes", "Of answers given 80 %, about 80 % are right."
-    if highest <= ROUGHLY:
-        return "Roughly", "Of answers given 80 %, some points more or fewer are right."
-    return "No", "Of answers given 80 %, far from 80 % may be right."
+    return Claim("Can I trust its confidence?", *trusted(confidence), "confidence")
 
 
 def _coverage(report: Report) -> Claim:

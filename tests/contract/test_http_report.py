@@ -93,10 +93,11 @@ def test_a_threshold_meets_the_error_that_was_named(
     answer = client.get("/report/arcface/threshold?max_error=0.1")
     found = ThresholdAnswer.model_validate(answer.json())
     report = Store(tiny_registry).load("arcface").report
-    assert found.choice == threshold_for(report.confidence.selective, 0.1)
-    assert found.choice is not None
-    assert found.choice.calibration.error is not None
-    assert found.choice.calibration.error <= 0.1
+    held = threshold_for(report.confidence.selective, 0.1)
+    assert held is not None
+    assert (found.choice, found.bound, found.bound_from) == (held.choice, held.bound, held.split)
+    assert held.choice.calibration.upper <= held.bound <= 0.1
+    assert found.confidence == 0.95
     assert (found.loss, found.version, found.max_error) == ("arcface", 2, 0.1)
     page = client.get("/report/arcface?max_error=0.1", headers=BROWSER).text
     assert found.sentence.replace(" %", "\N{NARROW NO-BREAK SPACE}%") in page

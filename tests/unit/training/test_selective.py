@@ -103,19 +103,17 @@ def test_nothing_but_errors_has_no_upper_bound_below_1() -> None:
 
 
 @pytest.mark.parametrize("max_error", [0.0, 0.05, 0.2, 0.5, 1.0])
-def test_a_threshold_is_chosen_on_the_calibration_split(max_error: float) -> None:
+def test_a_threshold_is_held_by_the_calibration_split(max_error: float) -> None:
     test, calibration = made_up(800, 4, 20), made_up(300, 4, 21)
     found = RiskCoverage.model_validate_json(risk_coverage(test, calibration).model_dump_json())
-    choice = threshold_for(found, max_error)
-    good = {}
-    for row in risk_coverage(calibration, calibration).curve:
-        assert row.error is not None
-        if row.error <= max_error:
-            good[row.n] = row
-    if choice is None:
-        assert not good
+    held = threshold_for(found, max_error)
+    if held is None:
+        assert max_error <= 0.05
         return
-    assert choice.calibration == good[max(good)]
+    choice = held.choice
+    assert choice in found.choices
+    assert choice.calibration.upper <= held.bound
+    assert held.bound <= max_error or max_error == 1
     accepted = [wrong for c, wrong in told(test) if c >= choice.calibration.threshold]
     assert choice.test.threshold == choice.calibration.threshold
     assert (choice.test.n, choice.test.errors) == (len(accepted), sum(accepted))
@@ -128,10 +126,11 @@ def test_no_threshold_meets_what_no_confidence_reaches() -> None:
 
 
 def test_a_threshold_above_all_test_images_says_that_none_is_accepted() -> None:
-    found = risk_coverage(sure([0.6, 0.7], [True, True]), sure([0.95, 0.8], [True, False]))
-    choice = threshold_for(found, 0.1)
-    assert choice is not None
-    assert (choice.test.n, choice.test.error, choice.test.upper) == (0, None, 1)
+    calibration = sure([0.95] * 40 + [0.8] * 10, [True] * 40 + [False] * 10)
+    held = threshold_for(risk_coverage(sure([0.6, 0.7], [True, True]), calibration), 0.1)
+    assert held is not None
+    test = held.choice.test
+    assert (test.n, test.error, test.upper) == (0, None, 1)
 
 
 def test_a_confidence_just_above_1_ties_with_1() -> None:

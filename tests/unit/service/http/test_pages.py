@@ -30,6 +30,7 @@ PARTS = {  # of the report, by the section that shows them
 DRAWN = {"edges", "counts", "curve", "choices", "roc"}  # shown by figures
 RETOLD = {  # in other words, or as a date or a time
     "schema_version", "chosen_by", "evaluated", "score", "training_seconds", "severity", "measure",
+    "method",
 }  # fmt: skip
 
 
@@ -171,7 +172,8 @@ def hostile(node: Any) -> Any:
     """Every label becomes an attack, and every sentence."""
     if isinstance(node, dict):
         kept = ("name", "schema_version", "severity", "scorer", "chosen_by", "metric", "score",
-                "sha256", "evaluated", "goal", "reader", "loss", "measure", "baseline")  # fmt: skip
+                "sha256", "evaluated", "goal", "reader", "loss", "measure", "baseline",
+                "method")  # fmt: skip
         return {key: value if key in kept else hostile(value) for key, value in node.items()}
     if isinstance(node, list):
         return [hostile(value) for value in node]

@@ -1,7 +1,7 @@
 import pytest
 
-from models.evidence.confidence import Confidence
-from models.report import Epoch, Figure
+from models.evidence.selective import Accepted, Choice
+from models.report import Epoch, Figure, Report
 from service.http import reporting
 from tests.bundles import Recipe, manifest
 from tests.reports import least, report
@@ -28,34 +28,64 @@ def test_the_unknowns_headline_is_of_the_served_scorer() -> None:
     assert mean == REPORT.unknowns.means[2]
 
 
-def test_a_threshold_is_chosen_on_the_calibration_split() -> None:
-    answer = reporting.answer_threshold(REPORT, MANIFEST, 0.1)
-    assert (answer.loss, answer.version, answer.max_error) == ("arcface", 3, 0.1)
-    choice = answer.choice
-    assert choice is not None
-    good = [one.calibration for one in REPORT.confidence.selective.choices]
-    kept = [one.coverage for one in good if one.error is not None and one.error <= 0.1]
-    assert choice.calibration.coverage == max(kept)
-    for number in ("0.51", "350 of 500", "704 of 1,000"):
-        assert number in answer.sentence
-
-
-def with_calibration_error(confidence: Confidence, error: float) -> Confidence:
-    choice = confidence.selective.choices[0]
-    poor = choice.calibration.model_copy(update={"error": error})
-    choices = (choice.model_copy(update={"calibration": poor}),)
-    return confidence.model_copy(
-        update={"selective": confidence.selective.model_copy(update={"choices": choices})}
+def with_calibration(shown: Report, **changed: object) -> Report:
+    confidence = shown.confidence
+    fitted = confidence.calibration.model_copy(update=changed)
+    return shown.model_copy(
+        update={"confidence": confidence.model_copy(update={"calibration": fitted})}
     )
 
 
+def test_a_threshold_is_held_by_the_calibration_split() -> None:
+    answer = reporting.answer_threshold(REPORT, MANIFEST, 0.1)
+    assert (answer.loss, answer.version, answer.max_error) == ("arcface", 3, 0.1)
+    choice, bound = answer.choice, answer.bound
+    assert choice is not None
+    assert bound is not None
+    good = [one.calibration for one in REPORT.confidence.selective.choices]
+    tempting = max(one.coverage for one in good if one.error is not None and one.error <= 0.1)
+    assert choice.calibration.coverage < tempting
+    assert choice.calibration.upper <= bound <= 0.1
+    assert (answer.confidence, answer.bound_from) == (0.95, "calibration")
+    kept = choice.calibration.n, choice.test.n
+    for number in (f"{100 * bound:.2f}", f"{kept[0]:,} of 500", f"{kept[1]:,} of 1,000"):
+        assert number in answer.sentence
+
+
+def test_a_split_that_chose_something_bounds_nothing() -> None:
+    read = with_calibration(REPORT, also_read_for="choosing the trunk")
+    answer = reporting.answer_threshold(read, MANIFEST, 0.1)
+    assert answer.choice is not None
+    assert answer.bound is not None
+    assert answer.choice.test.upper <= answer.bound <= 0.1
+    assert answer.bound_from == "test"
+    assert "choosing the trunk" in answer.sentence
+
+
+@pytest.mark.parametrize("max_error", [0.0, 0.001])
+def test_a_split_can_be_too_small_for_what_is_asked(max_error: float) -> None:
+    answer = reporting.answer_threshold(REPORT, MANIFEST, max_error)
+    assert (answer.choice, answer.bound) == (None, None)
+    assert "too few to say" in answer.sentence
+
+
 def test_no_threshold_may_be_good_enough() -> None:
-    poor = REPORT.model_copy(update={"confidence": with_calibration_error(REPORT.confidence, 0.3)})
-    answer = reporting.answer_threshold(poor, MANIFEST, 0.1)
-    assert answer.choice is None
-    assert "the least that one reaches is 30.00" in answer.sentence
+    poor = [
+        Choice(calibration=wrong(one.calibration), test=one.test)
+        for one in REPORT.confidence.selective.choices
+    ]
+    selective = REPORT.confidence.selective.model_copy(update={"choices": tuple(poor)})
+    confidence = REPORT.confidence.model_copy(update={"selective": selective})
+    shown = REPORT.model_copy(update={"confidence": confidence})
+    answer = reporting.answer_threshold(shown, MANIFEST, 0.1)
+    assert (answer.choice, answer.bound) == (None, None)
+    assert "too many errors" in answer.sentence
     nothing = reporting.answer_threshold(least("arcface"), MANIFEST, 0.1)
     assert (nothing.choice, "no calibration split" in nothing.sentence) == (None, True)
+
+
+def wrong(one: Accepted) -> Accepted:
+    return one.model_copy(update={"errors": one.n // 2, "error": 0.5})
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,19 @@ BETTER = "Is it better than softmax?"
 
 
 @pytest.mark.parametrize(
-    ("high", "word"), [(0.02, "Yes"), (0.0201, "Roughly"), (0.05, "Roughly"), (0.051, "No")]
+    ("low", "high", "word"),
+    [
+        (0.0, 0.02, "Yes"),
+        (0.01, 0.0201, "Roughly"),
+        (0.03, 0.05, "Roughly"),
+        (0.0201, 0.051, "No"),
+        (0.0, 0.051, "Too few images to say"),
+        (0.02, 0.2, "Too few images to say"),
+    ],
 )
-def test_trust_goes_by_the_upper_end_of_the_interval(high: float, word: str) -> None:
+def test_trust_goes_by_the_interval(low: float, high: float, word: str) -> None:
     shown = report("arcface")
-    ece = Estimate(value=0.012, low=0.01, high=high)
+    ece = Estimate(value=0.012, low=low, high=high)
     after = shown.confidence.after.model_copy(update={"ece": ece})
     confidence = shown.confidence.model_copy(update={"after": after})
     found = answers(shown.model_copy(update={"confidence": confidence}))[TRUST]

@@ -71,6 +71,8 @@ class Server(uvicorn.Server):
         del frame
         if self._supervised and sig == signal.SIGINT:
             return
+        if not self.started:
+            os._exit(0)  # nobody was answered yet, and loading would be waited for
         if not self.should_exit:
             self.should_exit = True
             Thread(target=self._end_in_time, daemon=True).start()

@@ -45,6 +45,8 @@ def supervise(care: Care, listeners: Sequence[socket.socket]) -> int:
             worker.start(workers)
         while not stopping.wait(WATCH_S):
             if team.look():
+                for worker in workers:
+                    worker.kill()  # none has answered anybody
                 return CANNOT_START
         return 0
     finally:

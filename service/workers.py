@@ -49,16 +49,18 @@ def default_workers(device: Device, models_bytes: int = 0) -> int:
     if limit is None:
         return wanted
     each = worker_bytes(models_bytes)
-    workers = max(1, min(wanted, (limit - _BASE_BYTES) // each))
-    if workers < wanted or limit < _BASE_BYTES + each:
+    fitting = (limit - _BASE_BYTES) // each
+    if fitting < wanted:
         log.warning(
-            "the memory limit holds fewer workers than there are processors",
-            workers=workers,
+            "the memory limit holds fewer workers than there are processors"
+            if fitting > 0
+            else "the memory limit may be too low for a single worker",
+            workers=max(1, fitting),
             processors=processors(),
             limit_mib=limit // _MIB,
-            worker_mib=each // _MIB,
+            needed_mib=(_BASE_BYTES + wanted * each) // _MIB,
         )
-    return workers
+    return max(1, min(wanted, fitting))
 
 
 def worker_bytes(models_bytes: int) -> int:

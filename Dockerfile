@@ -4,7 +4,7 @@ ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS builder
 # service: for the processor. service-cuda: adds CUDA and cuDNN (see docker-compose.gpu.yml).
-# service-distributed: adds Milvus's client (see docker-compose.yml).
+# service-distributed: adds Milvus's client (see docker-compose.yml). service-tracing: OpenTelemetry.
 ARG LOCK=service
 WORKDIR /build
 COPY requirements/uv.txt requirements/${LOCK}.txt ./
@@ -23,6 +23,8 @@ RUN python -m compileall -q -j 0 /venv /app
 FROM ${BASE}
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    ORT_DISABLE_TELEMETRY=1 \
+    DO_NOT_TRACK=true \
     LOSSATLAS_HOST=0.0.0.0 \
     LOSSATLAS_PORT=8000 \
     LOSSATLAS_DATA_DIR=/data
@@ -35,5 +37,5 @@ USER lossatlas
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"LOSSATLAS_PORT\"]}/health/ready', timeout=4)"]
+  CMD ["python", "-m", "service.health"]
 CMD ["python", "-m", "service"]

@@ -93,5 +93,6 @@ lock: | $(OWN_UV) ## remake requirements/*.txt from pyproject.toml; ARGS=--upgra
 	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/service.txt
 	$(COMPILE) pyproject.toml --extra cuda -c requirements/service.txt -o requirements/service-cuda.txt
 	$(COMPILE) pyproject.toml --extra distributed -c requirements/dev.txt -o requirements/service-distributed.txt
+	$(COMPILE) pyproject.toml --extra tracing -c requirements/dev.txt -o requirements/service-tracing.txt
 	$(COMPILE) pyproject.toml --group benchmarks -c requirements/service.txt -o requirements/benchmarks.txt
 	echo uv | $(COMPILE) - -o requirements/uv.txt

@@ -18,6 +18,7 @@ import structlog
 
 from models.store import Store
 from service.commands import COMMANDS, run
+from service.environment import from_kubernetes
 from service.errors import RegistryEmpty, StartError
 from service.heartbeat import Heart
 from service.http.tracing import require_tracing
@@ -26,7 +27,7 @@ from service.logs import configure_logs
 from service.process import Care
 from service.published import Published, newest_bytes, read_published, why_changed
 from service.server import Server, make_server
-from service.settings import Settings, flag, read_settings, to_environment
+from service.settings import PREFIX, Settings, flag, read_settings, to_environment
 from service.supervisor import supervise
 from service.workers import (
     CANNOT_START,
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings(flags)
         configure_logs(settings.log_format)
+        if injected := from_kubernetes(os.environ, PREFIX):
+            log.info("variables that Kubernetes sets are not read", variables=injected)
         _check_registry(settings)
         _check_device(settings)
         _check_extras(settings)

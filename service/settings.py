@@ -2,15 +2,16 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.manifest import Name
 from models.preprocess import MAX_PIXELS
+from service.environment import from_kubernetes, unknown
 from service.errors import InvalidSettings
 from service.hosts import own_hosts
 from service.keys import EMPTY, is_empty, ready_key
@@ -28,7 +29,11 @@ class Settings(BaseSettings):
     """The settings; environment variables carry the prefix LOSSATLAS_, an empty one is unset."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
     )
 
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
@@ -119,13 +124,14 @@ def read_settings(flags: Mapping[str, str]) -> Settings:
 
     Raises InvalidSettings with one line that names what is unknown or not allowed.
     """
-    if unknown := _unknown_variables(os.environ):
-        known = ", ".join(variable(name) for name in Settings.model_fields)
-        raise InvalidSettings(f"unknown setting {', '.join(unknown)}; the settings are {known}")
+    injected = from_kubernetes(os.environ, PREFIX)
+    ours = {name for name in os.environ if name.upper().startswith(PREFIX)}.difference(injected)
+    if wrong := unknown(ours, map(variable, Settings.model_fields)):
+        raise InvalidSettings(wrong)
     if "api_key" not in flags and is_empty(os.environ, key := variable("api_key")):
         raise InvalidSettings(f"{key}: {EMPTY}")
     try:
-        return Settings(**flags)  # type: ignore[arg-type]  # pydantic parses the strings
+        return Settings(**{**_defaults_for(injected), **flags})
     except ValidationError as error:
         raise InvalidSettings(_explain(error, flags)) from None
 
@@ -148,10 +154,11 @@ def to_environment(settings: Settings) -> dict[str, str]:
     return {variable(name): str(value) for name, value in values.items()}
 
 
-def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    known = {variable(name) for name in Settings.model_fields}
-    ours = (name for name in environment if name.upper().startswith(PREFIX))
-    return sorted(name for name in ours if name.upper() not in known)
+def _defaults_for(injected: Iterable[str]) -> dict[str, Any]:
+    """The defaults of the fields whose variables carry what is not meant for us."""
+    names = {name.upper() for name in injected}
+    fields = Settings.model_fields.items()
+    return {name: field.default for name, field in fields if variable(name) in names}
 
 
 def _explain(error: ValidationError, flags: Mapping[str, str]) -> str:

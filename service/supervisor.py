@@ -26,31 +26,38 @@ def supervise(care: Care, listeners: Sequence[socket.socket]) -> int:
     Who dies or hangs is replaced. A second signal ends all at once. Returns the exit code:
     CANNOT_START where a worker says that or where they die before any is ready, else 0.
     """
-    stopping = Event()
-
-    def stop(number: int, _: FrameType | None) -> None:
-        if stopping.is_set():
-            for worker in workers:
-                worker.kill()
-            raise SystemExit(128 + number)
-        stopping.set()
-
-    workers: list[Worker] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    workers += [Worker(care, listener) for listener in listeners]
+    workers = [Worker(care, listener) for listener in listeners]
+    stopping = _stop_on_signals(workers)
     team = _Team(care, workers)
     try:
         for worker in workers:
             worker.start(workers)
         while not stopping.wait(WATCH_S):
             if team.look():
-                for worker in workers:
-                    worker.kill()  # none has answered anybody
+                _kill(workers)  # none has answered anybody
                 return CANNOT_START
         return 0
     finally:
         _end(workers, care.stop_s)
+
+
+def _stop_on_signals(workers: Sequence[Worker]) -> Event:
+    stopping = Event()
+
+    def stop(number: int, _: FrameType | None) -> None:
+        if stopping.is_set():
+            _kill(workers)
+            raise SystemExit(128 + number)
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return stopping
+
+
+def _kill(workers: Sequence[Worker]) -> None:
+    for worker in workers:
+        worker.kill()
 
 
 def _end(workers: Sequence[Worker], stop_s: float) -> None:
@@ -61,8 +68,7 @@ def _end(workers: Sequence[Worker], stop_s: float) -> None:
         for worker in workers:
             worker.terminate()  # again and again: who has only just been made may not hear it
         sleep(WATCH_S)
-    for worker in workers:
-        worker.kill()
+    _kill(workers)
 
 
 class _Team:

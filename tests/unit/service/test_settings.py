@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from service.environment import from_kubernetes
 from service.errors import InvalidSettings
-from service.settings import Settings, flag, read_settings, to_environment, variable
+from service.settings import PREFIX, Settings, flag, read_settings, to_environment, variable
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +136,8 @@ def test_an_unknown_variable_is_named_with_those_that_exist(
     monkeypatch.setenv("LOSSATLAS_PORT", "2")
     with pytest.raises(InvalidSettings) as caught:
         read_settings({})
-    assert str(caught.value).startswith("unknown setting LOSSATLAS_PROT; ")
+    said = "unknown setting LOSSATLAS_PROT (did you mean LOSSATLAS_PORT?); "
+    assert str(caught.value).startswith(said)
     assert "LOSSATLAS_PORT" in str(caught.value)
 
 
@@ -174,3 +176,72 @@ def test_workers_get_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in to_environment(settings).items():
         monkeypatch.setenv(name, value)
     assert read_settings({}) == settings
+
+
+# What a pod gets for services called `lossatlas` and `lossatlas-api`.
+INJECTED = {
+    "LOSSATLAS_PORT": "tcp://10.0.0.1:80",
+    "LOSSATLAS_PORT_8000_TCP": "tcp://10.0.0.1:8000",
+    "LOSSATLAS_PORT_8000_TCP_ADDR": "10.0.0.1",
+    "LOSSATLAS_PORT_8000_TCP_PORT": "8000",
+    "LOSSATLAS_PORT_8000_TCP_PROTO": "tcp",
+    "LOSSATLAS_SERVICE_HOST": "10.0.0.1",
+    "LOSSATLAS_SERVICE_PORT": "80",
+    "LOSSATLAS_SERVICE_PORT_HTTP_METRICS": "80",
+    "LOSSATLAS_API_PORT": "udp://10.0.0.2:80",
+    "LOSSATLAS_API_SERVICE_HOST": "10.0.0.2",
+    "LOSSATLAS_API_PORT_9_SCTP_ADDR": "10.0.0.2",
+}
+
+
+def test_what_kubernetes_sets_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in INJECTED.items():
+        monkeypatch.setenv(name, value)
+    assert read_settings({}).port == 8000
+    assert read_settings({"port": "9"}).port == 9
+    assert from_kubernetes(os.environ, PREFIX) == sorted(INJECTED)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"LOSSATLAS_PORT": "10.0.0.1:80"},
+        {"LOSSATLAS_PORT": "http://10.0.0.1"},
+        {"LOSSATLAS_SERVICE": "10.0.0.1"},
+        {"LOSSATLAS_PORT_HTTP": "tcp://10.0.0.1:80"},
+        {"LOSSATLAS_HOST": "tcp://10.0.0.1:80", "LOSSATLAS_SERVICES_HOST": "x"},
+    ],
+)
+def test_what_only_looks_like_it_is_refused(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSettings):
+        read_settings({})
+
+
+NUMBERS = ["-1", "0", "1e400", "nan", "-inf", "1.5", "9" * 40, "\u0661"]
+ODD = [*NUMBERS, "", "x", " 7 ", "a\nb", "\udcff"]
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+@pytest.mark.parametrize("value", ODD)
+def test_any_value_is_taken_or_named_in_one_line(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable(name), value)
+    try:
+        read_settings({})
+    except InvalidSettings as error:
+        said = str(error)
+        assert variable(name) in said or name in said
+        assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_a_number_is_finite_and_more_than_nothing(name: str) -> None:
+    if Settings.model_fields[name].annotation is float:
+        for value in ("inf", "nan", "0", "-1"):
+            with pytest.raises(InvalidSettings, match=f"^{flag(name)}: "):
+                read_settings({name: value})

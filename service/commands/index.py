@@ -17,11 +17,11 @@ from service.commands.interrupts import stop_on_interrupt
 from service.commands.making import making
 from service.commands.opening import model_of, open_library
 from service.commands.parquet import open_vectors, start_rows
-from service.commands.parsing import command_parser, parse, positive
+from service.commands.parsing import command_parser, parse, whole
 from service.commands.pictures import find_pictures
 from service.commands.progress import console, showing
 from service.commands.target import Wish, find_or_make
-from service.commands.telling import tell_tally
+from service.commands.telling import tell_passed, tell_tally
 from service.settings import Settings
 
 _SETTINGS = ("data_dir", "registry", "default_loss", "device", "max_pixels")
@@ -67,7 +67,10 @@ def _parser() -> argparse.ArgumentParser:
         "(default), or none",
     )
     add(
-        "--batch", type=positive, metavar="N", help="items in one transaction (default 256 or 1000)"
+        "--batch",
+        type=whole(10_000),
+        metavar="N",
+        help="items in one transaction (default 256 or 1000)",
     )
     add("--replace", action="store_true", help="take also what is there already, instead of it")
     made = parser.add_argument_group("for a collection that is made now")
@@ -88,8 +91,7 @@ def _index_folder(options: argparse.Namespace, settings: Settings, library: Libr
         return _index_vectors(files, options, settings, library)
     if not found.pictures:
         raise UnusableFile(folder, "there is no image in it")
-    if found.others:
-        out.print(f"passed over, since their names are not those of images: {found.others:,}")
+    tell_passed(out, found.passed)
     collection = find_or_make(library, _wish(options, settings), Store(settings.registry))
     bundle = model_of(collection, Store(settings.registry))
     size = options.batch or _IMAGES

@@ -1,14 +1,14 @@
 """Images that are to be embedded: where they are, and what they become."""
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
 from models.errors import ImageTooLarge, UndecodableImage
+from models.files import Passed, images
 from models.manifest import Preprocess
 from models.preprocess import preprocess
 from service.collections import Metadata, NewItem
@@ -16,8 +16,6 @@ from service.collections.errors import UnknownImage, UnknownItem
 from service.collections.thumbnail import thumbnail
 from service.decode import Pixels
 from service.session import Session
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp"})
 
 # The last two: an image of a collection that was deleted meanwhile.
 _REFUSED = (UndecodableImage, ImageTooLarge, OSError, UnknownItem, UnknownImage)
@@ -44,33 +42,25 @@ class Found(NamedTuple):
     """What a folder holds."""
 
     pictures: list[Picture]
-    others: int  # files that are no images, by their names
+    passed: Passed
 
 
 def find_pictures(folder: Path, *, labelled: bool) -> Found:
-    """Every image below the folder, in the order of the ids; hidden files are not looked at.
+    """Every image below the folder, in the order of the ids, as `models.files` lists them.
 
     An id is the path inside the folder. With `labelled`, the label is the name of the folder in
     which the image lies, and none where that is `folder` itself.
     """
-    pictures, others = [], 0
-    for path in _files(folder):
-        if path.suffix.lower() not in SUFFIXES:
-            others += 1
-            continue
-        inside = path.relative_to(folder)
-        label = inside.parent.name or None if labelled else None
-        pictures.append(Picture(inside.as_posix(), path.read_bytes, label))
-    return Found(sorted(pictures, key=lambda picture: picture.id), others)
+    passed = Passed()
+    pictures = [
+        Picture(one.id, one.path.read_bytes, _label(one.id) if labelled else None)
+        for one in images(folder, passed)
+    ]
+    return Found(pictures, passed)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    def fail(error: OSError) -> None:
-        raise error
-
-    for place, inner, names in os.walk(folder, onerror=fail):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        yield from (Path(place, name) for name in names if not name.startswith("."))
+def _label(item_id: str) -> str | None:
+    return PurePosixPath(item_id).parent.name or None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from rich.console import Console
 
+from models.files import Passed
 from service.commands import INTERRUPTED
 from service.commands.ingest import Tally
 
@@ -27,6 +28,20 @@ def tell_tally(out: Console, tally: Tally, collection: str) -> int:
         out.print(GO_ON)
         return INTERRUPTED
     return 1 if tally.faults else 0
+
+
+def tell_passed(out: Console, passed: Passed) -> None:
+    """Say what a listing passed over, a line for each reason."""
+    if passed.files:
+        out.print(f"passed over, since their names are not those of images: {passed.files:,}")
+    for folders, why in (
+        (passed.clutter, "folders that other programs made"),
+        (passed.links, "links to folders that are listed already"),
+    ):
+        if folders:
+            more = f" and {len(folders) - _MOST_FAULTS:,} more" if folders[_MOST_FAULTS:] else ""
+            named = printable(", ".join(folders[:_MOST_FAULTS]))
+            out.print(f"passed over, {why}: {named}{more}")
 
 
 def printable(text: str) -> str:

@@ -151,3 +151,22 @@ def test_a_collection_that_is_there_keeps_its_choices(
     assert run("index", photos, "--collection=pets", "--loss=softmax", "--index=hnsw") == 2
     said = capsys.readouterr().err
     assert "loss ('arcface', not 'softmax'), index ('exact', not 'hnsw')" in said
+
+
+def test_linked_folders_are_in_and_clutter_is_named(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pets = tmp_path / "pets"
+    for name in ("pets/cat/1.png", "pets/cat/@eaDir/1.png/THUMB.png", "elsewhere/2.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(picture(1))
+    (pets / "dog").symlink_to(tmp_path / "elsewhere")
+    (pets / "cat" / "again").symlink_to(pets)
+    (pets / "cat" / "notes.txt").touch()
+    assert run("index", pets, "--collection=pets") == 0
+    said = capsys.readouterr().out
+    assert "cat/@eaDir" in said
+    assert "cat/again" in said
+    with open_library(Settings(data_dir=tmp_path / "data")) as library:
+        items = library.get("pets").page(0, 10).items
+    assert [(item.id, item.label) for item in items] == [("cat/1.png", "cat"), ("dog/2.png", "dog")]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from models.store import Store
+from training.commands import numbers
 from training.commands.options import say
 from training.commands.showing import showing
 from training.errors import ExtraMissing, Interrupted, InvalidDataset
@@ -54,11 +55,20 @@ def add_embed_options(step: ArgumentParser) -> None:
         metavar="HOST:PORT|auto",
         help="of a running Ray cluster; without it `--engine ray` starts Ray on this machine",
     )
-    add("--batch", type=_positive, default=64, help="images in one run of the graph (default 64)")
-    add("--workers", type=_positive, help="one processor each; by default all that there are")
+    add(
+        "--batch",
+        type=numbers.whole(1, 65_536),
+        default=64,
+        help="images in one run of the graph (default 64)",
+    )
+    add(
+        "--workers",
+        type=numbers.whole(1, 1_024),
+        help="one processor each; by default all that there are",
+    )
     add(
         "--shard",
-        type=_positive,
+        type=numbers.whole(1, 10_000_000),
         default=8192,
         help="images in one Parquet file, and the most that an interruption costs (default 8192)",
     )
@@ -105,7 +115,10 @@ def _count(folder: Path) -> int:
 
     if not folder.is_dir():
         raise InvalidDataset(f"there is no folder {folder}")
-    total = count_files(folder)
+    try:
+        total = count_files(folder)
+    except OSError as error:
+        raise InvalidDataset(f"{error.filename} cannot be read: {error.strerror}") from error
     if not total:
         raise InvalidDataset(f"there is no image below {folder}")
     return total
@@ -116,9 +129,3 @@ def _model_name(text: str) -> ModelName:
     if found is None:
         raise ArgumentTypeError(f"{text!r} is not NAME or NAME@VERSION, such as arcface@1")
     return ModelName(found[1], int(found[2]) if found[2] else None)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a number above 0")
-    return int(text)

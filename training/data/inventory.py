@@ -65,7 +65,11 @@ class Inventory(Frozen):
         ]
 
     def _notes(self) -> list[str]:
-        notes = []
+        notes = [
+            f"warning: classes {' and '.join(names)} differ only in case; if they are one class, "
+            "merge their folders"
+            for names in _alike([one.name for one in self.classes])
+        ]
         if self.skipped:
             names = _listed([f"{one.id} ({one.reason})" for one in self.skipped])
             notes.append(f"data: skipped {_files(self.skipped)} that cannot be used: {names}")
@@ -87,6 +91,14 @@ class Inventory(Frozen):
                 f"the wrong one: {_paired(self.contradictions)}"
             )
         return notes
+
+
+def _alike(names: Sequence[str]) -> list[list[str]]:
+    """The names that are the same where case does not count, as on some file systems."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.casefold(), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def check_counts(classes: Sequence[ClassCount]) -> None:

@@ -1,14 +1,13 @@
 """The images below a folder, in one order, without ever holding all of them."""
 
 import hashlib
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp"})
+from models.files import images
 
 T = TypeVar("T")
 
@@ -42,16 +41,16 @@ class Part:
 def list_parts(folder: Path, size: int) -> Iterator[Part]:
     """Every image below the folder, `size` at a time, sorted by id.
 
-    Hidden files and folders are passed over, and links to folders are not followed. Only one
-    folder's entries are in memory at a time. Raises OSError where a folder cannot be read.
+    As `models.files` lists them; only one folder's entries are in memory at a time. Raises OSError
+    where a folder cannot be read.
     """
-    for number, files in enumerate(chunked(_files(folder, ""), size)):
+    for number, files in enumerate(chunked(_files(folder), size)):
         yield Part(number, files)
 
 
 def count_files(folder: Path) -> int:
     """How many images `list_parts` will list."""
-    return sum(1 for _ in _entries(folder, ""))
+    return sum(1 for _ in images(folder))
 
 
 def chunked(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
@@ -61,26 +60,11 @@ def chunked(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
         yield chunk
 
 
-def _files(folder: Path, prefix: str) -> Iterator[File]:
-    for name, entry in _entries(folder, prefix):
+def _files(folder: Path) -> Iterator[File]:
+    for image in images(folder):
         try:
-            facts = entry.stat()
+            facts = image.path.stat()
         except OSError:  # gone meanwhile, or a link to nowhere: reading it will say so
-            yield File(name, -1, 0)
+            yield File(image.id, -1, 0)
         else:
-            yield File(name, facts.st_size, facts.st_mtime_ns)
-
-
-def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
-    for entry in _sorted(folder):
-        if entry.is_dir(follow_symlinks=False):
-            yield from _entries(folder / entry.name, f"{prefix}{entry.name}/")
-        elif not entry.is_dir() and Path(entry.name).suffix.lower() in SUFFIXES:
-            yield prefix + entry.name, entry
-
-
-def _sorted(folder: Path) -> Sequence["os.DirEntry[str]"]:
-    """Sorted as the ids are: a folder's name is followed by / in them."""
-    with os.scandir(folder) as entries:
-        seen = [entry for entry in entries if not entry.name.startswith(".")]
-    return sorted(seen, key=lambda entry: entry.name + "/" * entry.is_dir(follow_symlinks=False))
+            yield File(image.id, facts.st_size, facts.st_mtime_ns)

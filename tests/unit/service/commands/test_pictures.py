@@ -55,7 +55,7 @@ def test_files_that_are_no_images_are_counted_and_hidden_ones_not_looked_at(tmp_
     write(tmp_path, "1.png", "notes.txt", "no-suffix", ".hidden.png", ".cache/2.png")
     found = find_pictures(tmp_path, labelled=True)
     assert [p.id for p in found.pictures] == ["1.png"]
-    assert found.others == 2
+    assert found.passed.files == 2
 
 
 def test_an_item_has_the_models_vector_the_thumbnail_and_the_image(embedder: Embedder) -> None:

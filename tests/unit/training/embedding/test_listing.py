@@ -46,10 +46,12 @@ def test_a_link_to_nowhere_is_listed(tmp_path: Path) -> None:
     assert [file.id for file in part.files] == ["gone.jpg"]
 
 
-def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
-    make(tmp_path, "a/1.jpg")
-    (tmp_path / "a" / "loop.jpg").symlink_to(tmp_path)
-    assert count_files(tmp_path) == 1
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    make(tmp_path, "all/a/1.jpg", "elsewhere/2.jpg")
+    (tmp_path / "all" / "a" / "loop.jpg").symlink_to(tmp_path)
+    (tmp_path / "all" / "b").symlink_to(tmp_path / "elsewhere")
+    (part,) = list_parts(tmp_path / "all", 9)
+    assert [file.id for file in part.files] == ["a/1.jpg", "b/2.jpg"]
 
 
 def test_chunks_are_taken_as_they_are_asked_for() -> None:

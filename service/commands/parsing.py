@@ -1,7 +1,7 @@
 """The grammar that all commands share."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from service.commands import COMMANDS
 from service.settings import Settings, flag, read_settings
@@ -36,9 +36,18 @@ def parse(
     return options, read_settings({name: one for name, one in values.items() if one is not None})
 
 
-def positive(text: str) -> int:
-    """A whole number from 1, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
+def whole(most: int) -> Callable[[str], int]:
+    """What reads a whole number from 1 to `most`, for argparse."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = 0
+        if not 1 <= number <= most:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from 1 to {most:,} (got {text!r})"
+            )
+        return number
+
+    return read

@@ -19,7 +19,7 @@ from service.commands.errors import CannotReembed
 from service.commands.interrupts import stop_on_interrupt
 from service.commands.making import making
 from service.commands.opening import REEMBEDDED, model_sha256, open_library, open_successors
-from service.commands.parsing import command_parser, parse, positive
+from service.commands.parsing import command_parser, parse, whole
 from service.commands.progress import console, showing
 from service.commands.succession import Place, Succession, pages
 from service.commands.telling import GO_ON, printable
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("name", metavar="NAME", help="the collection")
     parser.add_argument("--loss", help="the model (default: the collection's)")
     parser.add_argument(
-        "--version", type=positive, metavar="N", help="its version (default: the newest)"
+        "--version", type=whole(10**9), metavar="N", help="its version (default: the newest)"
     )
     parser.add_argument(
         "--drop-others",

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
+from training.commands import numbers
 from training.commands.embed import add_embed_options
 from training.commands.make_data import add_make_data_options
 from training.comparison.protocol import Protocol
@@ -62,15 +63,18 @@ def _add_data_option(step: argparse.ArgumentParser) -> None:
 
 
 def _add_unknowns_options(step: argparse.ArgumentParser) -> None:
-    step.add_argument("--rounds", type=int, default=1, help="each leaves out other classes")
+    step.add_argument(
+        "--rounds", type=numbers.whole(1, 100), default=1, help="each leaves out other classes"
+    )
     step.add_argument(
         "--leave-out",
-        type=lambda names: tuple(names.split(",")),
-        default=(),
+        action="append",
+        default=[],
         metavar="CLASS,...",
-        help="which classes, in one round; default: in each round an equal share of them",
+        help="which classes, in one round; may be given again, which a class with a comma in its "
+        "name needs; default: in each round an equal share of them",
     )
-    step.add_argument("--epochs", type=int, help="instead of the run's own")
+    step.add_argument("--epochs", type=numbers.epochs, help="instead of the run's own")
     step.add_argument(
         "--weights",
         metavar="random|hub|FILE|RUN|MODEL",
@@ -79,7 +83,7 @@ def _add_unknowns_options(step: argparse.ArgumentParser) -> None:
 
 
 def _add_plane_options(step: argparse.ArgumentParser) -> None:
-    step.add_argument("--epochs", type=int, help="instead of the run's own")
+    step.add_argument("--epochs", type=numbers.epochs, help="instead of the run's own")
 
 
 _TUNING = """Choose a loss's values on the tuning split: training images that weights never
@@ -95,14 +99,19 @@ def _add_tuning_options(step: argparse.ArgumentParser) -> None:
     step.description = _TUNING
     step.add_argument(
         "--trials",
-        type=int,
+        type=numbers.trials,
         default=budget.trials,
         help=f"for each loss; the first is the recipe as it is (default {budget.trials})",
     )
     step.add_argument(
-        "--epochs", type=int, default=budget.epochs, help=f"of each trial (default {budget.epochs})"
+        "--epochs",
+        type=numbers.epochs,
+        default=budget.epochs,
+        help=f"of each trial (default {budget.epochs})",
     )
-    step.add_argument("--seed", type=int, default=0, help="of the split and of every trial")
+    step.add_argument(
+        "--seed", type=numbers.seeds, default=0, help="of the split and of every trial"
+    )
     step.add_argument(
         "--recipe",
         type=Path,
@@ -112,7 +121,7 @@ def _add_tuning_options(step: argparse.ArgumentParser) -> None:
     _add_backbone_options(step)
     step.add_argument(
         "--size-px",
-        type=int,
+        type=numbers.size_px,
         help="input height and width; default: the recipe's, or by the images' sizes",
     )
     step.add_argument(
@@ -134,15 +143,21 @@ def _add_tuning_options(step: argparse.ArgumentParser) -> None:
 def _add_comparison_options(step: argparse.ArgumentParser) -> None:
     usual = Protocol()
     _add_data_option(step)
-    step.add_argument("--trials", type=int, default=usual.budget.trials, help="for each loss")
     step.add_argument(
-        "--tuning-epochs", type=int, default=usual.budget.epochs, help="of each trial"
+        "--trials", type=numbers.trials, default=usual.budget.trials, help="for each loss"
     )
-    step.add_argument("--seeds", type=int, default=usual.seeds, help="final runs of each loss")
-    step.add_argument("--epochs", type=int, default=usual.epochs, help="of each final run")
+    step.add_argument(
+        "--tuning-epochs", type=numbers.epochs, default=usual.budget.epochs, help="of each trial"
+    )
+    step.add_argument(
+        "--seeds", type=numbers.whole(2, 1_000), default=usual.seeds, help="final runs of each loss"
+    )
+    step.add_argument(
+        "--epochs", type=numbers.epochs, default=usual.epochs, help="of each final run"
+    )
     step.add_argument(
         "--unknown-epochs",
-        type=int,
+        type=numbers.epochs,
         default=usual.unknown_epochs,
         help="of each final run without some classes",
     )
@@ -168,7 +183,11 @@ def _add_backbone_options(step: argparse.ArgumentParser) -> None:
         metavar="RUN|MODEL",
         help="the backbone of an earlier run or a published model, frozen",
     )
-    step.add_argument("--views", type=int, help="of each image, where frozen; others augmented")
+    step.add_argument(
+        "--views",
+        type=numbers.whole(1, 1_000),
+        help="of each image, where frozen; others augmented",
+    )
 
 
 def _add_recipe_options(step: argparse.ArgumentParser) -> None:
@@ -187,16 +206,22 @@ def _add_recipe_options(step: argparse.ArgumentParser) -> None:
         help="an earlier run whose answers softmax learns in place of labels; may be given again: "
         "then the mean of their answers",
     )
-    step.add_argument("--epochs", type=int, help="instead of the recipe's")
-    step.add_argument("--batch-size", type=int, help="instead of the recipe's")
-    step.add_argument("--learning-rate", type=float, help="instead of the recipe's")
-    step.add_argument("--embedding-size", type=int, help="instead of the recipe's")
+    step.add_argument("--epochs", type=numbers.epochs, help="instead of the recipe's")
+    step.add_argument(
+        "--batch-size", type=numbers.whole(2, 1_000_000), help="instead of the recipe's"
+    )
+    step.add_argument(
+        "--learning-rate", type=numbers.above_zero(100.0), help="instead of the recipe's"
+    )
+    step.add_argument(
+        "--embedding-size", type=numbers.whole(1, 65_536), help="instead of the recipe's"
+    )
     step.add_argument(
         "--size-px",
-        type=int,
+        type=numbers.size_px,
         help="input height and width; default: the recipe's, or by the images' sizes",
     )
-    step.add_argument("--seed", type=int, help="instead of the recipe's")
+    step.add_argument("--seed", type=numbers.seeds, help="instead of the recipe's")
 
 
 def _add_tracking_options(step: argparse.ArgumentParser) -> None:

@@ -1,8 +1,9 @@
 """`python -m training data`: public data sets as folders, made from files on this machine."""
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from training.commands import numbers
 from training.commands.options import say
 from training.commands.showing import showing
 from training.data import fashion_mnist
@@ -18,10 +19,16 @@ def add_make_data_options(step: ArgumentParser) -> None:
         "--fonts", type=Path, default=Path("/usr/share/fonts"), help="folder of font files"
     )
     glyphs.add_argument(
-        "--train-images", type=_positive, default=30, help="most of a class (default 30)"
+        "--train-images",
+        type=numbers.whole(1, 1_000_000),
+        default=30,
+        help="most of a class (default 30)",
     )
     glyphs.add_argument(
-        "--test-images", type=_positive, default=20, help="most of a class (default 20)"
+        "--test-images",
+        type=numbers.whole(1, 1_000_000),
+        default=20,
+        help="most of a class (default 20)",
     )
     fashion = kinds.add_parser(
         "fashion-mnist", help="Fashion-MNIST from Debian's package dataset-fashion-mnist"
@@ -59,9 +66,3 @@ def _make_glyphs(options: Namespace) -> None:
     )
     with showing("drawing", len(CHARACTERS) * sum(n.values())) as tell:
         write_glyphs(parts, options.out, tell)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"must be a whole number above 0 (got {text!r})")
-    return int(text)

@@ -1,7 +1,9 @@
 """What the parsed options stand for."""
 
 import os
+import unicodedata
 from argparse import Namespace
+from collections.abc import Sequence
 from functools import cache
 
 from rich.console import Console
@@ -108,6 +110,18 @@ def dataset_of(run: RunFolder, options: Namespace) -> Dataset:
 def splits_of(run: RunFolder, options: Namespace) -> Splits:
     """The splits that the run was trained with. Raises InvalidRun where the data changed."""
     return data.prepare(dataset_of(run, options), run.record().recipe)[1]
+
+
+def named_classes(given: Sequence[str], class_names: tuple[str, ...]) -> tuple[str, ...]:
+    """The classes that these texts name: each text is one class, or several with commas between.
+
+    A text that is a class's whole name is that class, whatever commas it has.
+    """
+    found: dict[str, None] = {}
+    for text in (unicodedata.normalize("NFC", one) for one in given):
+        parts = [text] if text in class_names else text.split(",")
+        found |= dict.fromkeys(part if part in class_names else part.strip() for part in parts)
+    return tuple(found)
 
 
 def say(message: str) -> None:

@@ -13,6 +13,7 @@ from training.commands.options import (
     dataset_of,
     folder,
     losses,
+    named_classes,
     recipe,
     say,
     seen,
@@ -89,7 +90,7 @@ def _warn_of_seen(varied: Recipe) -> None:
 
 def _left_out(options: Namespace, whole: Dataset) -> list[tuple[str, ...]]:
     if options.leave_out:
-        return [options.leave_out]
+        return [named_classes(options.leave_out, whole.class_names)]
     return [left_out(whole.class_names, number) for number in range(options.rounds)]
 
 

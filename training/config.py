@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from models.manifest import Frozen, Preprocess
 from training.errors import InvalidRecipe
-from training.losses import LOSSES
+from training.losses import ALL_LOSSES
 from training.losses.balance import Balance
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -140,8 +140,8 @@ class Recipe(Frozen):
     def _mix_only_images_of_losses_that_allow_it(self) -> "Recipe":
         if self.cutmix and self.frozen:
             raise ValueError("cutmix mixes images, and a frozen trunk is trained on features")
-        if self.cutmix and self.loss in LOSSES and not LOSSES[self.loss].mixable:
-            able = ", ".join(name for name, loss in LOSSES.items() if loss.mixable)
+        if self.cutmix and self.loss in ALL_LOSSES and not ALL_LOSSES[self.loss].mixable:
+            able = ", ".join(name for name, loss in ALL_LOSSES.items() if loss.mixable)
             raise ValueError(f"{self.loss} takes no images of two classes; cutmix is for {able}")
         return self
 
@@ -187,8 +187,8 @@ def load_recipe(loss: str, path: Path | None = None, **overrides: object) -> Rec
     `path` may be a file, a folder that holds `<loss>.toml`, or the name of a folder in `recipes/`
     such as `strong`. `overrides` that are None are ignored. Raises InvalidRecipe naming the field.
     """
-    if loss not in LOSSES:
-        raise InvalidRecipe(f"no loss {loss!r}; there is: {', '.join(LOSSES)}")
+    if loss not in ALL_LOSSES:
+        raise InvalidRecipe(f"no loss {loss!r}; available: {', '.join(ALL_LOSSES)}")
     source = RECIPES / f"{loss}.toml" if path is None else _found(path, loss)
     written = _read(source) if source.is_file() else {}
     if written.get("loss", loss) != loss:

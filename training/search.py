@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from training.config import Recipe
-from training.losses import LOSSES, default_parameters
+from training.losses import ALL_LOSSES, default_parameters
 from training.losses.base import Range
 
 OPTIMIZERS: Mapping[str, Mapping[str, Range]] = {
@@ -26,13 +26,13 @@ def starting_values(recipe: Recipe) -> dict[str, float]:
     """
     own = default_parameters(recipe.loss) | recipe.parameters
     values = {name: float(getattr(recipe, name)) for name in OPTIMIZERS[recipe.optimizer]}
-    values |= {name: own[name] for name in LOSSES[recipe.loss].search}
+    values |= {name: own[name] for name in ALL_LOSSES[recipe.loss].search}
     return {name: value for name, value in values.items() if value > 0}
 
 
 def search_space(recipe: Recipe, classes: int) -> dict[str, Range]:
     """Every value that is searched and its range, which always holds the recipe's own value."""
-    own = LOSSES[recipe.loss].search_within(classes, recipe.embedding_size)
+    own = ALL_LOSSES[recipe.loss].search_within(classes, recipe.embedding_size)
     ranges = {**OPTIMIZERS[recipe.optimizer], **own}
     return {
         name: Range(min(ranges[name].low, value), max(ranges[name].high, value), ranges[name].log)

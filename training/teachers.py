@@ -12,7 +12,7 @@ from training.data.dataset import Dataset, Splits
 from training.embedder import Embedder
 from training.errors import InvalidRecipe, InvalidRun
 from training.evaluate.weights import trained
-from training.losses import LOSSES
+from training.losses import ALL_LOSSES
 from training.run import RunFolder
 
 
@@ -96,7 +96,7 @@ def check_teachers(recipe: Recipe, known: Dataset) -> None:
     for path in recipe.teachers:
         record = RunFolder(Path(path)).record()
         theirs = record.recipe
-        if LOSSES[theirs.loss].fits_prototypes:
+        if ALL_LOSSES[theirs.loss].fits_prototypes:
             raise InvalidRecipe(
                 f"the teacher {path} was trained with {theirs.loss}, whose class scores are no "
                 "probabilities; name a run of another loss"

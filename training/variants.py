@@ -2,7 +2,7 @@
 
 from training.config import Recipe
 from training.errors import InvalidDataset
-from training.losses import LOSSES
+from training.losses import ALL_LOSSES
 
 PLANE_DIMENSIONS = 2
 _GROUPS = 5
@@ -25,5 +25,5 @@ def left_out(class_names: tuple[str, ...], number: int) -> tuple[str, ...]:
 
 def plane(recipe: Recipe, classes: int) -> Recipe:
     """The recipe with 2-D embeddings, and no larger a margin than 2-D holds."""
-    fitted = LOSSES[recipe.loss].fitted_to(recipe.parameters, classes, PLANE_DIMENSIONS)
+    fitted = ALL_LOSSES[recipe.loss].fitted_to(recipe.parameters, classes, PLANE_DIMENSIONS)
     return recipe.varied(embedding_size=PLANE_DIMENSIONS, parameters=fitted)

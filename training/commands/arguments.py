@@ -8,7 +8,7 @@ from training.commands import numbers
 from training.commands.embed import add_embed_options
 from training.commands.make_data import add_make_data_options
 from training.comparison.protocol import Protocol
-from training.losses import LOSSES
+from training.losses import ALL_LOSSES
 from training.machine import Precision
 from training.tune import Budget
 
@@ -32,8 +32,8 @@ def _add_common_options(step: argparse.ArgumentParser, name: str) -> None:
             "--loss",
             required=name != "run",
             default="all",
-            choices=(*LOSSES, "all"),
-            help="which loss, or all (default for run)",
+            choices=(*ALL_LOSSES, "all"),
+            help="which loss, or all: the five that are compared (default for run)",
         )
     runs = Path("runs/comparison" if name == "compare" else "runs")
     step.add_argument("--runs", type=Path, default=runs, help="folder of run folders")

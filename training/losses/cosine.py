@@ -81,7 +81,7 @@ class CosineLoss(Loss):
         """The scaled cosines, without margin."""
         return self.scale * self.cosines(embeddings)
 
-    def class_weights(self) -> Tensor:
+    def class_weights(self) -> Tensor | None:
         """The directions W_j, of any length, [c, d]."""
         return self.weight
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
-from models.manifest import Metric
 from training.doctor.collapse import TripletCollapse
 from training.doctor.detector import Detector, Standing
-from training.losses.base import Loss, Range, Sampling
+from training.losses.base import Range
 from training.losses.bounds import check_range
+from training.losses.prototypes import PrototypeLoss
 
 _SMALLEST_SQUARED = 1e-14  # less is the rounding of a float32 vector, or of the product
 _LARGEST_DISTANCE = 2.0  # between two unit-length embeddings
@@ -29,7 +29,7 @@ class Pairs:
     negative: Tensor
 
 
-class TripletLoss(Loss):
+class TripletLoss(PrototypeLoss):
     """mean over positive pairs of max(d_ap - d_an + m, 0), on unit-length embeddings.
 
     Distances are Euclidean. The negative of a pair is the nearest one with d_an > d_ap, else the
@@ -42,18 +42,13 @@ class TripletLoss(Loss):
     Raises InvalidRecipe for a margin outside 0..2.
     """
 
-    metric: ClassVar[Metric] = "cosine"
-    sampling: ClassVar[Sampling] = "balanced"
-    fits_prototypes: ClassVar[bool] = True
     search: ClassVar[Mapping[str, Range]] = {"margin": Range(0.05, 0.3)}
     margin: Tensor
-    prototypes: Tensor
 
     def __init__(self, classes: int, dimension: int, *, margin: float = 0.2) -> None:
         super().__init__(classes, dimension)
         check_range("margin", margin, 0.0, _LARGEST_DISTANCE)
         self.register_buffer("margin", torch.tensor(margin))
-        self.register_buffer("prototypes", torch.zeros(classes, dimension))
 
     def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
         """The mean hinge; 0 where the batch holds no positive pair or no negative."""
@@ -62,19 +57,6 @@ class TripletLoss(Loss):
             return embeddings.sum() * 0
         hinges = F.relu(pairs.positive - pairs.negative + self.margin)
         return self.mean(hinges, labels[pairs.anchor])
-
-    def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
-        """-|x - mean_c|^2 of the unit-length x; 0 to -4."""
-        offsets = F.normalize(embeddings).unsqueeze(1) - self.prototypes
-        return -offsets.square().sum(dim=2)
-
-    @torch.no_grad()
-    def fit_prototypes(self, embeddings: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> None:
-        """Set each class's prototype to the mean of its unit-length embeddings."""
-        rows = F.normalize(embeddings.to(self.prototypes.dtype))
-        sums = torch.zeros_like(self.prototypes).index_add_(0, labels, rows)
-        counts = torch.bincount(labels, minlength=self.classes).clamp(min=1)
-        self.prototypes.copy_(sums / counts.unsqueeze(1))
 
     @torch.no_grad()
     def diagnostics(

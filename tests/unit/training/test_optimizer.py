@@ -8,7 +8,7 @@ import torch
 from tests.unit.training.runs import tiny_recipe, tiny_splits
 from training.config import Recipe
 from training.embedder import Embedder
-from training.losses import LOSSES
+from training.losses import ALL_LOSSES
 from training.optimizer import Optimization, make_optimizers
 
 
@@ -17,7 +17,7 @@ def embedder(loss: str) -> Embedder:
     return Embedder(tiny_recipe(loss), 4, tiny_splits().train.images)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ALL_LOSSES)
 def test_every_parameter_is_in_one_group(loss: str) -> None:
     model = embedder(loss)
     groups = make_optimizers(model, tiny_recipe(loss))[0].param_groups
@@ -25,7 +25,7 @@ def test_every_parameter_is_in_one_group(loss: str) -> None:
     assert sorted(grouped) == sorted(map(id, model.parameters()))
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ALL_LOSSES)
 def test_the_losss_parameters_have_a_group_of_their_own_without_decay(loss: str) -> None:
     model = embedder(loss)
     own = {id(parameter) for parameter in model.loss.parameters()}
@@ -36,7 +36,7 @@ def test_the_losss_parameters_have_a_group_of_their_own_without_decay(loss: str)
             assert group["weight_decay"] == 0
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ALL_LOSSES)
 def test_without_gradient_only_the_backbones_matrices_shrink(loss: str) -> None:
     model = embedder(loss)
     (optimizer,) = make_optimizers(model, tiny_recipe(loss, weight_decay=0.5, learning_rate=0.1))
@@ -66,7 +66,7 @@ def strong(loss: str = "arcface") -> tuple[Embedder, Recipe]:
     return Embedder(recipe, 4, images), recipe
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ALL_LOSSES)
 def test_muon_moves_the_convolutions_and_adamw_all_else_that_learns(loss: str) -> None:
     model, recipe = strong(loss)
     adamw, muon = make_optimizers(model, recipe)

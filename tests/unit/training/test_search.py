@@ -4,12 +4,12 @@ import pytest
 
 from training.config import load_recipe
 from training.doctor.scale import POOR_PROBABILITY
-from training.losses import LOSSES, make_loss
+from training.losses import ALL_LOSSES, make_loss
 from training.losses.bounds import smallest_scale
 from training.search import search_space, starting_values, with_values
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ALL_LOSSES)
 @pytest.mark.parametrize(
     ("optimizer", "settings"),
     [
@@ -21,10 +21,10 @@ def test_a_recipe_is_searched_where_its_optimiser_and_its_loss_look(
     loss: str, optimizer: str, settings: set[str]
 ) -> None:
     recipe = load_recipe(loss, optimizer=optimizer)
-    assert set(search_space(recipe, 10)) == settings | set(LOSSES[loss].search)
+    assert set(search_space(recipe, 10)) == settings | set(ALL_LOSSES[loss].search)
     assert with_values(recipe, starting_values(recipe)) == recipe.varied(
         parameters=recipe.parameters
-        | {name: starting_values(recipe)[name] for name in LOSSES[loss].search}
+        | {name: starting_values(recipe)[name] for name in ALL_LOSSES[loss].search}
     )
 
 
@@ -42,7 +42,7 @@ def test_a_search_finds_nothing_that_is_refused_or_warned_of(
     loss: str, classes: int, dimension: int
 ) -> None:
     """100 classes need a scale of 9.1, and 100 directions on a plane lie 3.6 degrees apart."""
-    space = LOSSES[loss].search_within(classes, dimension)
+    space = ALL_LOSSES[loss].search_within(classes, dimension)
     assert smallest_scale(classes, POOR_PROBABILITY) <= space["scale"].low <= space["scale"].high
     assert 0 < space["margin"].low <= space["margin"].high
     for margin in (space["margin"].low, space["margin"].high):

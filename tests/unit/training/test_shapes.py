@@ -6,10 +6,10 @@ from jaxtyping import TypeCheckError
 
 from training.data.augment import crop_and_flip
 from training.data.dataset import LabelledImages
-from training.losses import LOSSES, make_loss
+from training.losses import ALL_LOSSES, make_loss
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ALL_LOSSES)
 @pytest.mark.parametrize(
     ("embeddings", "labels"),
     [

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.training.runs import tiny_recipe
 from training.errors import InvalidDataset
-from training.losses import LOSSES, make_loss
+from training.losses import ALL_LOSSES, make_loss
 from training.variants import left_out, plane
 
 TEN = tuple("abcdefghij")
@@ -27,7 +27,7 @@ def test_two_classes_are_too_few() -> None:
         left_out(("a", "b"), 0)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ALL_LOSSES)
 def test_a_planes_margin_fits_the_plane(loss: str) -> None:
     flat = plane(tiny_recipe(loss, parameters={}), classes=10)
     assert flat.embedding_size == 2

@@ -14,13 +14,14 @@ from training.served import ServedModel
 def calibrate(embedder: Embedder, splits: Splits) -> tuple[ServedModel, Calibration]:
     """Fit prototypes on the training split where the loss has them; then temperature and map.
 
-    Both are fitted on the calibration split, which nothing else has used.
+    Both are fitted on the calibration split, which nothing else has read: the weights are final.
     """
     loss = embedder.loss
     if loss.fits_prototypes:
         loss.fit_prototypes(embedder.embed(splits.train.images), splits.train.labels)
-    labels = splits.calibration.labels
-    logits = loss.logits(embedder.embed(splits.calibration.images))
+    held = splits.calibration.read_to_calibrate()
+    labels = held.labels
+    logits = loss.logits(embedder.embed(held.images))
     fitted = fit_temperature(logits, labels)
     knots = fit_confidence_map(torch.softmax(logits / fitted.temperature, dim=1), labels)
     calibration = fitted.model_copy(update={"confidence_map": knots})

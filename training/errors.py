@@ -17,6 +17,10 @@ class InvalidDataset(TrainingError):
     """The data set is not where or what it should be."""
 
 
+class CalibrationImagesRead(TrainingError):
+    """Something other than calibration reached for the calibration split."""
+
+
 class InvalidRun(TrainingError):
     """A run folder lacks what the step needs, or belongs to another recipe or data set."""
 

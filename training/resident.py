@@ -9,7 +9,7 @@ from torch import Tensor
 from training.config import Recipe
 from training.data.augment import augmented, cut_mixed, shrunk
 from training.data.batches import epoch_batches
-from training.data.dataset import Splits
+from training.data.dataset import Learnable
 from training.frozen.features import LabelledFeatures, drawn
 from training.losses.base import Sampling
 from training.machine import Machine
@@ -41,7 +41,7 @@ class ResidentData:
     """
 
     def __init__(
-        self, recipe: Recipe, splits: Splits, sampling: Sampling, machine: Machine
+        self, recipe: Recipe, splits: Learnable, sampling: Sampling, machine: Machine
     ) -> None:
         self._recipe = recipe
         self._sampling = sampling

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.bundle import sha256_of
 from training.config import Recipe
-from training.data.dataset import Dataset, Splits
+from training.data.dataset import Dataset, Learnable
 from training.embedder import Embedder
 from training.errors import InvalidRecipe, InvalidRun
 from training.evaluate.weights import trained
@@ -27,7 +27,7 @@ class Teachers:
     et al. (arXiv 2106.05237, "consistent" teaching).
     """
 
-    def __init__(self, recipe: Recipe, splits: Splits, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, splits: Learnable, device: torch.device) -> None:
         _check_unchanged(recipe)
         self._embedders = [
             _placed(trained(RunFolder(Path(path)), splits), device) for path in recipe.teachers

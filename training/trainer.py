@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from models.report import Epoch
 from training.config import Recipe
-from training.data.dataset import Splits
+from training.data.dataset import Learnable
 from training.doctor.doctor import Doctor
 from training.embedder import Embedder
 from training.errors import Diverged, InvalidRecipe
@@ -44,11 +44,11 @@ class Trainer:
     """Fits one recipe to one split; iterate `steps()` until it ends, saving `state()` at will."""
 
     def __init__(
-        self, recipe: Recipe, splits: Splits, classes: int, machine: Machine | None = None
+        self, recipe: Recipe, splits: Learnable, classes: int, machine: Machine | None = None
     ) -> None:
         machine = machine or Machine.here()
         self.recipe = recipe
-        self.splits = splits
+        self.splits = splits = Learnable(splits.train, splits.tuning)
         self.device, self.ranks = machine.device, machine.ranks
         self._bfloat16 = machine.precision == "auto" and has_bfloat16(machine.device)
         self.progress = Progress()

@@ -1,6 +1,7 @@
 """Labelled images in memory: decoded once, uint8, ready to be augmented in batches."""
 
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -8,7 +9,9 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from training.data.inventory import Inventory
-from training.errors import InvalidDataset
+from training.errors import CalibrationImagesRead, InvalidDataset
+
+_OUT_OF_REACH = frozenset({"images", "labels", "ids", "take", "named"})
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,47 @@ class LeftOut:
     test: LabelledImages
 
 
+class HeldBack:
+    """The calibration split: images that only calibration reads, once the weights are final.
+
+    Whoever chooses a network, an epoch or a parameter by them makes its confidence look more
+    honest than it is on new images, and every bound on its errors too hopeful. So nothing but
+    their number is in reach; `read_to_calibrate` is for `training.calibrate` and for the part of
+    the evaluation that reports on it, which a test keeps so.
+    """
+
+    def __init__(self, part: LabelledImages) -> None:
+        self._part = part
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in _OUT_OF_REACH:
+            raise CalibrationImagesRead(
+                f"{name!r} of the calibration split is for calibration alone, after the last "
+                "choice; choose by the tuning split"
+            )
+        raise AttributeError(name)
+
+    def read_to_calibrate(self) -> LabelledImages:
+        """The images, for a network that nothing changes or chooses from here on."""
+        return self._part
+
+
 @dataclass(frozen=True)
-class Splits:
-    """Who may see what: weights see `train`, choices `tuning`, the temperature `calibration`."""
+class Learnable:
+    """What a training and whoever chooses by it may see: weights `train`, choices `tuning`."""
 
     train: LabelledImages
     tuning: LabelledImages
-    calibration: LabelledImages
+
+
+@dataclass(frozen=True)
+class Splits(Learnable):
+    """Who may see what: weights `train`, choices `tuning`, the temperature `calibration`."""
+
+    calibration: HeldBack
     test: LabelledImages
 
 
@@ -118,4 +155,4 @@ def split(dataset: Dataset, holdout: float, seed: int) -> Splits:
     tuning, calibration, train = (
         dataset.train.take(torch.cat(part).sort().values) for part in parts
     )
-    return Splits(train, tuning, calibration, dataset.test)
+    return Splits(train, tuning, HeldBack(calibration), dataset.test)

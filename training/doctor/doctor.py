@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.evidence.finding import Finding
 from training.config import Recipe
-from training.data.dataset import LabelledImages, Splits
+from training.data.dataset import LabelledImages, Learnable
 from training.doctor.detector import Detector, Gradients, Seen, Standing
 from training.doctor.gradients import NonFiniteGradients
 from training.doctor.saturation import SaturatedProbabilities
@@ -33,7 +33,7 @@ def detectors(loss: Loss) -> tuple[Detector[Standing], ...]:
 class Doctor:
     """Watches one run. It reads only: weights, batches and randomness are as without it."""
 
-    def __init__(self, recipe: Recipe, embedder: Embedder, splits: Splits) -> None:
+    def __init__(self, recipe: Recipe, embedder: Embedder, splits: Learnable) -> None:
         self._recipe = recipe
         self._loss = embedder.loss
         self._parameters = list(embedder.named_parameters())

@@ -69,7 +69,7 @@ class Evaluated:
             splits=splits,
             train=train,
             gallery=train.take(rows.numpy()),
-            calibration=graph_answers(session, splits.calibration),
+            calibration=graph_answers(session, splits.calibration.read_to_calibrate()),
             test=graph_answers(session, splits.test),
             uncalibrated=network_answers(model.uncalibrated(), splits.test),
         )

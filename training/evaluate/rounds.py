@@ -24,7 +24,7 @@ def leave_out_round(folder: RunFolder, dataset: Dataset) -> LeaveOutRound:
     left_out = LeftOut(
         names=recipe.leave_out,
         gallery=network_answers(model, gallery),
-        calibration=network_answers(model, splits.calibration),
+        calibration=network_answers(model, splits.calibration.read_to_calibrate()),
         known=network_answers(model, splits.test),
         unknown=network_answers(model, unknown.test),
         unknown_train=network_answers(model, unknown.train),

@@ -2,7 +2,7 @@
 
 from models.evidence.confidence import Calibration
 from training.backbones.weights import RANDOM
-from training.data.dataset import Splits
+from training.data.dataset import Learnable
 from training.embedder import Embedder
 from training.errors import InvalidRun
 from training.frozen.kept import whole_state
@@ -16,14 +16,14 @@ _SERVED = "served.pt"
 _CALIBRATION = "calibration.json"
 
 
-def initial(folder: RunFolder, splits: Splits) -> Embedder:
+def initial(folder: RunFolder, splits: Learnable) -> Embedder:
     """The embedder before the first step."""
     embedder = _blank(folder, splits)
     embedder.load_state_dict(whole_state(folder, folder.load(folder.initial_path)))
     return embedder.eval()
 
 
-def trained(folder: RunFolder, splits: Splits) -> Embedder:
+def trained(folder: RunFolder, splits: Learnable) -> Embedder:
     """The embedder with the weights that the run keeps, in the form that is served.
 
     Raises InvalidRun where epochs are missing.
@@ -54,7 +54,7 @@ def calibration(folder: RunFolder) -> Calibration:
     return Calibration.model_validate_json(path.read_bytes())
 
 
-def served(folder: RunFolder, splits: Splits) -> ServedModel:
+def served(folder: RunFolder, splits: Learnable) -> ServedModel:
     """The calibrated model. Raises InvalidRun where the run was not exported."""
     fitted = calibration(folder)
     blank = simplified(_blank(folder, splits), folder.record().recipe)
@@ -63,7 +63,7 @@ def served(folder: RunFolder, splits: Splits) -> ServedModel:
     return model.eval()
 
 
-def _blank(folder: RunFolder, splits: Splits) -> Embedder:
+def _blank(folder: RunFolder, splits: Learnable) -> Embedder:
     record = folder.record()
     recipe = record.recipe.varied(weights=RANDOM)  # the folder has them; their source may be gone
     return Embedder(recipe, len(record.class_names), splits.train.images)

@@ -7,7 +7,7 @@ import torch
 
 from models.manifest import Preprocess
 from training.config import Recipe
-from training.data.dataset import Dataset, LabelledImages, Splits, split
+from training.data.dataset import Dataset, HeldBack, LabelledImages, Splits, split
 from training.data.folder import load_folder
 from training.machine import Machine
 from training.trainer import Trainer
@@ -32,7 +32,7 @@ def tiny_splits(size_px: int = 8) -> Splits:
         images = (noise + 50 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
         return LabelledImages(images, labels, tuple(f"image/{row}" for row in range(count)))
 
-    return Splits(part(64), part(16), part(16), part(16))
+    return Splits(part(64), part(16), HeldBack(part(16)), part(16))
 
 
 def tiny_recipe(loss: str, **fields: object) -> Recipe:

@@ -9,7 +9,7 @@ import torch
 from tests.unit.training.runs import tiny_recipe
 from tests.unit.training.test_fit import record
 from tests.unit.training.two_processes import SIZE, in_two_processes
-from training.data.dataset import LabelledImages, Splits
+from training.data.dataset import HeldBack, LabelledImages, Splits
 from training.fit import fit
 from training.losses import LOSSES
 from training.machine import Machine
@@ -54,7 +54,7 @@ def uneven_splits() -> Splits:
         images = (noise + 50 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
         return LabelledImages(images, labels, tuple(f"image/{row}" for row in range(count)))
 
-    return Splits(part(48), part(12), part(12), part(12))
+    return Splits(part(48), part(12), HeldBack(part(12)), part(12))
 
 
 def add_teachers(folder: Path) -> None:

@@ -160,7 +160,7 @@ def test_a_run_that_stopped_early_is_finished_and_says_what_it_keeps(
     fit(trainer, folder, record("softmax", **fields), resume=False)
     assert "keeps epoch 2: tuning accuracy 50.00%" in capsys.readouterr().out
 
-    model, _ = calibrate(weights.trained(folder, trainer.splits), trainer.splits)
+    model, _ = calibrate(weights.trained(folder, trainer.splits), tiny_splits())
     kept = kept_weights(folder.load(folder.checkpoint_path))
     state = model.state_dict()
     assert_equal({name: state[name] for name in kept}, kept)

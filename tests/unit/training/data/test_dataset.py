@@ -23,7 +23,7 @@ def dataset(labels: Tensor) -> Dataset:
 
 
 def parts(splits: Splits) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
-    return splits.train, splits.tuning, splits.calibration
+    return splits.train, splits.tuning, splits.calibration.read_to_calibrate()
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_seed_and_the_labels_alone_decide(cifar: Dataset) -> None:
     first, again, other = (split(cifar, 0.1, seed) for seed in (3, 3, 4))
     assert [part.ids for part in parts(first)] == [part.ids for part in parts(again)]
     assert set(first.tuning.ids) != set(other.tuning.ids)
-    assert set(first.calibration.ids) != set(other.calibration.ids)
+    assert set(parts(first)[2].ids) != set(parts(other)[2].ids)
 
 
 def test_the_test_images_pass_through(cifar: Dataset) -> None:

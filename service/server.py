@@ -90,14 +90,7 @@ def make_server(
     settings: Settings, app: ASGIApp, heart: Heart, *, supervised: bool = False
 ) -> Server:
     """The server of this application; `supervised` where it is one of several processes."""
-    from service.http.protocol import OneWriteProtocol  # late, as service.__main__ says
+    from service.http.serving import server_config  # late, as service.__main__ says
 
-    config = uvicorn.Config(
-        app,
-        http=OneWriteProtocol,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=max(1, int(_SHARE_OF_REQUESTS * settings.stop_s)),
-    )
+    config = server_config(app, settings, max(1, int(_SHARE_OF_REQUESTS * settings.stop_s)))
     return Server(config, heart, settings.stop_s, supervised=supervised)

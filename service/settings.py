@@ -52,6 +52,28 @@ class Settings(BaseSettings):
         "where there is a GPU",
     )
     max_body_bytes: int = Field(32 * 2**20, ge=1, description="largest request body, in bytes")
+    max_inflight_bytes: int = Field(
+        256 * 2**20,
+        ge=1,
+        description="most bytes of request bodies that one process holds; at least max_body_bytes",
+    )
+    max_target_bytes: int = Field(8192, ge=64, description="longest address with its query")
+    max_headers: int = Field(128, ge=8, description="most headers of one request")
+    max_header_bytes: int = Field(
+        65536, ge=1024, description="most bytes in the headers of one request"
+    )
+    head_timeout_s: float = Field(
+        20, gt=0, description="longest time for a request's headers to arrive, in seconds"
+    )
+    body_timeout_s: float = Field(
+        30, gt=0, description="time after which a body must have come at min_bytes_per_s"
+    )
+    min_bytes_per_s: int = Field(
+        4096, ge=0, description="slowest that a body may come, or an answer be taken"
+    )
+    keep_alive_s: float = Field(
+        75, gt=0, description="how long a connection stays open without a request, in seconds"
+    )
     max_images: int = Field(256, ge=1, description="most images in one request")
     max_pixels: int = Field(MAX_PIXELS, ge=1, description="most pixels in one image")
     queue_items: int = Field(

@@ -20,7 +20,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from service.http.app import ROUTES, create_app
-from service.http.protocol import OneWriteProtocol
+from service.http.serving import server_config
 from service.logs import configure_logs
 from service.settings import Settings
 
@@ -40,20 +40,14 @@ def serving(registry: Path, **settings: Any) -> Iterator[httpx.Client]:
             "allowed_hosts": "x",
         }
         patient = usual | settings
-        with _running(create_app(Settings(registry=registry, device="cpu", **patient))) as client:
+        chosen = Settings(registry=registry, device="cpu", **patient)
+        with _running(create_app(chosen), chosen) as client:
             yield client
 
 
 @contextmanager
-def _running(app: ASGIApp) -> Iterator[httpx.Client]:
-    config = uvicorn.Config(
-        app,
-        http=OneWriteProtocol,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
+def _running(app: ASGIApp, settings: Settings) -> Iterator[httpx.Client]:
+    server = uvicorn.Server(server_config(app, settings, stop_s=5))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})

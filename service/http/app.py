@@ -22,6 +22,7 @@ from service.hosts import own_hosts
 from service.http import errors
 from service.http.access import RequireKey, RequireOwnSite
 from service.http.addresses import check_address
+from service.http.budget import BodyBudget
 from service.http.direct import Shortcut
 from service.http.methods import AnswerHead
 from service.http.metrics import Metrics, forget_ended_workers
@@ -29,8 +30,6 @@ from service.http.middleware import RequestContext
 from service.http.openapi import describe
 from service.http.pages import Pages
 from service.http.patience import Patience
-from service.http.protocol import REFUSALS
-from service.http.refusing import Refusals
 from service.http.routes import (
     answers,
     collections,
@@ -87,7 +86,7 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
     tracing = Tracing() if settings.tracing == "otlp" else None
 
     @asynccontextmanager
-    async def lifespan(api: FastAPI) -> AsyncIterator[dict[str, Refusals]]:
+    async def lifespan(api: FastAPI) -> AsyncIterator[None]:
         lanes, parts = _build(settings, metrics, published)
         api.state.services = parts
         lanes.start()
@@ -96,7 +95,7 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
             await parts.catalog.loaded()
             await meet(Path(os.environ[SHARED]), settings.workers, parts.catalog.answering)
         showing = asyncio.create_task(metrics.keep_showing(), name="show queues")
-        yield {REFUSALS: parts.refusals}
+        yield
         showing.cancel()
         await parts.catalog.stop()
         await lanes.stop()
@@ -123,7 +122,9 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
         app = RequireOwnSite(app, own_hosts(settings.host, settings.allowed_hosts))
     else:
         app = RequireKey(app, settings.api_key.get_secret_value())
-    app = RequestContext(app, metrics, settings.log_requests)
+    budget = BodyBudget(max(settings.max_inflight_bytes, settings.max_body_bytes))
+    metrics.follow_bodies(budget)
+    app = RequestContext(app, metrics, settings.log_requests, budget)
     return app if tracing is None else tracing.wrap(app)
 
 
@@ -165,7 +166,7 @@ def _build(
         return Engine(model, decoder, batcher)
 
     catalog = Catalog(published.versions(), settings.default_loss, load, serve)
-    patience, refusals = Patience(settings.deadline_s), Refusals(metrics)
+    patience = Patience(settings.deadline_s)
     library = open_library(settings)
     return lanes, Services(
         settings,
@@ -173,7 +174,6 @@ def _build(
         decoder,
         catalog,
         patience,
-        refusals,
         published.compared,
         Pages(),
         library,

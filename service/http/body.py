@@ -1,20 +1,34 @@
-"""A request's body, read as it streams and never beyond the limit."""
+"""A request's body, read as it streams and never beyond the limits."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.types import Receive, Scope
 
-from service.errors import BodyTooLarge, ClientGone
+from service.errors import BodyTooLarge, ClientGone, ServiceError
+from service.http.budget import BUDGET, BodyBudget
+from service.http.cycle import REFUSAL
+
+_PIECE_BYTES = 64 * 1024  # so that a body sent in single bytes does not become a list of them
 
 
 class Body:
-    """The chunks of one body. Raises BodyTooLarge as soon as it is known, and ClientGone."""
+    """The pieces of one body.
+
+    Raises BodyTooLarge and BodiesFull as soon as that is known, ClientGone, and the reason where
+    the body cannot be completed.
+    """
 
     def __init__(self, scope: Scope, receive: Receive, limit_bytes: int) -> None:
-        """Prepare to read. Raises BodyTooLarge where the client declares too much."""
+        """Prepare to read. Raises BodyTooLarge and BodiesFull where the client declares it."""
+        self._state: dict[str, Any] = scope.get("state", {})
+        self._budget: BodyBudget | None = self._state.get(BUDGET)
         declared = header(scope, b"content-length")
-        if declared.isdecimal() and int(declared) > limit_bytes:
-            raise BodyTooLarge(limit_bytes)
+        if declared.isdecimal():
+            if int(declared) > limit_bytes:
+                raise BodyTooLarge(limit_bytes)
+            if self._budget is not None:
+                self._budget.check(int(declared))
         self._receive = receive
         self._limit_bytes = limit_bytes
         self.size_bytes = 0  # read so far
@@ -25,22 +39,34 @@ class Body:
         first = await self._next()
         if not self._more:
             return first
-        return b"".join([first, *[chunk async for chunk in self]])
+        return b"".join([first, *[piece async for piece in self]])
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while self._more:
             yield await self._next()
 
     async def _next(self) -> bytes:
+        piece = await self._receive_some()
+        if not self._more or len(piece) >= _PIECE_BYTES:
+            return piece
+        joined = bytearray(piece)
+        while self._more and len(joined) < _PIECE_BYTES:
+            joined += await self._receive_some()
+        return bytes(joined)
+
+    async def _receive_some(self) -> bytes:
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
-        chunk: bytes = message.get("body", b"")
-        self.size_bytes += len(chunk)
+            refusal: ServiceError | None = self._state.get(REFUSAL)
+            raise refusal or ClientGone
+        piece: bytes = message.get("body", b"")
+        self.size_bytes += len(piece)
         if self.size_bytes > self._limit_bytes:  # a chunked body declares no length
             raise BodyTooLarge(self._limit_bytes)
+        if self._budget is not None:
+            self._budget.take(self._state, len(piece))
         self._more = message.get("more_body", False)
-        return chunk
+        return piece
 
 
 def header(scope: Scope, name: bytes) -> str:

@@ -38,6 +38,15 @@ TABLE: Mapping[type[Exception], Answer] = {
     service.UnsupportedEncoding: Answer(
         415, "unsupported_content_encoding", "The content encoding is not accepted"
     ),
+    service.BodiesFull: Answer(503, "bodies_full", "Too many bytes of bodies at the moment"),
+    service.MalformedRequest: Answer(400, "malformed_request", "The request cannot be read"),
+    service.IncompleteRequest: Answer(400, "incomplete_request", "The request was not complete"),
+    service.HeadTimeout: Answer(408, "request_timeout", "The request took too long to arrive"),
+    service.BodyTimeout: Answer(408, "request_timeout", "The request took too long to arrive"),
+    service.TargetTooLong: Answer(414, "target_too_long", "The address is too long"),
+    service.HeadersTooLarge: Answer(431, "headers_too_large", "The headers are too large"),
+    service.UnsupportedRequest: Answer(501, "not_implemented", "This part of HTTP is missing"),
+    service.UnsupportedVersion: Answer(505, "unsupported_version", "Not HTTP/1.1"),
     service.TooManyImages: Answer(413, "too_many_images", "Too many images in one request"),
     service.OversizedImages: Answer(413, "image_too_large", "An image has too many pixels"),
     models.ImageTooLarge: Answer(413, "image_too_large", "An image has too many pixels"),

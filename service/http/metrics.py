@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -26,6 +27,7 @@ from service.errors import (
     Stopping,
     UndecodableImages,
 )
+from service.http.budget import BodyBudget
 from service.workers import SHARED
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -49,7 +51,7 @@ class Metrics:
             "lossatlas_requests", "Requests", ("route", "method", "status"), registry=registry
         )
         self._request_seconds = Histogram(
-            "lossatlas_request_seconds", "Time to a whole answer", ("route",),
+            "lossatlas_request_seconds", "Time to a whole answer, not to a refusal", ("route",),
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
         self._decode_seconds = Histogram(
@@ -98,14 +100,24 @@ class Metrics:
             "lossatlas_collection_search_seconds", "Time to search a collection for one request",
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
+        self._body_bytes = Gauge(
+            "lossatlas_body_bytes", "Bytes of request bodies held",
+            registry=registry, multiprocess_mode="livesum",
+        )  # fmt: skip
+        self._budget: BodyBudget | None = None
         self._batchers: dict[tuple[str, str], Batcher] = {}
         self._of_request = lru_cache(1024)(self._request_children)
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
+        """Count one answered request.
+
+        Only what was answered as it was asked has a time: refusals take next to none, and would
+        make an overloaded service look fast.
+        """
         requests, request_seconds = self._of_request(route, method, status)
         requests.inc()
-        request_seconds.observe(seconds)
+        if status < HTTPStatus.BAD_REQUEST:
+            request_seconds.observe(seconds)
 
     def observe_decode(self, seconds: float) -> None:
         """Note how long the images of one request took to decode."""
@@ -133,6 +145,10 @@ class Metrics:
         labels = (manifest.name, str(manifest.version))
         self._batchers[labels] = batcher
         self._info.labels(*labels, provider).set(1)
+
+    def follow_bodies(self, budget: BodyBudget) -> None:
+        """Show how much of this budget is taken."""
+        self._budget = budget
 
     async def keep_showing(self) -> None:
         """Note how long the queues are, so that the other workers can tell; until cancelled."""
@@ -181,6 +197,8 @@ class Metrics:
         return generate_latest(of_all_workers)
 
     def _note_queues(self) -> None:
+        if self._budget is not None:
+            self._body_bytes.set(self._budget.held_bytes)
         for labels, batcher in self._batchers.items():
             self._queue.labels(*labels).set(batcher.items)
 

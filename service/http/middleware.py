@@ -1,4 +1,4 @@
-"""What happens around every request: an id, metrics, a line in the log."""
+"""What happens around every request: an id, metrics, a line in the log, its body's room."""
 
 import itertools
 import re
@@ -12,7 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.access import OPEN
 from service.http.body import header
-from service.http.errors import internal_problem
+from service.http.budget import BUDGET, BodyBudget
+from service.http.cycle import REFUSAL
+from service.http.errors import domain_problem, internal_problem
 from service.http.metrics import Metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -26,10 +28,15 @@ class RequestContext:
     """Gives each request an id, logs and counts it, and answers what nobody foresaw with 500."""
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, log_requests: Literal["failed", "all"]
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        log_requests: Literal["failed", "all"],
+        budget: BodyBudget,
     ) -> None:
         self._app = app
         self._metrics = metrics
+        self._budget = budget
         self._log_from = 400 if log_requests == "failed" else 0  # the lowest status that is logged
         self._restraint = Restraint(_FAILURES_PER_S if log_requests == "failed" else None)
         self._ids = map((secrets.token_hex(6) + "-{:x}").format, itertools.count())
@@ -41,7 +48,10 @@ class RequestContext:
             return
         started = perf_counter()
         request_id = self._request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        state[BUDGET] = self._budget
+        app = _refuse if REFUSAL in state else self._app
         status, complete = 0, False
 
         async def send_with_id(message: Message) -> None:
@@ -57,13 +67,15 @@ class RequestContext:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_id)
+            await app(scope, receive, send_with_id)
         except Exception:
             log.exception("internal error", path=scope["path"], request_id=request_id)
             if not status:
                 await internal_problem(Request(scope))(scope, receive, send_with_id)
             elif not complete:  # half an answer is out: to close the connection is all that is left
                 raise
+        finally:
+            self._budget.give_back(state)
         self._record(scope, status, perf_counter() - started)
 
     def _request_id(self, scope: Scope) -> str:
@@ -84,6 +96,12 @@ class RequestContext:
                 status=status,
                 duration_ms=round(1000 * seconds, 1),
             )
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request that could not be read."""
+    response = domain_problem(Request(scope), scope["state"][REFUSAL])
+    await response(scope, receive, send)
 
 
 class Restraint:

@@ -1,97 +1,150 @@
-"""HTTP as uvicorn speaks it, with two savings.
+"""HTTP/1.1 on one connection: uvicorn's protocol, with limits in bytes and in time.
 
-The head and the body of an answer go out in one write. uvicorn writes them one after the other,
-which is two system calls, and two times that the client is woken, for each small answer: a sixth
-of what uvicorn costs by itself (docs/performance.md).
-
-What `Refusals` knows to be refused is refused before anything is made of it.
+`transport` writes each answer at once and closes so that none is lost, `reader` makes requests of
+bytes, `upgrade` ignores offers of other protocols, `watch` looks for what takes too long.
 """
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from service.errors import BodyTimeout, HeadTimeout, IncompleteRequest, Stopping
+from service.http.reader import Reader
+from service.http.transport import Joining
+from service.http.watch import Watch, Wire
 
-from service.http.middleware import REQUEST_ID
-from service.http.refusing import Refusals
-
-REFUSALS = "refusals"  # where the lifespan's state has them
-
-_HEAD = b"HTTP/1.1 "
-_INTERIM = _HEAD + b"1"  # 100 Continue: the client waits for it before it sends more
-_UNAVAILABLE = _HEAD + b"503 Service Unavailable\r\n"
-
-# In the place of a request: uvicorn drops the body that follows.
-_ANSWERED: Any = SimpleNamespace(response_complete=True, message_event=asyncio.Event())
+_PROBE_S = 0.5
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class OneWriteProtocol(HttpToolsProtocol):
-    """uvicorn's protocol on a transport that holds the head back until the body follows."""
+class OneWriteProtocol(Reader):
+    """The life of one connection."""
+
+    def __init__(self, wire: Wire, *args: Any, **parts: Any) -> None:
+        super().__init__(wire, *args, **parts)
+        self._wire = wire
+        self._half_closed_at: float | None = None
+        self._probe_at = 0.0
+        self._stopping = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin with one client."""
-        super().connection_made(cast(asyncio.Transport, _Joining(transport)))
-        self._refusals: Refusals | None = self.app_state.get(REFUSALS)
-        self._last = False
+        joining = Joining(transport, self._may_send)
+        super().connection_made(cast(asyncio.Transport, joining))
+        self.watch = Watch(self.limits, self.loop.time())
+        self._wire.watch(self.loop, cast(set["OneWriteProtocol"], self.connections))
 
-    def on_headers_complete(self) -> None:
-        """Begin with one request."""
-        refusals = self._refusals
-        if refusals is not None and refusals.now(self.url) and self._may_refuse():
-            self._refuse(refusals)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let the request know that is being answered, too, where others wait behind it."""
+        self.deaf, self.rest = True, b""
+        self._stopping = True
+        super().connection_lost(exc)
+        if self.running is not None and not self.running.response_complete:
+            self.running.disconnected = True
+            self.running.message_event.set()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sent."""
+        if not self.deaf:
+            self.take(data)
+            return
+        self.watch.fed_bytes += len(data)
+        if self.watch.fed_bytes > self.limits.max_body_bytes:
+            self.transport.end()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn always closes
+        """Answer a client that has closed its sending side, if it has asked for something."""
+        if self._half_closed_at is None:
+            self._half_closed_at = self.loop.time()
+            self._probe_at = self._half_closed_at + _PROBE_S
+            if self.begun and not self.deaf and not self._is_passing_over():
+                self.refuse(IncompleteRequest())
+            elif self._is_busy() and not self.rest:
+                self.cycle.keep_alive = False
+        return self._is_busy()
+
+    def shutdown(self) -> None:
+        """End, if need be after what is being answered."""
+        self._stopping = True
+        self.watch.hurry(self.loop.time())
+        if self.transport.lingering:
+            self.transport.end()
         else:
-            super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """End a request; a body that is still on its way would be answered with a reset."""
-        super().on_message_complete()
-        if self._last:
-            self.transport.close()
+            super().shutdown()
 
     def on_response_complete(self) -> None:
-        """End an answer; the one to HEAD has no body that could follow."""
-        cast(_Joining, self.transport).flush()
-        super().on_response_complete()
-
-    def _may_refuse(self) -> bool:
-        idle = self.cycle is None or self.cycle.response_complete
-        return idle and self.parser.get_method() == b"POST"
-
-    def _refuse(self, refusals: Refusals) -> None:
-        self.cycle = _ANSWERED
-        self._last = not self.parser.should_keep_alive() or self.expect_100_continue
-        given = next((value for name, value in self.headers if name == b"x-request-id"), b"")
-        request_id = given if REQUEST_ID.fullmatch(given.decode("latin-1")) else b""
-        defaults = b"".join(b"%b: %b\r\n" % one for one in self.server_state.default_headers)
-        ending = b"connection: close\r\n" if self._last else b""
-        answer = refusals.answer(self.url, request_id)
-        self.transport.write(b"".join((_UNAVAILABLE, defaults, ending, answer)))
-        self.on_response_complete()
-        if self.expect_100_continue:  # the body, which would have to come next, never comes
+        """End an answer, and go on with the next request."""
+        self.transport.flush()  # the answer to HEAD has no body
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self.transport.lingering:
+            self._pass_over()
+            return
+        self.watch.idle_since = self.loop.time()
+        self.resume_reading()
+        if self.pipeline:
+            self.run(cast(Any, self.pipeline.pop()[0]))
+        if self.rest:
+            self.take_rest()
+        if not self._is_busy() and (self._half_closed_at is not None or self._stopping):
             self.transport.close()
 
+    def look(self, now: float) -> None:
+        """End whatever takes too long."""
+        transport, watch = self.transport, self.watch
+        if watch.is_stuck(now, transport.sent_bytes, transport.unsent_bytes):
+            transport.abort()
+        elif transport.lingering:
+            if watch.lingers_long(now):
+                transport.end()
+        elif self.begun and not self.deaf:
+            self._look_at_unfinished(now)
+        elif not self._is_busy():
+            if watch.is_idle(now, asked=self.running is not None):
+                transport.end()
+        elif self._half_closed_at is not None and now > self._probe_at:
+            self._probe(now, self._half_closed_at)
+        watch.looked = now
 
-class _Joining:
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head = b""
-        self.is_closing = transport.is_closing
+    def _look_at_unfinished(self, now: float) -> None:
+        cycle, watch = self.cycle, self.watch
+        if not self.in_body:
+            if not self._is_busy() and watch.head_is_late(now):
+                self.refuse(HeadTimeout(self.limits.head_timeout_s))
+        elif self.flow.read_paused or cycle is not self.running or cycle.waiting_for_100_continue:
+            watch.pardon(now)
+        elif watch.body_is_late(now):
+            late = BodyTimeout(self.limits.body_timeout_s, self.limits.min_bytes_per_s)
+            self.refuse(Stopping() if self._stopping else late)
 
-    def write(self, data: bytes) -> None:
-        if not self._head and data.startswith(_HEAD) and not data.startswith(_INTERIM):
-            self._head = data
-        else:
-            self._transport.writelines((self._head, data))
-            self._head = b""
+    def _probe(self, now: float, half_closed_at: float) -> None:
+        """Find out whether the client has closed its receiving side as well, and is gone.
 
-    def flush(self) -> None:
-        if self._head:
-            self.write(b"")
+        TCP says so only once something is sent, and an interim answer is what a client must
+        expect at any time (RFC 9110, 15.2). It is sent less and less often.
+        """
+        self._probe_at = now + (now - half_closed_at)
+        running = self.running
+        if running is None or running.response_started:
+            return
+        if running.scope["http_version"] == "1.1":  # older clients do not know it
+            self.transport.write(_CONTINUE)
 
-    def close(self) -> None:
-        self.flush()
-        self._transport.close()
+    def _pass_over(self) -> None:
+        """Read what the client still sends, and make nothing of it."""
+        self.deaf, self.rest = True, b""
+        self.pipeline.clear()
+        self.flow.resume_reading()
 
-    def __getattr__(self, name: str) -> Any:  # whatever else a transport can do
-        return getattr(self._transport, name)
+    def _is_busy(self) -> bool:
+        """Whether there is a request to be answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _is_passing_over(self) -> bool:
+        """Whether the body that comes belongs to a request that has been answered."""
+        return self.in_body and not self._is_busy()
+
+    def _may_send(self) -> bool:
+        """Whether the client may be about to send more of what it has begun."""
+        unread = self.begun or self.deaf or bool(self.rest)
+        return unread and self._half_closed_at is None and not self._stopping

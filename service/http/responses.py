@@ -10,8 +10,19 @@ from service.http.errors import INTERNAL_ERROR, INVALID_PARAMETER, MEDIA_TYPE, T
 from service.http.images import ImagesBody
 
 MODEL_ERRORS = (BundleNotFound, BundleDamaged, errors.ModelNotReady)
+REQUEST_ERRORS = (  # of any request, before there is a route
+    errors.MalformedRequest,
+    errors.IncompleteRequest,
+    errors.HeadTimeout,
+    errors.TargetTooLong,
+    errors.HeadersTooLarge,
+    errors.UnsupportedRequest,
+    errors.UnsupportedVersion,
+)
 BODY_ERRORS = (
     errors.BodyTooLarge,
+    errors.BodiesFull,
+    errors.BodyTimeout,
     errors.TooManyValues,
     errors.UnsupportedMediaType,
     errors.UnsupportedEncoding,
@@ -78,8 +89,8 @@ def problems(*raised: type[Exception]) -> dict[int | str, dict[str, Any]]:
 
 
 def refusals(*, writes: bool) -> dict[int | str, dict[str, Any]]:
-    """What a route's access control can answer where there is no key."""
-    read = (errors.InvalidHost, errors.HostNotAllowed)
+    """What is answered before there is a route: to requests, or where there is no key."""
+    read = (*REQUEST_ERRORS, errors.InvalidHost, errors.HostNotAllowed)
     raised = (*read, errors.CrossSite) if writes else read
     return _by_status(*(TABLE[error] for error in raised))
 
@@ -93,6 +104,8 @@ def _by_status(*answers: Answer) -> dict[int | str, dict[str, Any]]:
 
 def _documented(answers: list[Answer]) -> dict[str, Any]:
     return {
-        "description": "; ".join(f"`{answer.code}`: {answer.title}" for answer in answers),
+        "description": "; ".join(
+            f"`{answer.code}`: {answer.title}" for answer in dict.fromkeys(answers)
+        ),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }

@@ -12,7 +12,6 @@ from service.decode import Decoder
 from service.http.metrics import Metrics
 from service.http.pages import Pages
 from service.http.patience import Patience
-from service.http.refusing import Refusals
 from service.http.threads import Threads
 from service.settings import Settings
 
@@ -26,7 +25,6 @@ class Services:
     decoder: Decoder
     catalog: Catalog
     patience: Patience
-    refusals: Refusals
     compared: Compared
     pages: Pages
     library: Library

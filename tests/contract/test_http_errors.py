@@ -66,6 +66,7 @@ def test_every_route_is_documented(document: dict[str, Any]) -> None:
 
 IMAGES = {
     "body_too_large", "too_many_images", "image_too_large", "unsupported_media_type",
+    "bodies_full",
     "too_many_values", "unsupported_content_encoding", "malformed_body",
     "no_image", "undecodable_image", "overloaded", "stopping",
     "deadline_exceeded", "unknown_model", "model_damaged", "not_ready",
@@ -94,7 +95,7 @@ VECTORS = IMAGES | COLLECTION | {"model_mismatch", "too_many_items", "invalid_it
             | MODEL
             | WRITE
             | {"collection_differs", "invalid_collection_name", "index_unavailable"}
-            | {"body_too_large", "malformed_body", "unsupported_media_type"}
+            | {"body_too_large", "bodies_full", "malformed_body", "unsupported_media_type"}
             | {"too_many_values", "unsupported_content_encoding"},
         ),
         ("GET /collections", {"stopping", "deadline_exceeded"}),
@@ -131,7 +132,8 @@ def test_a_route_lists_what_it_can_answer(
     responses = operations(document)[operation]["responses"]
     always = {
         *("unauthorized", "invalid_parameter", "internal_error", "invalid_host"),
-        "host_not_allowed",
+        *("host_not_allowed", "malformed_request", "incomplete_request", "request_timeout"),
+        *("target_too_long", "headers_too_large", "not_implemented", "unsupported_version"),
         *(() if operation.startswith("GET") else ("cross_site",)),
     }
     listed = {

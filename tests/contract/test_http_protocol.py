@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from service.http.protocol import OneWriteProtocol
+from service.http.serving import server_config
+from service.settings import Settings
 from tests.bundles import picture
 from tests.serving import PATIENCE_S
 
@@ -93,6 +93,9 @@ class Transport(asyncio.Transport):
     def close(self) -> None:
         pass
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
 
 def test_head_and_body_leave_in_one_write() -> None:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,10 +104,11 @@ def test_head_and_body_leave_in_one_write() -> None:
         await send({"type": "http.response.body", "body": b"world"})
 
     async def main() -> list[bytes]:
-        config = uvicorn.Config(answer, log_config=None)
+        config = server_config(answer, Settings(), stop_s=5)
         config.load()
         transport, state = Transport(), ServerState()
-        protocol = OneWriteProtocol(config, state, {})
+        protocol: Any = config.http_protocol_class
+        protocol = protocol(config=config, server_state=state, app_state={})
         protocol.connection_made(transport)
         protocol.data_received(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await asyncio.gather(*state.tasks)

@@ -97,8 +97,7 @@ async def classify(
 
 async def _answer(request: Request, parts: Services, engine: Engine) -> Answer:
     try:
-        # Before the body is read, so that a refusal costs little.
-        parts.refusals.check_room(request, engine.batcher)
+        engine.batcher.check_room()  # before the body is read, so that a refusal costs little
         images = await read_images(request.scope, request.receive, parts.settings)
         with parts.patience.waiting(request.receive):
             return await engine.answer(images)

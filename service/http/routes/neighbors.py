@@ -40,7 +40,8 @@ async def neighbors(
     with parts.metrics.counting_refusals():
         place = await _place(parts, query)
         if media_type(request.scope) != JSON:  # which may carry what needs no model
-            await _check_room(request, parts, place)
+            engine = await place.engine()
+            engine.batcher.check_room()  # before the body is read, so that a refusal costs little
         asked = await read_queries(request, parts.settings)
         search = query.search(asked)
         with parts.patience.waiting(request.receive):
@@ -59,19 +60,6 @@ async def _place(parts: Services, query: NeighborsQuery) -> Place:
         raise UnknownCollection(name, (COLLECTION, *error.available)) from None
     check_model(collection.spec, query.loss, query.version)
     return CollectionPlace(collection, parts)
-
-
-async def _check_room(request: Request, parts: Services, place: Place) -> None:
-    """Before the body is read, so that a refusal costs little.
-
-    Who asks a collection by vectors is not to be refused with those who ask it by images, at the
-    same address.
-    """
-    batcher = (await place.engine()).batcher
-    if place.names["collection"] == COLLECTION:
-        parts.refusals.check_room(request, batcher)
-    else:
-        batcher.check_room()
 
 
 async def _vectors(place: Place, asked: Asked) -> tuple[Vectors, *tuple[Header, ...]]:

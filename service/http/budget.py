@@ -1,0 +1,65 @@
+"""How many bytes of bodies one process holds, and their memory given back."""
+
+import asyncio
+import ctypes
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from service.errors import BodiesFull
+
+BUDGET = "body_budget"  # where a scope's state holds the budget
+_HELD = "body_bytes"  # and how much of it the request has
+
+# What the C library keeps of a body's memory once it is free: of one of 32 MB, all of it. To look
+# through it takes some milliseconds, on a thread, so this is done after large bodies only.
+_LARGE_BYTES = 2**20
+_TRIM_S = 2.0
+
+
+class BodyBudget:
+    """Counts the bodies of requests in progress."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._held_bytes = 0
+        self._trim = _trimmer()
+        self._trimming: asyncio.TimerHandle | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """Those of all requests."""
+        return self._held_bytes
+
+    def check(self, size_bytes: int) -> None:
+        """Raise BodiesFull where there is no room for a body."""
+        if self._held_bytes + size_bytes > self._limit_bytes:
+            raise BodiesFull(self._limit_bytes)
+
+    def take(self, state: dict[str, Any], size_bytes: int) -> None:
+        """Take room for more of a request's body. Raises BodiesFull."""
+        self.check(size_bytes)
+        self._held_bytes += size_bytes
+        state[_HELD] = state.get(_HELD, 0) + size_bytes
+
+    def give_back(self, state: dict[str, Any]) -> None:
+        """Give the room back, once the request has been answered."""
+        held = state.pop(_HELD, 0)
+        self._held_bytes -= held
+        if held >= _LARGE_BYTES and self._trimming is None and self._trim is not None:
+            loop = asyncio.get_running_loop()
+            self._trimming = loop.call_later(_TRIM_S, self._give_memory_back, loop, self._trim)
+
+    def _give_memory_back(
+        self, loop: asyncio.AbstractEventLoop, trim: Callable[[int], int]
+    ) -> None:
+        self._trimming = None
+        loop.run_in_executor(None, trim, 0)
+
+
+def _trimmer() -> Callable[[int], int] | None:
+    """`malloc_trim`, where the C library is the one that has it."""
+    if sys.platform != "linux":
+        return None
+    found: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return found

@@ -1,15 +1,20 @@
 """JPEG to pixels by libjpeg-turbo without Pillow around it: the same pixels in less time.
 
-Whatever is not plain is None here, and Pillow decides: damaged files, CMYK, and all that only one
-of the two can read.
+Pillow decodes only the few arrangements of colors for which simplejpeg has no name.
 """
 
-import struct
-from typing import NamedTuple
+from io import BytesIO
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
+from PIL import Image
+
+from models.errors import UndecodableImage
+from models.jpeg_header import Header, has_all_restarts, read_header, strip
+from models.jpeg_scans import check_scans
+
+__all__ = ["Header", "choose_step", "decode", "read_header"]
 
 # Half scale gives the mean of 2 x 2 pixels for less work. That leaves an embedding as it is where
 # at least this many pixels of the shorter side make one of the model's: see docs/performance.md.
@@ -18,69 +23,97 @@ HALF_FROM = 15
 HALF_FROM_UNEVEN = 30
 _EVEN = ("444", "420", "Gray")
 
-_SEGMENT = struct.Struct(">BBH")  # 0xFF, what it is, and the length of what follows
-_SEGMENTS_MAX = 64
-_FILL, _APP1, _SCAN = 0xFF, 0xE1, 0xDA
+_END = b"\xff\xd9"
+_CMYK = 4  # components
+_BLOCK_PIXELS = 64
+_BEHIND = b"\x55" * 64  # bytes that change a picture whose pixel data ends before them
 
-
-class Header(NamedTuple):
-    """What stands before the pixels of a plain JPEG."""
-
-    width: int
-    height: int
-    subsampling: str
-    tagged: bool  # EXIF or XMP, which may say how to turn it
-
-    @property
-    def pixels(self) -> int:
-        """How many there are."""
-        return self.width * self.height
-
-
-def read_header(data: bytes) -> Header | None:
-    """The header of a YCbCr or grey JPEG; None for anything else."""
-    if not data.startswith(b"\xff\xd8\xff"):
-        return None
-    try:
-        height, width, space, subsampling = simplejpeg.decode_jpeg_header(data)
-    except (ValueError, KeyError):  # KeyError: an arrangement that simplejpeg has no name for
-        return None
-    if space not in ("YCbCr", "Gray"):
-        return None
-    return Header(int(width), int(height), str(subsampling), _is_tagged(data))
+# What libjpeg says of a file. It says only the first of several things.
+_NO_END = "Premature end of JPEG file"
+_NO_DATA = "premature end of data segment"
+_PADDED = "extraneous bytes before marker 0xd9"
+_UNNAMED = "subsampling"
 
 
 def choose_step(header: Header, size_px: int) -> int:
     """How many pixels of the file one decoded pixel may be in each direction: 1 or 2."""
+    if not header.is_plain:
+        return 1
     if header.tagged and (header.width | header.height) & 1:
         return 1  # else half a pixel at the end would come to the front when it is turned
     least = HALF_FROM if header.subsampling in _EVEN else HALF_FROM_UNEVEN
     return 2 if min(header.width, header.height) >= least * size_px else 1
 
 
-def decode(data: bytes, header: Header, step: int) -> NDArray[np.uint8] | None:
+def decode(data: bytes, header: Header, step: int) -> NDArray[np.uint8]:
     """The pixels as they are stored: RGB uint8 [ceil(height / step), ceil(width / step), 3].
 
-    None where the decoder has anything to remark on, such as a missing end.
+    A step is 1, 2, 4 or 8. Raises UndecodableImage where pixels are missing or damaged; a missing
+    end marker alone, or bytes before or behind it, are none of that.
     """
-    height, width = -(-header.height // step), -(-header.width // step)
+    _check_length(data, header)
+    check_scans(data, header)
     try:
-        pixels = simplejpeg.decode_jpeg(data, min_height=height, min_width=width)
-    except ValueError:
-        return None
-    return np.asarray(pixels, np.uint8)
+        return _turbo(data, header, step)
+    except ValueError as error:
+        return _decode_odd(data, header, step, str(error))
 
 
-def _is_tagged(data: bytes) -> bool:
-    """Whether there is an APP1 segment, or anything odd behind which there might be one."""
-    place = 2
-    for _ in range(_SEGMENTS_MAX):
-        if place + _SEGMENT.size > len(data):
-            return True
-        fill, kind, length = _SEGMENT.unpack_from(data, place)
-        if kind == _SCAN:
-            return False
-        if fill != _FILL or kind in (_FILL, _APP1):
-            return True
-        place += 2 + length
-    return True
+def _turbo(data: bytes, header: Header, step: int, *, strict: bool = True) -> NDArray[np.uint8]:
+    """Raises ValueError where there is anything to remark on and `strict` is set."""
+    is_cmyk = len(header.components) == _CMYK
+    pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+        data,
+        "CMYK" if is_cmyk else "RGB",
+        min_height=-(-header.height // step),
+        min_width=-(-header.width // step),
+        strict=strict,
+    )
+    if not is_cmyk:
+        return pixels
+    inverted = np.invert(pixels)  # as Adobe, and after it everybody, writes it
+    return np.asarray(Image.fromarray(inverted, "CMYK").convert("RGB"))
+
+
+def _decode_odd(data: bytes, header: Header, step: int, remark: str) -> NDArray[np.uint8]:
+    """Decode what libjpeg remarked on, unless pixels are missing."""
+    clean = strip(data, header)
+    if remark == _NO_END:
+        clean += _END
+    try:
+        return _turbo(clean, header, step)
+    except ValueError as error:
+        remark = str(error)
+    if _UNNAMED in remark:
+        return _by_pillow(clean, header, step)
+    if _PADDED in remark and has_all_restarts(clean, header):
+        return _turbo(clean, header, step, strict=False)
+    if _NO_DATA in remark:
+        raise UndecodableImage("the JPEG is not complete: its pixel data ends early")
+    raise UndecodableImage(f"the JPEG is damaged: {remark}")
+
+
+def _check_length(data: bytes, header: Header) -> None:
+    """Refuse a header that promises more than the bytes can hold: a block takes 1 or 2 bits."""
+    bits = 1 if header.is_progressive else 2
+    if header.pixels * bits > (len(data) - header.scan) * 8 * _BLOCK_PIXELS:
+        raise UndecodableImage(
+            f"the JPEG is not complete: {len(data):,} bytes cannot hold "
+            f"{header.width} x {header.height} pixels"
+        )
+
+
+def _by_pillow(data: bytes, header: Header, step: int) -> NDArray[np.uint8]:
+    """The same by Pillow, which says nothing where pixels are missing: then more data matters."""
+    end = data.find(_END)
+    whole = data if end < 0 else data[:end]
+    pixels, again = (_pillow(whole + more + _END, header, step) for more in (b"", _BEHIND))
+    if not np.array_equal(pixels, again):
+        raise UndecodableImage("the JPEG is not complete: its pixel data ends early")
+    return pixels
+
+
+def _pillow(data: bytes, header: Header, step: int) -> NDArray[np.uint8]:
+    with Image.open(BytesIO(data), formats=("JPEG",)) as image:
+        image.draft(None, (-(-header.width // step), -(-header.height // step)))
+        return np.asarray(image.convert("RGB"))

@@ -3,20 +3,32 @@
 import re
 import struct
 import zlib
+from collections.abc import Mapping
 from io import BytesIO
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from models import jpeg
+from models import bmp, gif, jpeg, png, webp
+from models.color import to_rgb
 from models.errors import ImageTooLarge, UndecodableImage
+from models.exif import read_orientation
+from models.formats import FORMATS, describe, find_format
+from models.jpeg_header import read_tags
+from models.jpeg_scans import count_scans
 from models.manifest import Preprocess
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+__all__ = ["FORMATS", "MAX_PIXELS", "VERSION", "effort", "preprocess", "preview"]
+
 MAX_PIXELS = 50_000_000
 # Raise it with whatever changes a pixel, here or in models.jpeg: cached pixels are kept under it.
-VERSION = 1
+VERSION = 2
+
+_CEILING = 2 * 89_478_485  # pixels; Pillow refuses more
+_USUAL_SCANS = 10  # of a progressive JPEG
+_READERS: Mapping[str, ModuleType] = {"PNG": png, "WEBP": webp, "GIF": gif, "BMP": bmp}
 
 # What Pillow's decoders raise on hostile bytes; anything else is a defect and should be seen.
 _BAD_BYTES = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
@@ -32,6 +44,18 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+def effort(data: bytes) -> int:
+    """How many pixels decoding an image costs, from its header alone.
+
+    A progressive JPEG of many scans costs more than its size. Raises UndecodableImage.
+    """
+    header = jpeg.read_header(data)
+    if header is None:
+        return _reader(data).read_size(data).pixels  # type: ignore[no-any-return]  # a module
+    scans = count_scans(data, header)
+    return header.pixels * max(_USUAL_SCANS, scans) // _USUAL_SCANS
 
 
 def preprocess(
@@ -52,10 +76,12 @@ def preprocess(
     Raises ImageTooLarge from the header alone, before any pixel is decoded, and
     UndecodableImage where the bytes are no complete image in one of `FORMATS`.
     """
+    if header is None:
+        header = jpeg.read_header(data)
     try:
-        header = jpeg.read_header(data) if header is None else header
-        pixels = _from_jpeg(data, header, min(max_pixels, MAX_PIXELS), spec)
-        return _from_any(data, max_pixels, spec.size_px) if pixels is None else pixels
+        if header is None:
+            return _from_any(data, max_pixels, spec.size_px)
+        return _from_jpeg(data, header, max_pixels, spec)
     except _REFUSED as error:
         raise _refusal(error, max_pixels) from None
 
@@ -66,9 +92,13 @@ def preview(data: bytes, side_px: int, max_pixels: int = MAX_PIXELS) -> Image.Im
     A large JPEG is decoded at a fraction of its size. Raises what `preprocess` raises.
     """
     try:
-        with _open(data, max_pixels) as image:
-            image.draft(None, (2 * side_px, 2 * side_px))
-            rgb = _upright_rgb(image)
+        header = jpeg.read_header(data)
+        if header is None:
+            rgb = _open_rgb(data, max_pixels)
+        else:
+            most = min(header.width, header.height) // (2 * side_px)
+            step = next(one for one in (8, 4, 2, 1) if one <= max(1, most))
+            rgb = _decode_jpeg(data, header, step, max_pixels)
     except _REFUSED as error:
         raise _refusal(error, max_pixels) from None
     rgb.thumbnail((side_px, side_px))
@@ -76,52 +106,72 @@ def preview(data: bytes, side_px: int, max_pixels: int = MAX_PIXELS) -> Image.Im
 
 
 def _refusal(error: Exception, max_pixels: int) -> UndecodableImage | ImageTooLarge:
-    if isinstance(error, UnidentifiedImageError):  # its message names an object in memory
-        return UndecodableImage(f"the bytes start none of {', '.join(FORMATS)}")
     if isinstance(error, _BOMB):
         return _too_large(error, max_pixels)
     return UndecodableImage(str(error) or type(error).__name__)
 
 
 def _from_jpeg(
-    data: bytes, header: jpeg.Header | None, max_pixels: int, spec: Preprocess
-) -> NDArray[np.uint8] | None:
-    """What `_from_any` gives, in less time; None where that must decide."""
-    if header is None or header.width * header.height > max_pixels:
-        return None
+    data: bytes, header: jpeg.Header, max_pixels: int, spec: Preprocess
+) -> NDArray[np.uint8]:
     size_px = spec.size_px
     step = jpeg.choose_step(header, size_px) if spec.half_scale else 1
-    pixels = jpeg.decode(data, header, step)
-    if pixels is None:
-        return None
     if header.tagged:
-        with Image.open(BytesIO(data), formats=FORMATS) as tags:
-            image = _turned(Image.fromarray(pixels), tags)
+        image = _decode_jpeg(data, header, step, max_pixels)
         return _fit(image, (image.width * step, image.height * step), step, size_px)
+    _check_size(header.pixels, max_pixels)
+    pixels = jpeg.decode(data, header, step)
     if pixels.shape[:2] == (size_px, size_px):
         return pixels
     return _fit(Image.fromarray(pixels), (header.width, header.height), step, size_px)
 
 
+def _decode_jpeg(data: bytes, header: jpeg.Header, step: int, max_pixels: int) -> Image.Image:
+    _check_size(header.pixels, max_pixels)
+    image = Image.fromarray(jpeg.decode(data, header, step))
+    return _turned(image, read_orientation(*read_tags(data))) if header.tagged else image
+
+
 def _from_any(data: bytes, max_pixels: int, size_px: int) -> NDArray[np.uint8]:
-    with _open(data, max_pixels) as image:
-        rgb = _upright_rgb(image)
+    rgb = _open_rgb(data, max_pixels)
     return _fit(rgb, rgb.size, 1, size_px)
 
 
-def _open(data: bytes, max_pixels: int) -> Image.Image:
-    image = Image.open(BytesIO(data), formats=FORMATS)
-    pixels = image.width * image.height
-    if pixels > max_pixels:
-        raise ImageTooLarge(pixels, max_pixels)
-    return image
+def _open_rgb(data: bytes, max_pixels: int) -> Image.Image:
+    """The picture as RGB and upright; no decoder sees what is too large or beside the pixels."""
+    reader = _reader(data)
+    pixels = reader.read_size(data).pixels
+    _check_size(pixels, max_pixels)
+    still = reader.take_still(data)
+    with _open(still.data) as image:
+        if image.width * image.height > pixels:
+            raise UndecodableImage(f"its header says {pixels:,} pixels, and its content has more")
+        image.load()
+        if reader is png:
+            png.check_rows(still.data, image)
+        if image.mode == "P" and image.palette is None:
+            raise UndecodableImage("palette image without its palette")
+        return _turned(to_rgb(image), read_orientation(still.exif, still.xmp))
 
 
-def _upright_rgb(image: Image.Image) -> Image.Image:
-    image.load()
-    if image.mode == "P" and image.palette is None:
-        raise UndecodableImage("palette image without its palette")
-    return _to_rgb(_turned(image, tags=image))
+def _reader(data: bytes) -> ModuleType:
+    reader = _READERS.get(find_format(data) or "")
+    if reader is None:
+        raise UndecodableImage(describe(data))
+    return reader
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        return Image.open(BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:  # its message names an object in memory
+        raise UndecodableImage(f"the {find_format(data)} is damaged in its header") from None
+
+
+def _check_size(pixels: int, max_pixels: int) -> None:
+    limit = min(max_pixels, _CEILING)
+    if pixels > limit:
+        raise ImageTooLarge(pixels, limit)
 
 
 def _too_large(bomb: Exception | Warning, max_pixels: int) -> ImageTooLarge:
@@ -130,27 +180,9 @@ def _too_large(bomb: Exception | Warning, max_pixels: int) -> ImageTooLarge:
     return ImageTooLarge(pixels, min(limit, max_pixels))
 
 
-def _turned(image: Image.Image, tags: Image.Image) -> Image.Image:
-    """The image as the EXIF block of `tags` wants it seen."""
-    # ImageOps.exif_transpose would also write the EXIF block anew, which fails on odd ones
-    try:
-        orientation = tags.getexif().get(ExifTags.Base.Orientation)
-    except _BAD_BYTES:  # a damaged EXIF block beside good pixels
-        return image
-    method = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    method = _UPRIGHT.get(orientation)
     return image if method is None else image.transpose(method)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode.startswith("I"):  # 16-bit grey: keep the high byte; convert() would clip
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
 
 
 def _fit(image: Image.Image, size: tuple[int, int], step: int, size_px: int) -> NDArray[np.uint8]:

@@ -24,6 +24,9 @@ _Decoded = UInt8[np.ndarray, "h w 3"] | UndecodableImage | ImageTooLarge
 # (docs/performance.md).
 SMALL_PIXELS = 128 * 128
 
+# A JPEG that has more bytes than these and two for each pixel is not one of a camera.
+_BRIEF_BYTES = 64 * 1024
+
 # Pillow holds the GIL while it decodes a small image, so that a second thread gains nothing:
 # a task is at least this much encoded data, and only photographs spread over the cores.
 _TASK_BYTES = 128 * 1024
@@ -122,7 +125,7 @@ class Decoder:
         most = self._defer_pixels if len(images) == 1 else SMALL_PIXELS
         headers = []
         for image in images:
-            header = None if isinstance(image, UndecodableImage) else read_header(image)
+            header = None if isinstance(image, UndecodableImage) else _brief_header(image)
             if header is None or header.pixels > most:
                 return None
             headers.append(header)
@@ -135,6 +138,17 @@ class Decoder:
 
     def _decode_all(self, images: Sequence[Encoded], spec: Preprocess) -> list[_Decoded]:
         return [_decode_one(image, spec, self._max_pixels) for image in images]
+
+
+def _brief_header(image: bytes) -> Header | None:
+    """The header of a JPEG whose decoding takes no longer than its pixels and bytes say."""
+    try:
+        header = read_header(image)
+    except UndecodableImage:  # to be said when it is decoded
+        return None
+    if header is None or not (header.is_brief and header.is_plain and header.in_one_scan):
+        return None
+    return header if len(image) <= _BRIEF_BYTES + 2 * header.pixels else None
 
 
 def _decode_one(

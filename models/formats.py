@@ -1,0 +1,99 @@
+"""What kind of file some bytes are, and what the kinds are called that are not read."""
+
+import re
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+
+_BRANDS = slice(8, 64)  # of a file in boxes: what it is compatible with
+_TEXT_BYTES = 1024
+_BY_BRAND = (
+    (re.compile(rb"avi[fs]"), "an AVIF"),
+    (re.compile(rb"hei[cxms]|hev[cxms]"), "a HEIC photograph"),
+    (re.compile(rb"mif[12]|msf1|mif3"), "a HEIF image"),
+    (re.compile(rb"crx "), "a raw photograph (CR3)"),
+    (re.compile(rb"qt  |isom|mp4|M4V|3gp"), "a video"),
+)
+_STARTS = (
+    (b"II*\0\x10\0\0\0CR", "a raw photograph (CR2)"),
+    (b"II*\0", "a TIFF"),
+    (b"MM\0*", "a TIFF"),
+    (b"II+\0", "a BigTIFF"),
+    (b"MM\0+", "a BigTIFF"),
+    (b"\xff\x0a", "a JPEG XL"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000"),
+    (b"\xff\xd8\xff\xf7", "a JPEG-LS"),
+    (b"8BPS", "a Photoshop document"),
+    (b"\0\0\1\0", "an icon (ICO)"),
+    (b"\0\0\2\0", "a cursor (CUR)"),
+    (b"FUJIFILMCCD-RAW", "a raw photograph (RAF)"),
+    (b"\x8aMNG", "an MNG"),
+    (b"\x8bJNG", "a JNG"),
+    (b"%PDF-", "a PDF"),
+    (b"%!PS", "a PostScript document"),
+    (b"\xd7\xcd\xc6\x9a", "a Windows metafile"),
+    (b"v/1\x01", "an OpenEXR"),
+    (b"#?RADIANCE", "a Radiance HDR"),
+    (b"DDS ", "a DDS texture"),
+    (b"qoif", "a QOI"),
+    (b"\x1aE\xdf\xa3", "a video"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"SIMPLE  =", "a FITS image"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"data:", "the text of a data URI, not its bytes"),
+    (b"/9j/", "a JPEG in base64, not its bytes"),
+    (b"iVBORw0KGgo", "a PNG in base64, not its bytes"),
+    (b"R0lGOD", "a GIF in base64, not its bytes"),
+    (b"UklGR", "a WebP in base64, not its bytes"),
+    (b"http://", "an address, which is not fetched"),
+    (b"https://", "an address, which is not fetched"),
+)
+_IN_TEXT = (
+    (re.compile(rb"<svg[\s>]", re.IGNORECASE), "an SVG"),
+    (re.compile(rb"<!doctype html|<html[\s>]", re.IGNORECASE), "an HTML page"),
+    (re.compile(rb"^P[1-7][\s#]"), "a PNM image"),
+    (re.compile(rb"%PDF-"), "a PDF"),
+    (re.compile(rb"^\s*[{\[]"), "JSON"),
+)
+
+
+def find_format(data: bytes) -> str | None:
+    """One of `FORMATS`; None where the bytes start none of them."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if data.startswith(b"BM"):
+        return "BMP"
+    return "WEBP" if data.startswith(b"RIFF") and data.startswith(b"WEBP", 8) else None
+
+
+def describe(data: bytes) -> str:
+    """Why bytes that start none of `FORMATS` are refused."""
+    accepted = f"send one of {', '.join(FORMATS)}"
+    if not data:
+        return f"it is empty (0 bytes); {accepted}"
+    what = _name(data)
+    if what is None:
+        return f"the bytes start none of {', '.join(FORMATS)}"
+    return f"it is {what}; {accepted}"
+
+
+def _name(data: bytes) -> str | None:
+    for start, name in _STARTS:
+        if data.startswith(start):
+            return name
+    if _is_boxed(data):
+        return next((name for brand, name in _BY_BRAND if brand.search(data[_BRANDS])), None)
+    text = data[:_TEXT_BYTES]
+    return next((name for pattern, name in _IN_TEXT if pattern.search(text)), None)
+
+
+def _is_boxed(data: bytes) -> bool:
+    return data.startswith(b"ftyp", 4)

@@ -101,10 +101,11 @@ class ConfidenceQuality(Frozen):
     ece: Estimate = Field(
         description="expected calibration error, in 0..1: |accuracy - mean confidence| of 15 "
         "equal-width bins of confidence, weighted by their images. 95 % interval from 1,000 "
-        "bootstrap resamples of the test images, seed 0: low is ECE less the 97.5 percentile of "
-        "how far the bins' weighted gaps moved together (sum of absolute moves), at least 0; high "
-        "is 2 ECE less the 2.5 percentile of the resamples' ECE, at least ECE. Noise only adds to "
-        "an ECE, so the percentiles themselves would lie too high"
+        "draws of right and wrong in each bin, seed 0, in which no bin is certain: low is ECE less "
+        "the 97.5 percentile of how far the bins' gaps moved together, at least 0; high is 2 ECE "
+        "less the 2.5 percentile of the draws' ECE, at least ECE and at least the distance of the "
+        "mean confidence to the ends of the accuracy's interval. Noise only adds to an ECE, so "
+        "percentiles themselves would lie too high"
     )
     adaptive_ece: Estimate = Field(
         description="the same over 15 bins of equally many images (images of equal confidence "

@@ -1,8 +1,10 @@
 """Intervals of shares that hold the true share 19 times in 20, also near 0 and 1."""
 
+import math
+
 import numpy as np
-from jaxtyping import Bool
-from scipy.stats import chi2, norm
+from jaxtyping import Bool, Float64
+from scipy.stats import chi2, norm, t
 from statsmodels.stats.proportion import proportion_confint
 
 from models.evidence.estimate import Estimate
@@ -32,6 +34,34 @@ def proportion(right: int, n: int) -> Estimate:
     value = right / n
     return Estimate(
         value=value, low=max(0.0, min(float(low), value)), high=min(1.0, max(float(high), value))
+    )
+
+
+def of_replicates(
+    value: float, n: int, replicates: Float64[np.ndarray, " g"], *, at_most_n: bool
+) -> Estimate:
+    """A mean of n numbers in 0..1 that hang together, with Wilson's 95 % interval.
+
+    `replicates` are its values with each of g groups of images left out (the delete-a-group
+    jackknife, with Student's t). Their variance says how many independent ones the n amount to;
+    for a share that is `at_most_n`.
+    """
+    groups, effective = len(replicates), float(n)
+    variance = (groups - 1) * float(replicates.var()) if groups > 1 else 0.0
+    if variance > 0 and 0 < value < 1:
+        effective = value * (1 - value) / variance
+        effective = min(effective, n) if at_most_n else effective
+    reach = float(t.ppf(0.975, groups - 1)) if groups > 1 else math.inf
+    if not math.isfinite(reach):
+        return Estimate(value=value, low=0.0, high=1.0)
+    drawn_in = reach**2 / (effective + reach**2)
+    middle = value + drawn_in * (0.5 - value)
+    spread = value * (1 - value) / effective + (reach / effective) ** 2 / 4
+    half = (1 - drawn_in) * reach * math.sqrt(spread)
+    return Estimate(
+        value=value,
+        low=max(0.0, min(middle - half, value)),
+        high=min(1.0, max(middle + half, value)),
     )
 
 

@@ -4,15 +4,19 @@ import faiss
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
+from models.evidence.estimate import Estimate
 from models.evidence.retrieval import NeighbourAccuracy, RetrievalSection
 from models.manifest import Metric
 from training.evaluate.answers import Answers
-from training.evaluate.sampling import RESAMPLES, bootstrap_means, stratified
+from training.evaluate.intervals import of_replicates, share
+from training.evaluate.sampling import stratified
 
 IMAGES = 10_000
 _RECALL_AT = (1, 5, 10)
 _NEIGHBOURS = (1, 5, 20)
 _BLOCK_ITEMS = 2**22
+_GROUPS = 20
+_SPARE, _SPARE_SHARE = 20, 0.15  # neighbours beyond R, so that a group can be left out
 
 Points = Float32[np.ndarray, "n d"]
 Labels = Int64[np.ndarray, " n"]
@@ -28,9 +32,10 @@ def retrieval(
     numbers take seconds on one core.
     """
     rows = stratified(test.labels, limit, seed)
-    per_query = query_values(test.embeddings[rows], test.labels[rows], metric)
-    found = bootstrap_means(per_query, seed) if len(per_query) else [None] * per_query.shape[1]
-    recall_1, recall_5, recall_10, r_precision, map_at_r = found
+    labels = test.labels[rows]
+    groups = _groups(labels)
+    per_query, left_out = _searched(test.embeddings[rows], labels, metric, groups)
+    recall_1, recall_5, recall_10, r_precision, map_at_r = _estimates(per_query, left_out)
     return RetrievalSection(
         metric=metric,
         images=len(rows),
@@ -42,28 +47,64 @@ def retrieval(
         r_precision=r_precision,
         map_at_r=map_at_r,
         gallery_images=len(gallery),
-        neighbour_accuracy=_neighbour_accuracy(test, gallery, metric, seed),
-        resamples=RESAMPLES,
+        neighbour_accuracy=_neighbour_accuracy(test, gallery, metric),
+        resamples=_GROUPS,
+        interval="delete_a_group_jackknife",
         seed=seed,
     )
 
 
+def _groups(labels: Labels) -> Labels:
+    """1 to 20, of which every class has as many images, up to one."""
+    groups = np.empty(len(labels), np.int64)
+    order = np.argsort(labels, kind="stable")
+    groups[order] = np.arange(len(labels)) % _GROUPS + 1
+    return groups
+
+
+def _estimates(
+    per_query: Float64[np.ndarray, "q 5"], left_out: Float64[np.ndarray, "g 5"]
+) -> list[Estimate | None]:
+    if len(per_query) == 0:
+        return [None] * per_query.shape[1]
+    values, shares = per_query.mean(axis=0), len(_RECALL_AT)
+    return [
+        of_replicates(float(values[row]), len(per_query), left_out[:, row], at_most_n=row < shares)
+        for row in range(len(values))
+    ]
+
+
 def query_values(points: Points, labels: Labels, metric: Metric) -> Float64[np.ndarray, "q 5"]:
     """Recall@1, @5 and @10, R-precision and MAP@R of each image that has a relevant other one."""
+    return _searched(points, labels, metric, np.zeros(len(labels), np.int64))[0]
+
+
+def _searched(
+    points: Points, labels: Labels, metric: Metric, groups: Labels
+) -> tuple[Float64[np.ndarray, "q 5"], Float64[np.ndarray, "g 5"]]:
+    """Each query's values, and their means with each group left out, as queries and as answers."""
     _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
     relevant = counts[places] - 1
     queries = np.flatnonzero(relevant)
     if len(queries) == 0:
-        return np.empty((0, len(_RECALL_AT) + 2))
-    depth = min(max(int(relevant.max()), *_RECALL_AT), len(labels) - 1)
+        return np.empty((0, len(_RECALL_AT) + 2)), np.empty((0, len(_RECALL_AT) + 2))
+    kinds = np.unique(groups) if groups.any() else np.empty(0, np.int64)
+    spare = _SPARE + int(relevant.max() * _SPARE_SHARE) if len(kinds) else 0
+    depth = min(max(int(relevant.max()), *_RECALL_AT) + spare, len(labels) - 1)
     centred = points if metric == "cosine" else points - points.mean(axis=0)
-    blocks = [
-        _values(
-            labels[_nearest(centred, part, depth, metric)] == labels[part, None], relevant[part]
-        )
-        for part in np.array_split(queries, len(queries) * len(labels) // _BLOCK_ITEMS + 1)
-    ]
-    return np.concatenate(blocks)
+    blocks, sums, told = [], np.zeros((len(kinds), len(_RECALL_AT) + 2)), np.zeros(len(kinds))
+    for part in np.array_split(queries, len(queries) * len(labels) // _BLOCK_ITEMS + 1):
+        near = _nearest(centred, part, depth, metric)
+        same = labels[near] == labels[part, None]
+        blocks.append(_values(same, np.ones_like(same), relevant[part]))
+        for row, kind in enumerate(kinds):
+            gone = np.bincount(places[groups == kind], minlength=len(counts))
+            left = relevant[part] - gone[places[part]]
+            asked = (groups[part] != kind) & (left > 0)
+            kept = groups[near[asked]] != kind
+            sums[row] += _values(same[asked], kept, left[asked]).sum(axis=0)
+            told[row] += asked.sum()
+    return np.concatenate(blocks), sums[told > 0] / told[told > 0, None]
 
 
 def neighbour_labels(test: Points, gallery: Answers, k: int, metric: Metric) -> Labels:
@@ -79,15 +120,14 @@ def neighbour_labels(test: Points, gallery: Answers, k: int, metric: Metric) -> 
 
 
 def _neighbour_accuracy(
-    test: Answers, gallery: Answers, metric: Metric, seed: int
+    test: Answers, gallery: Answers, metric: Metric
 ) -> tuple[NeighbourAccuracy, ...]:
     ks = sorted({min(k, len(gallery)) for k in _NEIGHBOURS} - {0})
     if not ks or len(test) == 0:
         return ()
     right = [neighbour_labels(test.embeddings, gallery, k, metric) == test.labels for k in ks]
-    found = bootstrap_means(np.stack(right, axis=1).astype(np.float64), seed)
     return tuple(
-        NeighbourAccuracy(k=k, accuracy=accuracy) for k, accuracy in zip(ks, found, strict=True)
+        NeighbourAccuracy(k=k, accuracy=share(each)) for k, each in zip(ks, right, strict=True)
     )
 
 
@@ -105,12 +145,16 @@ def _nearest(
 
 
 def _values(
-    hits: Bool[np.ndarray, "q k"], relevant: Int64[np.ndarray, " q"]
+    same: Bool[np.ndarray, "q k"],
+    kept: Bool[np.ndarray, "q k"],
+    relevant: Int64[np.ndarray, " q"],
 ) -> Float64[np.ndarray, "q 5"]:
-    ranks = np.arange(1, hits.shape[1] + 1)
+    """Of the neighbours that are kept, in order, of which `relevant` are of the query's class."""
+    ranks = np.cumsum(kept, axis=1)
+    hits = same & kept
     counted = hits & (ranks <= relevant[:, np.newaxis])
-    precision = np.cumsum(counted, axis=1) / ranks
-    columns = [hits[:, :k].any(axis=1) for k in _RECALL_AT]
+    precision = np.cumsum(counted, axis=1) / np.maximum(ranks, 1)
+    columns = [(hits & (ranks <= k)).any(axis=1) for k in _RECALL_AT]
     columns.append(counted.sum(axis=1) / relevant)
     columns.append((precision * counted).sum(axis=1) / relevant)
     return np.stack(columns, axis=1).astype(np.float64)

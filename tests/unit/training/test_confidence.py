@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,7 +15,6 @@ from models.evidence.confidence import Calibration, Confidence
 from tests.unit.training.answered import answered, made_up, sure
 from training.evaluate.answers import Answers
 from training.evaluate.confidence import (
-    Binning,
     Outcomes,
     calibration_errors,
     confidence_section,
@@ -168,42 +168,55 @@ def test_underflown_probabilities_stay_finite_after_the_temperature() -> None:
     assert found.tempered.ece.value == pytest.approx(0.5)
 
 
-def naive_interval(told: Outcomes, binning: Binning) -> tuple[float, float]:
-    random = np.random.default_rng(0)
-    n = len(told.right)
-    found = gaps(told.confidence, told.right, binning)
-    drawn = []
-    for _ in range(1_000):
-        rows = np.sort(random.integers(n, size=n))
-        drawn.append(gaps(told.confidence[rows], told.right[rows], binning))
-    value = np.abs(found).sum()
-    moved = np.quantile([np.abs(each - found).sum() for each in drawn], 0.975)
-    least = np.quantile([np.abs(each).sum() for each in drawn], 0.025)
-    return max(0.0, value - moved), max(value, 2 * value - least)
+Truth = Callable[[np.ndarray], np.ndarray]
 
 
-@pytest.mark.parametrize(("n", "sharpness"), [(17, 1.0), (400, 3.0)])
-@pytest.mark.parametrize("decimals", [2, 8])
-def test_the_intervals_of_ece_are_their_definition(n: int, sharpness: float, decimals: int) -> None:
-    answers = made_up(n, 4, 11, sharpness)
-    told = outcomes(answered(np.round(answers.probabilities, decimals), answers.labels))
-    ece, adaptive = calibration_errors(told)
-    assert (ece.low, ece.high) == pytest.approx(naive_interval(told, equal_width), abs=1e-12)
-    assert (adaptive.low, adaptive.high) == pytest.approx(
-        naive_interval(told, equal_mass), abs=1e-12
-    )
+def honest(confidence: np.ndarray) -> np.ndarray:
+    return confidence
 
 
-def test_intervals_of_ece_cover_no_error_where_confidence_is_honest() -> None:
-    random = np.random.default_rng(12)
-    held = {"ece": 0, "adaptive": 0}
-    for _ in range(8):
-        confidence = 0.5 + 0.5 * random.beta(4, 1, 300)
-        right = random.random(300) < confidence
-        ece, adaptive = calibration_errors(outcomes(sure(confidence.tolist(), right.tolist())))
-        held["ece"] += ece.low == 0 < ece.value <= ece.high
-        held["adaptive"] += adaptive.low == 0 < adaptive.value <= adaptive.high
-    assert min(held.values()) >= 7
+def too_sure(confidence: np.ndarray) -> np.ndarray:
+    return 0.5 + 0.85 * (confidence - 0.5)
+
+
+def unsure(random: np.random.Generator, n: int) -> np.ndarray:
+    return np.sort(0.5 + 0.5 * random.beta(2, 1, n))
+
+
+def nearly_certain(random: np.random.Generator, n: int) -> np.ndarray:
+    return np.sort(1 - 0.5 * random.beta(0.3, 6, n))
+
+
+@pytest.mark.parametrize("n", [10, 40, 200, 2_000])
+@pytest.mark.parametrize("drawn", [unsure, nearly_certain])
+@pytest.mark.parametrize("truth", [honest, too_sure])
+def test_the_intervals_of_ece_hold_the_true_error(
+    n: int, drawn: Callable[[np.random.Generator, int], np.ndarray], truth: Truth
+) -> None:
+    """At 0, where the true error cannot be less, more often than 19 times in 20."""
+    random, draws = np.random.default_rng(13), 100
+    population = drawn(random, 200_000)
+    errors = [
+        np.abs(gaps(population, truth(population), binning)).sum()
+        for binning in (equal_width, equal_mass)
+    ]
+    held = np.zeros(2)
+    for _ in range(draws):
+        confidence = drawn(random, n)
+        right = (random.random(n) < truth(confidence)).astype(float)
+        found = calibration_errors(Outcomes(confidence, right, right, right))
+        held += [
+            one.low <= error + 1e-9 <= one.high + 2e-9
+            for one, error in zip(found, errors, strict=True)
+        ]
+    assert held.min() >= 0.9 * draws
+
+
+def test_certain_and_right_40_times_is_not_honest_beyond_doubt() -> None:
+    ece, adaptive = calibration_errors(outcomes(sure([1.0] * 40, [True] * 40)))
+    for found in (ece, adaptive):
+        assert (found.value, found.low) == (0, 0)
+        assert found.high == pytest.approx(1 - proportion(40, 40).low)
 
 
 @pytest.mark.parametrize("n", [1, 2, 14, 16])

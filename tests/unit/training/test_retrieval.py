@@ -8,10 +8,12 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
 from sklearn.neighbors import KNeighborsClassifier
 
+from models.evidence.retrieval import RetrievalSection
 from models.manifest import Metric
 from tests.unit.training.clusters import answers, clusters
 from training.evaluate import retrieval as module
 from training.evaluate.answers import Answers
+from training.evaluate.intervals import proportion
 from training.evaluate.retrieval import neighbour_labels, query_values, retrieval
 
 LABELS = [0] * 17 + [1] * 30 + [2] * 5 + [3]  # an image that is alone in its class
@@ -160,3 +162,30 @@ def test_the_gallery_need_not_be_of_unit_length_for_the_cosine() -> None:
     )
     found, expected = (neighbour_labels(test.embeddings, g, 5, "cosine") for g in (gallery, unit))
     assert found.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(("classes", "n"), [(10, 30), (4, 200)])
+def test_the_intervals_hold_what_other_images_would_give(classes: int, n: int) -> None:
+    """Other queries and other answers; resampling the queries alone holds MAP@R in 75 %."""
+
+    def drawn(seed: int) -> RetrievalSection:
+        labels = np.random.default_rng(seed).permutation(n) % classes
+        test = clusters(labels.tolist(), "cosine", seed, classes=classes)
+        return retrieval(test, test.take(np.arange(0)), "cosine")
+
+    found = [drawn(seed) for seed in range(100)]
+    for measure in ("recall_at_1", "recall_at_5", "r_precision", "map_at_r"):
+        estimates = [getattr(each, measure) for each in found]
+        truth = np.mean([each.value for each in estimates])
+        assert np.mean([each.low <= truth <= each.high for each in estimates]) >= 0.9
+        assert np.mean([each.high - each.low for each in estimates]) < 0.7
+
+
+def test_nothing_but_hits_is_not_certainty() -> None:
+    points = np.repeat(np.eye(4), 4, axis=0)
+    test = answers(points, np.repeat(np.arange(4), 4).tolist(), "cosine", np.eye(4))
+    found = retrieval(test, test, "cosine")
+    assert found.recall_at_1 is not None
+    assert found.recall_at_1.value == 1
+    assert 0.7 < found.recall_at_1.low < 0.85
+    assert found.neighbour_accuracy[0].accuracy == proportion(16, 16)

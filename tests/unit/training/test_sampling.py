@@ -1,9 +1,9 @@
-"""Samples keep each class's share; the bootstrap's interval is the textbook's."""
+"""Samples keep each class's share."""
 
 import numpy as np
 import pytest
 
-from training.evaluate.sampling import bootstrap_means, stratified
+from training.evaluate.sampling import stratified
 
 LABELS = np.array([0] * 70 + [1] * 20 + [2] * 9 + [4], np.int64)
 
@@ -26,17 +26,3 @@ def test_a_smaller_sample_keeps_each_class_by_its_share(seed: int) -> None:
 
 def test_no_row_gives_no_row() -> None:
     assert len(stratified(np.empty(0, np.int64), 5, seed=0)) == 0
-
-
-def test_the_bootstraps_interval_is_about_that_of_the_central_limit_theorem() -> None:
-    values = np.random.default_rng(0).normal(size=(400, 2)) * (1, 3) + (5, -2)
-    for column, found in zip(values.T, bootstrap_means(values, seed=0), strict=True):
-        reach = 1.96 * column.std() / 20
-        assert found.value == pytest.approx(column.mean())
-        assert found.low == pytest.approx(column.mean() - reach, abs=0.15 * reach)
-        assert found.high == pytest.approx(column.mean() + reach, abs=0.15 * reach)
-
-
-def test_one_value_has_an_interval_of_no_width() -> None:
-    (found,) = bootstrap_means(np.array([[0.25]]), seed=0)
-    assert (found.low, found.value, found.high) == (0.25, 0.25, 0.25)

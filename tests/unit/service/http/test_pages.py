@@ -173,7 +173,7 @@ def hostile(node: Any) -> Any:
     if isinstance(node, dict):
         kept = ("name", "schema_version", "severity", "scorer", "chosen_by", "metric", "score",
                 "sha256", "evaluated", "goal", "reader", "loss", "measure", "baseline",
-                "method")  # fmt: skip
+                "method", "interval")  # fmt: skip
         return {key: value if key in kept else hostile(value) for key, value in node.items()}
     if isinstance(node, list):
         return [hostile(value) for value in node]

@@ -82,7 +82,8 @@ class VerificationSection(Frozen):
     Genuine pairs are of one class, impostor pairs of two. Intervals: bootstrap over images (a
     pair counts as often as its images' counts multiplied), on a seeded sample of `interval_pairs`
     pairs of each kind, drawn with replacement; the 2.5th and 97.5th percentiles' distances from
-    the sample's own value are put around the value over all pairs, and cut to 0..1.
+    the sample's own value are put around the value over all pairs, and cut to 0..1. A rate of 0 or
+    1 has at least the interval of a share of half as many pairs as images (disjoint ones).
     """
 
     metric: Metric

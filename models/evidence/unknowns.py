@@ -14,7 +14,7 @@ class ScorerResult(Frozen):
     scorer: Scorer
     auroc: Estimate = Field(
         description="chance that an unknown image scores above a known one, ties counting half; "
-        "interval: DeLong et al. 1988, normal, cut to 0..1; 0..1 for fewer than 2 of a kind"
+        "interval: variance of DeLong et al. 1988, ends of Wilson; 0..1 for fewer than 2 of a kind"
     )
     fpr95: float = Field(
         ge=0,

@@ -10,6 +10,7 @@ from statsmodels.stats.proportion import proportion_confint
 from models.evidence.estimate import Estimate
 
 _Z = float(norm.ppf(0.975))
+_FEWEST_GROUPS = 2
 _FEW_OF_MORE, _FEW, _MORE = 3, 2, 51  # Brown, Cai and DasGupta 2001, section 4.1.1
 
 
@@ -37,23 +38,13 @@ def proportion(right: int, n: int) -> Estimate:
     )
 
 
-def of_replicates(
-    value: float, n: int, replicates: Float64[np.ndarray, " g"], *, at_most_n: bool
-) -> Estimate:
-    """A mean of n numbers in 0..1 that hang together, with Wilson's 95 % interval.
+def of_variance(value: float, variance: float, n: int, reach: float = _Z) -> Estimate:
+    """A mean in 0..1 of this variance, with Wilson's 95 % interval.
 
-    `replicates` are its values with each of g groups of images left out (the delete-a-group
-    jackknife, with Student's t). Their variance says how many independent ones the n amount to;
-    for a share that is `at_most_n`.
+    The variance says how many independent numbers it is the mean of; where it is 0, n are. `reach`
+    is in standard errors. So the interval stays in 0..1 and has a width at either end.
     """
-    groups, effective = len(replicates), float(n)
-    variance = (groups - 1) * float(replicates.var()) if groups > 1 else 0.0
-    if variance > 0 and 0 < value < 1:
-        effective = value * (1 - value) / variance
-        effective = min(effective, n) if at_most_n else effective
-    reach = float(t.ppf(0.975, groups - 1)) if groups > 1 else math.inf
-    if not math.isfinite(reach):
-        return Estimate(value=value, low=0.0, high=1.0)
+    effective = value * (1 - value) / variance if variance > 0 and 0 < value < 1 else float(n)
     drawn_in = reach**2 / (effective + reach**2)
     middle = value + drawn_in * (0.5 - value)
     spread = value * (1 - value) / effective + (reach / effective) ** 2 / 4
@@ -63,6 +54,23 @@ def of_replicates(
         low=max(0.0, min(middle - half, value)),
         high=min(1.0, max(middle + half, value)),
     )
+
+
+def of_replicates(
+    value: float, n: int, replicates: Float64[np.ndarray, " g"], *, is_share: bool
+) -> Estimate:
+    """A mean of n numbers in 0..1 that hang together, with its 95 % interval.
+
+    `replicates` are its values with each of g groups of images left out (the delete-a-group
+    jackknife, with Student's t). A share of n varies no less than n independent ones do.
+    """
+    groups = len(replicates)
+    if groups < _FEWEST_GROUPS:
+        return Estimate(value=value, low=0.0, high=1.0)
+    variance = (groups - 1) * float(replicates.var())
+    if is_share:
+        variance = max(variance, value * (1 - value) / n)
+    return of_variance(value, variance, n, float(t.ppf(0.975, groups - 1)))
 
 
 def share(right: Bool[np.ndarray, " n"]) -> Estimate:

@@ -69,7 +69,7 @@ def _estimates(
         return [None] * per_query.shape[1]
     values, shares = per_query.mean(axis=0), len(_RECALL_AT)
     return [
-        of_replicates(float(values[row]), len(per_query), left_out[:, row], at_most_n=row < shares)
+        of_replicates(float(values[row]), len(per_query), left_out[:, row], is_share=row < shares)
         for row in range(len(values))
     ]
 

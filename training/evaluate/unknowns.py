@@ -5,7 +5,7 @@ from typing import get_args
 
 import numpy as np
 from jaxtyping import Float32
-from scipy.stats import norm, rankdata
+from scipy.stats import rankdata, t
 
 from models.evidence.estimate import Estimate
 from models.evidence.unknowns import (
@@ -17,9 +17,11 @@ from models.evidence.unknowns import (
 from models.manifest import Metric, Scorer, UnknownRule
 from models.unknown import is_unknown, reference, scores
 from training.evaluate.answers import Answers
+from training.evaluate.intervals import of_variance
 
 ACCEPTS = 0.95
 K = 10
+_LEAST_DISTANCE = float(np.finfo(np.float32).eps)
 _SCORERS: tuple[Scorer, ...] = get_args(Scorer)
 _DEFAULT: Scorer = "max_probability"
 
@@ -88,12 +90,14 @@ def unknowns(
 def fit_rule(scorer: Scorer, metric: Metric, calibration: Answers, gallery: Answers) -> UnknownRule:
     """The rule that accepts 95 % of the calibration images; it needs one at least.
 
+    The threshold is never 0: n images that were certain, or met an image of the gallery, do not
+    make every other image unknown.
     `gallery` holds the images that ship with the model.
     """
     known = _scored(scorer, calibration, gallery, metric)
     return UnknownRule(
         scorer=scorer,
-        threshold=accepting(known),
+        threshold=max(accepting(known), _least_threshold(scorer, known)),
         k=min(K, len(gallery)) if scorer == "knn_distance" else None,
         accepts=ACCEPTS,
     )
@@ -104,16 +108,24 @@ def accepting(known: Known) -> float:
     return float(np.quantile(known.astype(np.float64), ACCEPTS, method="inverted_cdf"))
 
 
+def _least_threshold(scorer: Scorer, known: Known) -> float:
+    """A doubt of 1 in n + 2 (the rule of succession), or the least distance that was seen."""
+    if scorer == "max_probability":
+        return 1 / (len(known) + 2)
+    return float(min(known[known > 0], default=_LEAST_DISTANCE))
+
+
 def fpr95(known: Known, unknown: Unknown) -> float:
     """Share of unknown images that are accepted where at least 95 % of the known ones are."""
     return float((unknown <= accepting(known)).mean())
 
 
 def auroc(known: Known, unknown: Unknown) -> Estimate:
-    """P(unknown > known) + P(unknown = known) / 2, with DeLong's 95 % interval.
+    """P(unknown > known) + P(unknown = known) / 2, with a 95 % interval.
 
-    Source: DeLong, DeLong and Clarke-Pearson 1988, by ranks as Sun and Xu 2014. Needs a score of
-    either kind; the interval is 0..1 for fewer than 2.
+    The variance is that of DeLong, DeLong and Clarke-Pearson 1988, by ranks as Sun and Xu 2014;
+    the ends are Wilson's, so that kinds which never overlap are not told apart beyond doubt. Needs
+    a score of either kind; the interval is 0..1 for fewer than 2.
     """
     ranks = rankdata(np.concatenate([unknown, known]))
     above = (ranks[: len(unknown)] - rankdata(unknown)) / len(known)
@@ -122,8 +134,8 @@ def auroc(known: Known, unknown: Unknown) -> Estimate:
     if min(len(known), len(unknown)) < 2:
         return Estimate(value=value, low=0.0, high=1.0)
     variance = above.var(ddof=1) / len(unknown) + below.var(ddof=1) / len(known)
-    reach = float(norm.ppf(0.975) * np.sqrt(variance))
-    return Estimate(value=value, low=max(value - reach, 0.0), high=min(value + reach, 1.0))
+    fewer = min(len(known), len(unknown))
+    return of_variance(value, float(variance), fewer, float(t.ppf(0.975, fewer - 1)))
 
 
 def _result(scorer: Scorer, left_out: LeftOut, metric: Metric) -> ScorerResult:

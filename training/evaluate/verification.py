@@ -10,6 +10,7 @@ from models.evidence.retrieval import AcceptRate, RocPoint, VerificationSection
 from models.manifest import Metric
 from training.evaluate.answers import Answers
 from training.evaluate.collapse import unit_rows
+from training.evaluate.intervals import proportion
 from training.evaluate.pair_scores import SAMPLED_PAIRS, PairSample, Scores, pair_scores
 from training.evaluate.sampling import INTERVAL, stratified
 
@@ -47,13 +48,14 @@ def verification(
     )
     if not len(scores.genuine) or not len(scores.impostor):
         return section
-    return section.model_copy(update=_rates(scores, PairSample(points, labels, metric, seed)))
+    sample = PairSample(points, labels, metric, seed)
+    return section.model_copy(update=_rates(scores, sample, len(rows)))
 
 
-def _rates(scores: Scores, sample: PairSample) -> dict[str, object]:
+def _rates(scores: Scores, sample: PairSample, images: int) -> dict[str, object]:
     thresholds = {far: scores.threshold(far) for far in _FARS}
     resolved = {far: value for far, value in thresholds.items() if value is not None}
-    eer, *tars = _estimates(scores, sample, tuple(resolved))
+    eer, *tars = _estimates(scores, sample, tuple(resolved), images)
     return {
         "eer": eer,
         "eer_threshold": scores.equal_error()[1],
@@ -65,7 +67,9 @@ def _rates(scores: Scores, sample: PairSample) -> dict[str, object]:
     }
 
 
-def _estimates(scores: Scores, sample: PairSample, fars: tuple[float, ...]) -> list[Estimate]:
+def _estimates(
+    scores: Scores, sample: PairSample, fars: tuple[float, ...], images: int
+) -> list[Estimate]:
     """The EER and the TAR at each FAR; the sample's spread is put around the values."""
     values, own = _values(scores, fars), _values(sample.scores, fars)
     resamples = (sample.resampled() for _ in range(RESAMPLES))
@@ -74,9 +78,20 @@ def _estimates(scores: Scores, sample: PairSample, fars: tuple[float, ...]) -> l
         return [Estimate(value=value, low=0.0, high=1.0) for value in values]
     low, high = np.clip(values + np.nanpercentile(spread, INTERVAL, axis=0) - own, 0, 1)
     return [
-        Estimate(value=float(value), low=float(lowest), high=float(highest))
+        _opened(Estimate(value=float(value), low=float(lowest), high=float(highest)), images)
         for value, lowest, highest in zip(values, low, high, strict=True)
     ]
+
+
+def _opened(found: Estimate, images: int) -> Estimate:
+    """No resample errs where no pair does: then the interval is that of disjoint pairs."""
+    if 0 < found.value < 1:
+        return found
+    disjoint = max(1, images // 2)
+    least = proportion(round(found.value) * disjoint, disjoint)
+    return Estimate(
+        value=found.value, low=min(found.low, least.low), high=max(found.high, least.high)
+    )
 
 
 def _values(scores: Scores, fars: tuple[float, ...]) -> Float64[np.ndarray, " m"]:

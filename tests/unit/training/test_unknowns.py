@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from models.evidence.unknowns import LeaveOutRound, ScorerResult
@@ -68,13 +69,28 @@ def test_auroc_is_scikit_learns_and_its_variance_delongs(seed: int) -> None:
     area = wins.mean()
     s10 = sum((v - area) ** 2 for v in by_unknown) / 39
     s01 = sum((v - area) ** 2 for v in by_known) / 59
-    reach = 1.959964 * math.sqrt(s10 / 40 + s01 / 60)
-    assert (found.low, found.high) == pytest.approx((area - reach, min(area + reach, 1)))
+    reach = 2.0227 * math.sqrt(s10 / 40 + s01 / 60)  # Student's t, 39 degrees of freedom
+    assert found.low == pytest.approx(area - reach, abs=0.02)
+    assert found.high == pytest.approx(area + reach, abs=0.02)
+    assert found.high - area < area - found.low
+
+
+@pytest.mark.parametrize("truth", [0.5, 0.8, 0.95, 0.99])
+@pytest.mark.parametrize("kinds", [(10, 10), (60, 30), (400, 400)])
+def test_the_interval_of_auroc_holds_the_truth(truth: float, kinds: tuple[int, int]) -> None:
+    random, draws = np.random.default_rng(3), 200
+    shift, held = math.sqrt(2) * norm.ppf(truth), 0
+    for _ in range(draws):
+        known, unknown = (random.normal(size=n).astype(np.float32) for n in kinds)
+        found = auroc(known, unknown + np.float32(shift))
+        held += found.low <= truth <= found.high
+    assert held / draws >= 0.9
 
 
 def test_an_interval_stays_within_0_and_1() -> None:
     apart = auroc(np.zeros(5, np.float32), np.ones(4, np.float32))
-    assert (apart.low, apart.value, apart.high) == (1, 1, 1)
+    assert (apart.value, apart.high) == (1, 1)
+    assert apart.low < 0.8
     assert auroc(values(1, 5), values(2, 5, 1.5)).high <= 1
     single = auroc(values(1, 5), np.ones(1, np.float32))
     assert (single.low, single.high) == (0, 1)
@@ -218,3 +234,15 @@ def test_a_model_without_a_gallery_or_test_images_has_a_rule_on_probability() ->
     section = unknowns(ROUNDS, "l2", some(0, "l2", 1), some(40, "l2", 2), some(0, "l2", 3))
     assert section.rule.scorer == "max_probability"
     assert section.test_accepted is None
+
+
+def test_a_split_that_is_certain_does_not_make_everything_unknown() -> None:
+    """The threshold was 0, which no image that is a little unsure can be below."""
+    certain = replace(
+        some(12, "cosine", 2), probabilities=np.eye(4, dtype=np.float32)[np.zeros(12, int)]
+    )
+    rule = fit_rule("max_probability", "cosine", certain, certain)
+    assert rule.threshold == pytest.approx(1 / 14)
+    for scorer in ("class_mean_distance", "knn_distance"):
+        same = replace(certain, embeddings=np.ones_like(certain.embeddings))
+        assert fit_rule(scorer, "l2", same, same).threshold > 0

@@ -190,3 +190,15 @@ def test_the_interval_is_that_of_resampling_the_images_and_using_every_pair(
     assert found is not None
     assert found.low == pytest.approx(low, abs=0.25 * (high - low))
     assert found.high == pytest.approx(high, abs=0.25 * (high - low))
+
+
+def test_pairs_that_never_err_are_not_told_apart_beyond_doubt() -> None:
+    points = np.repeat(np.eye(3), 8, axis=0)
+    found = verification(
+        answers(points, np.repeat(np.arange(3), 8).tolist(), "cosine", np.eye(3)), "cosine"
+    )
+    assert found.eer is not None
+    assert (found.eer.value, found.eer.low) == (0, 0)
+    assert 0.1 < found.eer.high < 0.35
+    assert found.tar_at_far[0].tar.value == found.tar_at_far[0].tar.high == 1
+    assert 0.65 < found.tar_at_far[0].tar.low < 0.9

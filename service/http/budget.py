@@ -12,9 +12,9 @@ from service.errors import BodiesFull
 BUDGET = "body_budget"  # where a scope's state holds the budget
 _HELD = "body_bytes"  # and how much of it the request has
 
-# After one body of 31 MB that was no image a process had 39 MB more than before, for good: the body,
-# which the traceback of an error still held, and what the C library keeps for the next one (now: 0).
-# To look for both takes 5 to 13 ms, so it is done some time after large bodies, and for all at once.
+# After one body of 31 MB that was no image a process had 39 MB more than before, for good: the
+# body, which the traceback of an error still held, and what the C library keeps for the next one.
+# Now it has none. To look for both takes 5 to 13 ms, so it is done a while after large bodies.
 _LARGE_BYTES = 2**20
 _TRIM_S = 2.0
 

@@ -12,7 +12,7 @@ from service.batcher import Batcher
 from service.errors import Overloaded
 from service.session import Session
 from tests.bundles import picture
-from tests.serving import PATIENCE_S, ready
+from tests.serving import PATIENCE_S, ready, started
 from tests.wires import line, request
 
 IMAGE = picture(0)
@@ -182,3 +182,20 @@ def test_http_1_0_is_answered_and_closed(service: httpx.Client) -> None:
         answer = one.answer()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert one.end() == b""
+
+
+def test_who_keeps_it_from_stopping_is_refused(tiny_registry: Path, tmp_path: Path) -> None:
+    flags = (f"--registry={tiny_registry}", f"--data-dir={tmp_path}", "--workers=1")
+    head = request("POST", "/embed", PLAIN, "Content-Length: 1000").replace(b": x", b": localhost")
+    with started(*flags) as (client, process), line(client) as one, line(client) as idle:
+        idle.send(LIVE.replace(b": x", b": localhost"))
+        assert idle.answer().status == 200
+        one.send(head, b"a")
+        give_up = time.monotonic() + PATIENCE_S
+        while "lossatlas_body_bytes 1.0" not in client.get("/metrics").text:
+            assert time.monotonic() < give_up
+        process.terminate()
+        answer = one.answer()
+        assert (answer.status, answer.code) == (503, "stopping")
+        assert one.end() == b""
+        assert idle.end() == b""

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope
 from service.errors import MalformedBody, UnsupportedMediaType
 from service.http.body import header, media_type
 from service.http.coding import read_body
-from service.http.json_shape import ANY, FEW_TEXTS, check_shape
+from service.http.json_shape import IMAGES, ITEMS, Shape, check_shape
 from service.http.negotiate import JSON
 
 # From here on a thread takes a body apart, so that other requests need not wait.
@@ -46,12 +46,12 @@ async def parsed(body: bytes, parse: Callable[[bytes], _T]) -> _T:
     return await asyncio.to_thread(lambda: parse(_utf_8(body)))
 
 
-def validated(body: bytes, model: type[_Model]) -> _Model:
-    """The JSON body as this model.
+def validated(body: bytes, model: type[_Model], limit: Shape = IMAGES) -> _Model:
+    """The JSON body as this model, if it holds no more than the limit.
 
     Raises MalformedBody with the first fault, and TooManyValues.
     """
-    check_shape(body, FEW_TEXTS)
+    check_shape(body, limit)
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
@@ -65,7 +65,7 @@ def loaded(body: bytes) -> object:
 
     Raises MalformedBody with the fault and its place, and TooManyValues.
     """
-    check_shape(body, ANY)
+    check_shape(body, ITEMS)
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:

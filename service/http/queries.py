@@ -17,6 +17,7 @@ from service.gallery import COLLECTION
 from service.http.body import media_type
 from service.http.images import from_base64, read_images
 from service.http.json_body import read_json, validated
+from service.http.json_shape import QUERIES
 from service.http.negotiate import JSON
 from service.http.parameters import Whole
 from service.settings import Settings
@@ -116,7 +117,7 @@ async def read_queries(request: Request, settings: Settings) -> Asked:
 
 
 def _parse(max_images: int, body: bytes) -> Asked:
-    said = validated(body, NeighborsBody)
+    said = validated(body, NeighborsBody, QUERIES)
     given = {name for name in ("images", "vectors", "ids") if getattr(said, name) is not None}
     if len(given) != 1:
         raise MalformedBody("send one of images, vectors and ids")

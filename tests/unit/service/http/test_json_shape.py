@@ -32,7 +32,7 @@ def counted(text: str) -> Shape:
 
 def pieces(seed: int) -> str:
     choose = random.Random(seed)
-    said = []
+    said = list[str]()
     while sum(map(len, said)) < LONG:
         inner = "".join(choose.choices('a\\",[{:}é', k=choose.randint(0, 30)))
         said.append(choose.choice([json.dumps(inner, ensure_ascii=False), *"[]{},:1 "]))

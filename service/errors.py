@@ -243,6 +243,17 @@ class DeadlineExceeded(ServiceError):
         self.deadline_s = deadline_s
 
 
+class TooManyOpenFiles(ServiceError):
+    """The process holds as many files open as it may; nothing of this request was done."""
+
+    def __init__(self, retry_after_s: int = 1) -> None:
+        super().__init__(
+            "the service holds as many files open as the system lets it; raise its limit of open "
+            "files (ulimit -n)"
+        )
+        self.retry_after_s = retry_after_s
+
+
 class Stopping(ServiceError):
     """The service is shutting down."""
 

@@ -2,20 +2,21 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 
 import numpy as np
 
 from service.collections import backup, reading, writing
 from service.collections.checking import ready_items, ready_vectors
-from service.collections.connections import Connections
-from service.collections.errors import UnknownImage, UnknownItem
+from service.collections.connections import file_in, translated
+from service.collections.errors import UnknownCollection, UnknownImage, UnknownItem
 from service.collections.examining import check_whole
-from service.collections.keeping import Keeper
 from service.collections.layout import size_bytes
-from service.collections.searching import Searcher
+from service.collections.opened import Opened, Room, open_files
 from service.collections.usage import Reason, Usage
 from service.collections.values import (
     Backup,
@@ -29,26 +30,25 @@ from service.collections.values import (
     Receipt,
     Search,
 )
-from service.collections.view import View
 from service.index.protocol import Vectors
 
 
 class Collection:
     """Every method may be called from any thread, and raises UnknownCollection once it is gone.
 
-    A `Library` makes it. Its index is opened when it is first needed.
+    A `Library` makes it. Its index is opened when it is first needed. It may rest meanwhile, and
+    opens its files again for whoever uses it next.
     """
 
-    def __init__(self, folder: Path, open_index: OpenIndex) -> None:
+    def __init__(self, folder: Path, open_index: OpenIndex, room: Room) -> None:
         self._folder = folder
-        self._open_index = open_index
-        self._connections = Connections(folder)
+        self._open = partial(open_files, folder, open_index, room)
         self._usage = Usage()
-        self._opening = Lock()
-        self._view: View | None = None
-        self._searcher: Searcher | None = None
-        self.spec = self._connections.spec
-        self._keeper = Keeper(folder, self._connections)
+        self._waking = Lock()
+        self._opened: Opened | None = self._open()
+        self._file = self._opened.connections.file
+        self.spec = self._opened.connections.spec
+        self.used = monotonic()  # when it was last
 
     def put(self, items: Sequence[NewItem]) -> Receipt:
         """Add or replace items, all or none; they are durable when it returns.
@@ -57,12 +57,12 @@ class Collection:
         CollectionBusy.
         """
         vectors = ready_items(items, self.spec)
-        with self._usage.using(), self._connections.writing() as database:
+        with self._using() as opened, opened.connections.writing() as database:
             return writing.put(database, items, vectors)
 
     def delete(self, item_id: str) -> int:
         """Delete an item; the collection's sequence after it. Raises UnknownItem."""
-        with self._usage.using(), self._connections.writing() as database:
+        with self._using() as opened, opened.connections.writing() as database:
             sequence = writing.delete(database, item_id)
             if sequence is None:
                 raise UnknownItem(self.spec.name, item_id)
@@ -109,15 +109,17 @@ class Collection:
         InvalidItems for queries that are no vectors, and InvalidFilter.
         """
         queries = ready_vectors(queries, self.spec)
-        with self._usage.using():
-            self._connections.confirm()
-            return self._searching().search(queries, query)
+        with self._using() as opened:
+            opened.connections.confirm()
+            return opened.searcher().search(queries, query)
 
     def facts(self) -> Facts:
         """How it stands."""
-        with self._reading() as database:
-            sequence, items = reading.counts(database)
-            view = self._opened()
+        with self._using() as opened:
+            opened.connections.confirm()
+            with opened.connections.reading() as database:
+                sequence, items = reading.counts(database)
+            view = opened.view()
         index = view.index
         kind = index.kind_in_use if isinstance(index, Maintained) else self.spec.index
         return Facts(self.spec, items, sequence, kind, view.sequence, size_bytes(self._folder))
@@ -138,45 +140,82 @@ class Collection:
 
     def is_there(self) -> bool:
         """Whether its files are still in their place."""
-        return self._connections.is_there()
+        return file_in(self._folder) == self._file
+
+    def is_open(self) -> bool:
+        """Whether it holds its files open."""
+        return self._opened is not None
+
+    def wake(self) -> bool:
+        """Open it, if it rests; False where it is gone, or another one has its place."""
+        try:
+            with self._using():
+                return True
+        except UnknownCollection:
+            return False
 
     def maintain(self) -> None:
-        """Bring the index up to date, build what is due, and save it where that is worth it."""
+        """Bring the index up to date, build what is due, and save it where that is worth it.
+
+        Nothing is done for a collection that rests.
+        """
         with self._usage.using():
-            self._connections.confirm()
-            view = self._opened()
-        self._keeper.keep(view)  # closing does not wait for a build
+            opened = self._opened
+            if opened is None:
+                return
+            opened.connections.confirm()
+            view = opened.view()
+        opened.keeper.keep(view)  # closing does not wait for a build
+
+    def rest(self, *, saved: bool) -> bool:
+        """Let go of files and index until it is used again; whether that could be done now.
+
+        It cannot while somebody uses it or its index is being built. The index is saved first
+        where that is wanted, and otherwise caught up when it is opened again.
+        """
+        with self._usage.pausing() as free:
+            opened = self._opened
+            if not free or opened is None or opened.keeper.is_busy():
+                return False
+            self._opened = None
+            opened.close(saved=saved and self.is_there())
+            return True
 
     def close(self, because: Reason) -> None:
         """Save the index and let go of the files; whoever comes later meets `because`."""
-        with self._ending(because) as view:
-            if view is not None and self.is_there():
-                self._keeper.keep_last(view)
+        self._end(because, saved=True)
 
     def drop(self, because: Reason) -> None:
         """The same for a collection that was deleted, whose index nobody needs."""
-        with self._ending(because):
-            pass
+        self._end(because, saved=False)
+
+    def _end(self, because: Reason, *, saved: bool) -> None:
+        if self._usage.close(because) and self._opened is not None:
+            self._opened.close(saved=saved and self.is_there())
 
     @contextmanager
-    def _ending(self, because: Reason) -> Iterator[View | None]:
-        if not self._usage.close(because):
-            yield None
-            return
-        with ExitStack() as closing:
-            closing.callback(self._connections.close)
-            if self._view is not None:
-                closing.callback(self._view.close)
-            closing.callback(self._keeper.close)
-            if self._view is not None:
-                closing.callback(self._view.index.close)  # first, so that a build ends
-            yield self._view
+    def _using(self) -> Iterator[Opened]:
+        with self._usage.using(), translated(self.spec.name):
+            self.used = monotonic()
+            yield self._awake()
+
+    def _awake(self) -> Opened:
+        with self._waking:
+            if self._opened is None:
+                opened = self._open()
+                # A file's number may be given again once nobody holds it.
+                found = (opened.connections.file, opened.connections.spec)
+                if found != (self._file, self.spec):
+                    opened.close(saved=False)
+                    raise opened.connections.unknown()
+                self._opened = opened
+            return self._opened
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._usage.using():
-            self._connections.confirm()
-            with self._connections.reading() as database:
+        with self._using() as opened:
+            opened.connections.confirm()
+            with opened.connections.reading() as database:
                 yield database
 
     def _item(self, database: sqlite3.Connection, item_id: str) -> Item:
@@ -191,15 +230,3 @@ class Collection:
         if found is None:
             raise UnknownImage(self.spec.name, item_id, kind)
         return found
-
-    def _searching(self) -> Searcher:
-        view = self._opened()
-        if self._searcher is None:
-            self._searcher = Searcher(self._connections, view)
-        return self._searcher
-
-    def _opened(self) -> View:
-        with self._opening:
-            if self._view is None:
-                self._view = View(self._connections, self._folder, self._open_index)
-            return self._view

@@ -17,6 +17,8 @@ from service.collections.errors import (
 from service.collections.layout import ITEMS, LIBRARY_LOCK, WRITE_LOCK, names
 from service.collections.locking import FileLock, together
 from service.collections.schema import BUSY_TIMEOUT_S, connect, read_spec
+from service.errors import ServiceError, TooManyOpenFiles
+from service.handles import OUT_OF_HANDLES, out_of_handles
 
 # A larger log has pages that many commits touch (ids in no order) copied to the file once for all
 # of them: 8,192 pages are 32 MiB.
@@ -25,7 +27,19 @@ _WRITER_CACHE_KIB = 65_536
 _DAMAGE = frozenset(
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR_SHORT_READ}
 )
+_IDLE_READERS = 2  # kept open, of which each holds two files; a burst of readers opens more
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+
+File = tuple[int, int]  # device and number: another file in its place has another one
+
+
+def file_in(folder: Path) -> File | None:
+    """Which file the folder's collection is in now; none where it has none."""
+    try:
+        status = (folder / ITEMS).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 class Connections:
@@ -37,7 +51,7 @@ class Connections:
         self._idle: deque[sqlite3.Connection] = deque()
         self._writer_free = Lock()
         with together(folder.parent / LIBRARY_LOCK), self.translated():
-            self._file = self._found()
+            self.file = self._found()
             self._writer = connect(folder / ITEMS)
             try:
                 self.spec = read_spec(self._writer, folder.name)
@@ -48,16 +62,9 @@ class Connections:
                 self._writer.close()
                 raise
 
-    def is_there(self) -> bool:
-        """Whether the file is still the one that was opened."""
-        try:
-            return self._found() == self._file
-        except UnknownCollection:
-            return False
-
     def confirm(self) -> None:
         """Raises UnknownCollection unless the file is still the one that was opened."""
-        if self._found() != self._file:
+        if self._found() != self.file:
             raise self.unknown()
 
     def unknown(self) -> UnknownCollection:
@@ -114,8 +121,12 @@ class Connections:
         with together(self._folder.parent / LIBRARY_LOCK), self.translated():
             self.confirm()
             connection = connect(self._folder / ITEMS)
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute("SELECT sequence FROM collection").fetchone()  # opens the -wal file
+            try:
+                connection.execute("PRAGMA query_only = ON")
+                connection.execute("SELECT sequence FROM collection").fetchone()  # opens -wal
+            except BaseException:
+                connection.close()
+                raise
             return connection
 
     def retire(self, *connections: sqlite3.Connection) -> None:
@@ -138,17 +149,16 @@ class Connections:
             return self.reader()
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
-        if self._closed:
+        if self._closed or len(self._idle) >= _IDLE_READERS:
             self.retire(connection)
         else:
             self._idle.append(connection)
 
-    def _found(self) -> tuple[int, int]:
-        try:
-            status = (self._folder / ITEMS).stat()
-        except (FileNotFoundError, NotADirectoryError):
-            raise self.unknown() from None
-        return status.st_dev, status.st_ino
+    def _found(self) -> File:
+        found = file_in(self._folder)
+        if found is None:
+            raise self.unknown()
+        return found
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -163,15 +173,25 @@ def translated(name: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", 0)
-        if code in _DAMAGE or code & 0xFF in _DAMAGE:
-            raise CollectionDamaged(name, str(error)) from error
-        if code in _FULL:
-            raise StorageFull(name) from error
-        if code & 0xFF == sqlite3.SQLITE_BUSY:
-            raise CollectionBusy(name) from error
+        if (meant := _meant(name, error)) is not None:
+            raise meant from error
         raise
     except OSError as error:
         if error.errno in {ENOSPC, EDQUOT}:
             raise StorageFull(name) from error
+        if error.errno in OUT_OF_HANDLES:
+            raise TooManyOpenFiles from error
         raise
+
+
+def _meant(name: str, error: sqlite3.DatabaseError) -> ServiceError | None:
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code in _DAMAGE or code & 0xFF in _DAMAGE:
+        return CollectionDamaged(name, str(error))
+    if code in _FULL:
+        return StorageFull(name)
+    if code & 0xFF == sqlite3.SQLITE_BUSY:
+        return CollectionBusy(name)
+    if code & 0xFF == sqlite3.SQLITE_CANTOPEN and out_of_handles():
+        return TooManyOpenFiles()
+    return None

@@ -27,6 +27,10 @@ class Keeper:
         self._stopped = False
         self._saved = 0  # the sequence that the files reflect, as far as this process knows
 
+    def is_busy(self) -> bool:
+        """Whether `keep` is at work, such as on a build."""
+        return self._at_work.locked()
+
     def keep(self, view: View) -> None:
         """Catch up, build what is due, and save where enough is new."""
         with self._at_work:

@@ -18,6 +18,11 @@ from service.collections.replacing import recover
 from service.collections.usage import Reason
 from service.collections.values import CollectionSpec, DropIndex, OpenIndex
 from service.errors import IndexUnavailable, Stopping
+from service.handles import most_handles
+
+_HANDLES = 12  # of an open collection: 8, and more while several read it at once
+_BURST = 2  # times as many may be open until the thread comes round
+_MOST_OPEN = 256
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +35,8 @@ class Library:
         open_index: gives a collection's index.
         drop_index: deletes what a deleted collection's index keeps elsewhere, if it does.
         maintain_every_s: how often a thread looks after the indexes; never where it is none.
+        most_open: collections that are held open, of which those used last stay; by default as
+            the limit of open files has room for.
     """
 
     def __init__(
@@ -39,6 +46,7 @@ class Library:
         *,
         drop_index: DropIndex | None = None,
         maintain_every_s: float | None = 1.0,
+        most_open: int | None = None,
     ) -> None:
         if folder.exists():  # it is made with the first collection
             recover(folder)
@@ -51,6 +59,7 @@ class Library:
         self._closing = Event()
         self._thread = Thread(target=self._look_after, name="collections", daemon=True)
         self._every_s = maintain_every_s
+        self._most_open = room_for_collections() if most_open is None else most_open
         if maintain_every_s is not None:
             self._thread.start()
 
@@ -61,7 +70,8 @@ class Library:
         differs in more than when it was created.
         """
         layout.check_name(spec.name)
-        made = self._make(spec)
+        with translated(spec.name):
+            made = self._make(spec)
         collection = self.get(spec.name)
         differences = _differences(collection.spec, spec)
         if differences:
@@ -71,25 +81,26 @@ class Library:
     def get(self, name: str) -> Collection:
         """The collection of that name. Raises UnknownCollection and CollectionDamaged."""
         known = self._open.get(name)
-        if known is not None and known.is_there():
+        if known is not None and known.is_open() and known.is_there():
             return known
-        with self._opening:
+        with self._opening, translated(name):
             return self._found(name)
 
     def names(self) -> tuple[str, ...]:
         """The collections that are there, sorted."""
-        return layout.names(self._folder)
+        with translated(self._folder.name):
+            return layout.names(self._folder)
 
     def delete(self, name: str) -> None:
         """Delete a collection and its files, damaged or not. Raises UnknownCollection."""
         if name not in self.names():
             raise self._unknown(name)
-        with self._opening:
-            known = self._open.pop(name, None)
+        with self._opening, translated(name):
             try:
                 gone = layout.unmake(self._folder, name)
             except FileNotFoundError:
                 raise self._unknown(name) from None
+            known = self._open.pop(name, None)
         if known is not None:
             known.drop(partial(self._unknown, name))
         if self._drop_index is not None:
@@ -97,8 +108,16 @@ class Library:
         shutil.rmtree(gone, ignore_errors=True)
 
     def maintain(self) -> None:
-        """Bring the indexes of the open collections up to date, build and save what is due."""
+        """Bring the indexes of the open collections up to date, build and save what is due.
+
+        Those that other processes deleted are let go of, and so are those that were not used for
+        longest, where many are open.
+        """
+        self._rest(self._most_open, saved=True)
         for name, collection in list(self._open.items()):
+            if not collection.is_there():
+                self._forget(name, collection)
+                continue
             try:
                 collection.maintain()
             except (UnknownCollection, Stopping):
@@ -131,7 +150,7 @@ class Library:
         self._folder.mkdir(parents=True, exist_ok=True)
         recover(self._folder)
         try:
-            with translated(spec.name), layout.making(self._folder, spec.name) as folder:
+            with layout.making(self._folder, spec.name) as folder:
                 schema.make(folder / layout.ITEMS, spec)
         except FileExistsError:
             return False
@@ -141,7 +160,7 @@ class Library:
         if self._closing.is_set():
             raise Stopping
         known = self._open.get(name)
-        if known is not None and known.is_there():
+        if known is not None and known.is_there() and known.wake():
             return known
         if known is not None:
             del self._open[name]
@@ -150,8 +169,34 @@ class Library:
             recover(self._folder)  # it may be about to be replaced
         if name not in self.names():
             raise self._unknown(name)
-        self._open[name] = Collection(self._folder / name, self._open_index)
+        place = self._folder / name
+        self._open[name] = Collection(place, self._open_index, self._make_room)
         return self._open[name]
+
+    def _forget(self, name: str, collection: Collection) -> None:
+        """Close a collection that is gone, or another by now, so that its disk is free."""
+        with self._opening:
+            if collection.is_there():
+                return
+            if self._open.get(name) is collection:
+                del self._open[name]
+        collection.drop(partial(self._unknown, name))
+
+    def _make_room(self, urgently: bool) -> bool:
+        return self._rest(0 if urgently else _BURST * self._most_open - 1, saved=False)
+
+    def _rest(self, most: int, *, saved: bool) -> bool:
+        """Have all but so many let go of their files, those used last staying; whether one did."""
+        awake = sorted((one for one in list(self._open.values()) if one.is_open()), key=_used)
+        rested = False
+        for one in awake[: max(0, len(awake) - most)]:
+            try:
+                rested = one.rest(saved=saved) or rested
+            except Exception:
+                # Of whatever kind: the index is made again of the items, and its files are closed.
+                log.exception("an index could not be saved", collection=one.spec.name)
+                rested = True
+        return rested
 
     def _unknown(self, name: str) -> UnknownCollection:
         return UnknownCollection(name, self.names())
@@ -159,6 +204,15 @@ class Library:
     def _look_after(self) -> None:
         while not self._closing.wait(self._every_s):
             self.maintain()
+
+
+def room_for_collections() -> int:
+    """How many collections the limit of open files has room for, with half of it left."""
+    return min(_MOST_OPEN, max(1, most_handles() // (2 * _BURST * _HANDLES)))
+
+
+def _used(collection: Collection) -> float:
+    return collection.used
 
 
 def _close(name: str, collection: Collection, because: Reason) -> None:

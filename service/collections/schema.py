@@ -12,6 +12,10 @@ from service.collections.values import CollectionSpec
 APPLICATION_ID = 0x4C415443  # "LATC", in bytes 68 to 71 of the file
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 30.0
+# The file may be whole: it could not be opened, or others held it.
+_NOT_DAMAGE = frozenset(
+    {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_FULL}
+)
 
 # Rows come from `sequence` and are never used again: whatever happened since a sequence is the
 # items of greater rows, and the removals of greater sequences. Where an item replaces another, the
@@ -89,7 +93,11 @@ def read_spec(database: sqlite3.Connection, name: str) -> CollectionSpec:
             )
         (written,) = database.execute("SELECT spec FROM collection").fetchone()
         return CollectionSpec(**orjson.loads(written))
-    except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_DAMAGE:
+            raise
+        raise CollectionDamaged(name, str(error)) from error
+    except (TypeError, ValueError) as error:
         raise CollectionDamaged(name, str(error)) from error
 
 

@@ -15,12 +15,14 @@ class Usage:
     def __init__(self) -> None:
         self._changed = Condition()
         self._inside = 0
+        self._paused = False
         self._closed: Reason | None = None
 
     @contextmanager
     def using(self) -> Iterator[None]:
         """While the thing is open. Raises what it was closed for."""
         with self._changed:
+            self._changed.wait_for(lambda: not self._paused)
             if self._closed:
                 raise self._closed()
             self._inside += 1
@@ -31,11 +33,28 @@ class Usage:
                 self._inside -= 1
                 self._changed.notify_all()
 
+    @contextmanager
+    def pausing(self) -> Iterator[bool]:
+        """While nobody uses it, if nobody does now; whoever comes meanwhile waits.
+
+        The block gets whether that is so.
+        """
+        with self._changed:
+            free = not (self._inside or self._paused or self._closed)
+            self._paused = self._paused or free
+        try:
+            yield free
+        finally:
+            if free:
+                with self._changed:
+                    self._paused = False
+                    self._changed.notify_all()
+
     def close(self, because: Reason) -> bool:
         """Whether this call closed it; then nobody is inside any more."""
         with self._changed:
             if self._closed:
                 return False
             self._closed = because
-            self._changed.wait_for(lambda: self._inside == 0)
+            self._changed.wait_for(lambda: self._inside == 0 and not self._paused)
             return True

@@ -140,7 +140,7 @@ class _Job:
             model_sha256=model_sha256(self.bundle),
             metric=manifest.metric,
             dimension=manifest.dimension,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=datetime.now(UTC).isoformat(timespec="microseconds"),
         )
 
 

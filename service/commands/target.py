@@ -58,5 +58,5 @@ def _new(wish: Wish, bundle: Bundle) -> CollectionSpec:
         dimension=manifest.dimension,
         index=wish.index or "auto",
         keep_images=wish.keep_images is not False,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=datetime.now(UTC).isoformat(timespec="microseconds"),
     )

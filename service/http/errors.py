@@ -84,6 +84,7 @@ TABLE: Mapping[type[Exception], Answer] = {
         409, "comparison_damaged", "The comparison's files are damaged"
     ),
     service.ModelNotReady: Answer(503, "not_ready", "The model is still loading"),
+    service.TooManyOpenFiles: Answer(503, "too_many_open_files", "No further file can be opened"),
     service.Overloaded: Answer(503, "overloaded", "Too much to do at the moment"),
     service.Stopping: Answer(503, "stopping", "The service is shutting down"),
     service.DeadlineExceeded: Answer(504, "deadline_exceeded", "The answer took too long"),

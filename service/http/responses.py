@@ -42,6 +42,7 @@ COLLECTION_ERRORS = (
     collections.UnknownCollection,
     collections.CollectionDamaged,
     collections.CollectionBusy,
+    errors.TooManyOpenFiles,
     errors.Stopping,
     errors.DeadlineExceeded,
 )

@@ -74,6 +74,7 @@ IMAGES = {
 MODEL = {"unknown_model", "model_damaged", "not_ready"}
 COLLECTION = {
     "unknown_model", "collection_damaged", "collection_busy", "stopping", "deadline_exceeded",
+    "too_many_open_files",
 }  # fmt: skip
 WRITE = {"storage_full"}
 VECTORS = IMAGES | COLLECTION | {"model_mismatch", "too_many_items", "invalid_items"}
@@ -98,7 +99,7 @@ VECTORS = IMAGES | COLLECTION | {"model_mismatch", "too_many_items", "invalid_it
             | {"body_too_large", "bodies_full", "malformed_body", "unsupported_media_type"}
             | {"too_many_values", "unsupported_content_encoding"},
         ),
-        ("GET /collections", {"stopping", "deadline_exceeded"}),
+        ("GET /collections", {"stopping", "deadline_exceeded", "too_many_open_files"}),
         ("GET /collections/{name}", COLLECTION | {"index_unavailable"}),
         ("DELETE /collections/{name}", COLLECTION),
         ("POST /collections/{name}/snapshot", COLLECTION | WRITE),
@@ -111,6 +112,10 @@ VECTORS = IMAGES | COLLECTION | {"model_mismatch", "too_many_items", "invalid_it
             COLLECTION | {"unknown_item", "unknown_image"},
         ),
         ("GET /collections/{name}/images/{id}", COLLECTION | {"unknown_item", "unknown_image"}),
+        ("GET /collections/{name}/item", COLLECTION | {"unknown_item"}),
+        ("DELETE /collections/{name}/item", COLLECTION | WRITE | {"unknown_item"}),
+        ("GET /collections/{name}/thumbnail", COLLECTION | {"unknown_item", "unknown_image"}),
+        ("GET /collections/{name}/image", COLLECTION | {"unknown_item", "unknown_image"}),
         ("POST /v1/embeddings", IMAGES),
         ("GET /v1/models", set()),
         ("GET /v1/models/{model}", MODEL),

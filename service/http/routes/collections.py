@@ -16,7 +16,7 @@ from service.collections.errors import (
     UnknownCollection,
 )
 from service.engine import Engine
-from service.errors import DeadlineExceeded, IndexUnavailable, Stopping
+from service.errors import DeadlineExceeded, IndexUnavailable, Stopping, TooManyOpenFiles
 from service.http.bodies import COLLECTION_BODY, CollectionBody
 from service.http.body import header
 from service.http.coding import read_body
@@ -37,6 +37,7 @@ from service.http.waiting import read, write
 from service.opening import SNAPSHOTS
 
 router = APIRouter(prefix="/collections", tags=["collections"])
+_UNAVAILABLE = (CollectionBusy, CollectionDamaged, IndexUnavailable, TooManyOpenFiles)
 _FACTS_ERRORS = (*COLLECTION_ERRORS, IndexUnavailable)
 _MAKING_ERRORS = (*BODY_ERRORS, CollectionDiffers, InvalidCollectionName)
 _BODY_MAX_BYTES = 64 * 1024
@@ -66,7 +67,7 @@ async def put(
     return show_collection(await read(request, parts, collection.facts))
 
 
-@router.get("", responses=problems(Stopping, DeadlineExceeded))
+@router.get("", responses=problems(Stopping, DeadlineExceeded, TooManyOpenFiles))
 async def list_collections(request: Request, parts: Parts, _query: NoParameters) -> CollectionList:
     """List every collection."""
     return await read(request, parts, partial(_list, parts.library))
@@ -105,7 +106,7 @@ def _list(library: Library) -> CollectionList:
             found.append(show_collection(library.get(name).facts()))
         except UnknownCollection:  # it was deleted in between
             continue
-        except (CollectionBusy, CollectionDamaged, IndexUnavailable) as error:
+        except _UNAVAILABLE as error:
             code = answer_for(error).code
             unavailable.append(UnavailableCollection(name=name, code=code, reason=str(error)))
     return CollectionList(collections=found, unavailable=unavailable)

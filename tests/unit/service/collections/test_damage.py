@@ -60,7 +60,7 @@ def test_a_full_disk_stores_nothing_and_says_so(library: Library) -> None:
     cats = library.create(spec_of())[0]
     cats.put(batch(["a"]))
     # Stands for the disk: SQLite answers the same where it cannot write one page more.
-    writer = cats._connections._writer
+    writer = cats._awake().connections._writer
     (pages,) = writer.execute("PRAGMA page_count").fetchone()
     writer.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(StorageFull):
@@ -75,6 +75,6 @@ def test_whoever_waits_too_long_for_other_writers_is_told(
 ) -> None:
     cats = library.create(spec_of())[0]
     monkeypatch.setattr("service.collections.connections.BUSY_TIMEOUT_S", 0.05)
-    with cats._connections.writing(), pytest.raises(CollectionBusy):
+    with cats._awake().connections.writing(), pytest.raises(CollectionBusy):
         cats.put(batch(["a"]))
     assert cats.put(batch(["a"])).sequence == 1

@@ -1,0 +1,75 @@
+"""What a collection holds open: its connections, and the index that follows its items."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Lock
+
+from service.collections.connections import Connections, translated
+from service.collections.keeping import Keeper
+from service.collections.searching import Searcher
+from service.collections.values import OpenIndex
+from service.collections.view import View
+from service.errors import TooManyOpenFiles
+
+Room = Callable[[bool], bool]
+"""Has others let go of their files; urgently where none can be opened. Whether one did."""
+
+
+def open_files(folder: Path, open_index: OpenIndex, room: Room) -> "Opened":
+    """Open a collection, with room made for it before, and once more where that was too little.
+
+    Raises UnknownCollection, CollectionDamaged, TooManyOpenFiles.
+    """
+    room(False)
+    try:
+        with translated(folder.name):
+            return Opened(folder, open_index)
+    except TooManyOpenFiles:
+        if not room(True):
+            raise
+        with translated(folder.name):
+            return Opened(folder, open_index)
+
+
+class Opened:
+    """About ten file handles, and an index in memory once it was asked for."""
+
+    def __init__(self, folder: Path, open_index: OpenIndex) -> None:
+        self.connections = Connections(folder)
+        try:
+            self.keeper = Keeper(folder, self.connections)
+        except BaseException:
+            self.connections.close()
+            raise
+        self._folder = folder
+        self._open_index = open_index
+        self._opening = Lock()
+        self._view: View | None = None
+        self._searcher: Searcher | None = None
+
+    def view(self) -> View:
+        """The index, which is opened when it is first needed."""
+        with self._opening:
+            if self._view is None:
+                self._view = View(self.connections, self._folder, self._open_index)
+            return self._view
+
+    def searcher(self) -> Searcher:
+        """What searches the index."""
+        view = self.view()
+        if self._searcher is None:
+            self._searcher = Searcher(self.connections, view)
+        return self._searcher
+
+    def close(self, *, saved: bool) -> None:
+        """Let go of all, once nobody is inside; the index is saved first where that is wanted."""
+        with ExitStack() as closing:
+            closing.callback(self.connections.close)
+            if self._view is not None:
+                closing.callback(self._view.close)
+            closing.callback(self.keeper.close)
+            if self._view is not None:
+                closing.callback(self._view.index.close)  # first, so that a build ends
+                if saved:
+                    self.keeper.keep_last(self._view)

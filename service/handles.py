@@ -1,0 +1,28 @@
+"""How many files this process may hold open, and whether it has reached that."""
+
+import os
+import sys
+from errno import EMFILE, ENFILE
+
+if sys.platform != "win32":
+    import resource
+
+OUT_OF_HANDLES = frozenset({EMFILE, ENFILE})
+_WITHOUT_LIMIT = 1 << 20
+
+
+def most_handles() -> int:
+    """The soft limit of open files (`ulimit -n`)."""
+    if sys.platform == "win32":
+        return _WITHOUT_LIMIT
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else min(soft, _WITHOUT_LIMIT)
+
+
+def out_of_handles() -> bool:
+    """Whether no further file can be opened now."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in OUT_OF_HANDLES
+    return False

@@ -1,4 +1,4 @@
-"""Gradients that are no numbers."""
+"""Gradients that are not numbers, or too long to be anything but a fault."""
 
 import math
 from typing import ClassVar
@@ -9,10 +9,14 @@ from torch.nn.utils import get_total_norm
 from training.doctor.detector import Detector, Gradients, Symptom
 
 _NAMED = 3
+_LONGEST = 1e8  # sound ones, of all losses here, are below 1e4
 
 
 class NonFiniteGradients(Detector[Gradients]):
-    """Stops a run before a NaN or infinite gradient reaches the weights.
+    """Stops a run before a NaN, infinite or absurdly long gradient reaches the weights.
+
+    An embedding of length 0 has no direction, and gives cosine losses gradients of 1e11: finite,
+    and enough to fill the optimizer's averages for thousands of steps.
 
     One norm over everything a step: 0.19 ms (median of 200) beside 174 ms forward and backward
     of the compact network on 256 images of 32 pixels, one core of an AMD EPYC.
@@ -24,7 +28,7 @@ class NonFiniteGradients(Detector[Gradients]):
         """Which parameters' gradients are infinite, NaN or too long for their length to be told."""
         length = get_total_norm(seen.gradients).item()
         if math.isfinite(length):
-            return None
+            return None if length <= _LONGEST else _too_long(seen, length)
         bad = [
             name
             for name, gradient in zip(seen.names, seen.gradients, strict=True)
@@ -38,6 +42,19 @@ class NonFiniteGradients(Detector[Gradients]):
             "by 0, a root of 0 or a parameter that is far too large",
             severity="stop",
         )
+
+
+def _too_long(seen: Gradients, length: float) -> Symptom:
+    lengths = [torch.linalg.vector_norm(gradient).item() for gradient in seen.gradients]
+    longest = seen.names[lengths.index(max(lengths))]
+    return Symptom(
+        f"the length of the gradient became {length:.2g} (most of it in {longest}): the "
+        "optimizer's averages would hold it for thousands of steps, so the step was not taken and "
+        "the last checkpoint is good; start again with a learning_rate of "
+        f"{seen.learning_rate / 10:g} instead of {seen.learning_rate:g}, and if that does not "
+        "help, look in the backbone for embeddings of length 0, which have no direction",
+        severity="stop",
+    )
 
 
 def _list(names: list[str]) -> str:

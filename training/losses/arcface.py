@@ -6,7 +6,6 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
-from torch.nn import functional as F
 
 from training.losses.base import Range
 from training.losses.bounds import largest_separation_rad
@@ -46,7 +45,7 @@ class ArcFaceLoss(CosineLoss):
         cosines = self.cosines(embeddings)
         true = cosines.gather(1, labels.unsqueeze(1))
         logits = cosines.scatter(1, labels.unsqueeze(1), self._widened(true))
-        return F.cross_entropy(self.scale * logits, labels, weight=self.importance)
+        return self.cross_entropy(self.scale * logits, labels)
 
     def ramp(self, progress: float) -> None:
         """Set the margin to its share of the full one: all of it from `RAMP` on."""

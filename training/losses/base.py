@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models.manifest import Metric
 from training.doctor.detector import Detector, Standing
@@ -115,6 +116,11 @@ class Loss(nn.Module, ABC):
             return values.mean()
         weights = self.importance[labels].to(values.dtype)
         return (weights * values).sum() / weights.sum()
+
+    def cross_entropy(self, logits: Float[Tensor, "b c"], labels: Int64[Tensor, " b"]) -> Tensor:
+        """Of the labels, in nats, weighted as `mean` weighs, in the logits' own precision."""
+        weights = None if self.importance is None else self.importance.to(logits.dtype)
+        return F.cross_entropy(logits, labels, weight=weights)
 
     def class_weights(self) -> Tensor | None:
         """The head's own weight vector for each class, [c, d]; None where it has none.

@@ -53,7 +53,7 @@ class CenterLoss(Loss):
         if self.training:
             self._place(embeddings.detach(), labels, counts)
         logits = self.compute_logits(embeddings)
-        entropy = F.cross_entropy(logits, labels, weight=self.importance)
+        entropy = self.cross_entropy(logits, labels)
         offsets = embeddings - self.centers[labels]
         pull = self.mean(offsets.square().sum(dim=1), labels)
         if self.training:

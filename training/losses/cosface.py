@@ -40,4 +40,4 @@ class CosFaceLoss(CosineLoss):
         cosines = self.cosines(embeddings)
         margins = self.margin * F.one_hot(labels, self.classes)
         logits = self.scale * (cosines - margins)
-        return F.cross_entropy(logits, labels, weight=self.importance)
+        return self.cross_entropy(logits, labels)

@@ -6,7 +6,6 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.manifest import Metric
 from training.losses.base import Loss, Range
@@ -39,7 +38,7 @@ class LogitNormLoss(Loss):
         logits = self.compute_logits(embeddings)
         length = (logits.square().sum(dim=1, keepdim=True) + _SMALLEST_SQUARED).sqrt()
         scaled = logits / (self.temperature * length)
-        return F.cross_entropy(scaled, labels, weight=self.importance)
+        return self.cross_entropy(scaled, labels)
 
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """Wx + b, of any length."""

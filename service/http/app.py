@@ -19,7 +19,7 @@ from service.decode import SMALL_PIXELS, Decoder
 from service.device import CPU, choose_provider
 from service.engine import Engine, LoadedModel
 from service.hosts import own_hosts
-from service.http import errors
+from service.http import errors, manual
 from service.http.access import RequireKey, RequireOwnSite
 from service.http.addresses import check_address
 from service.http.budget import BodyBudget
@@ -108,6 +108,7 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
         title="LossAtlas",
         version="0.1.0",
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         dependencies=[Depends(check_address)],
     )
@@ -117,6 +118,7 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
     routes = [route for router in routers for route in router.routes]
     errors.install(api, routes)
     describe(api)
+    manual.install(api)
     app: ASGIApp = AnswerHead(Shortcut(api, routes))
     if settings.api_key is None:
         app = RequireOwnSite(app, own_hosts(settings.host, settings.allowed_hosts))

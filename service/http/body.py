@@ -63,10 +63,14 @@ class Body:
         self.size_bytes += len(piece)
         if self.size_bytes > self._limit_bytes:  # a chunked body declares no length
             raise BodyTooLarge(self._limit_bytes)
-        if self._budget is not None:
-            self._budget.take(self._state, len(piece))
+        self.take(len(piece))
         self._more = message.get("more_body", False)
         return piece
+
+    def take(self, size_bytes: int) -> None:
+        """Count so many bytes as held for this request. Raises BodiesFull."""
+        if self._budget is not None:
+            self._budget.take(self._state, size_bytes)
 
 
 def header(scope: Scope, name: bytes) -> str:

@@ -27,13 +27,16 @@ async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
     """The whole body, decoded on a thread where it is coded.
 
     Raises UnsupportedEncoding before it is read, BodyTooLarge as soon as that is known,
-    ExpandsTooMuch, MalformedBody and ClientGone.
+    ExpandsTooMuch, MalformedBody, BodiesFull and ClientGone.
     """
     coding = _coding(scope)
-    data = await Body(scope, receive, limit_bytes).read()
+    body = Body(scope, receive, limit_bytes)
+    data = await body.read()
     if coding is None:
         return data
-    return await asyncio.to_thread(decoded, data, coding, limit_bytes)
+    plain = await asyncio.to_thread(decoded, data, coding, limit_bytes)
+    body.take(max(0, len(plain) - len(data)))  # of which one is held from here on
+    return plain
 
 
 def is_coded(scope: Scope) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive, Scope
 
 from service.errors import BodyTooLarge, ClientGone, ServiceError
 from service.http.budget import BUDGET, BodyBudget
@@ -46,16 +46,15 @@ class Body:
             yield await self._next()
 
     async def _next(self) -> bytes:
-        piece = await self._receive_some()
+        piece = self._take(await self._receive())
         if not self._more or len(piece) >= _PIECE_BYTES:
             return piece
         joined = bytearray(piece)
         while self._more and len(joined) < _PIECE_BYTES:
-            joined += await self._receive_some()
+            joined += self._take(await self._receive())
         return bytes(joined)
 
-    async def _receive_some(self) -> bytes:
-        message = await self._receive()
+    def _take(self, message: Message) -> bytes:
         if message["type"] == "http.disconnect":
             refusal: ServiceError | None = self._state.get(REFUSAL)
             raise refusal or ClientGone

@@ -17,11 +17,9 @@ class Cycle(RequestResponseCycle):
     finds the reason in the state of the scope.
     """
 
-    def __init__(self, resume_reading: Callable[[], None], **parts: Any) -> None:
-        super().__init__(**parts)
-        self._resume_reading = resume_reading
-        self.body: bytes | bytearray = b""  # type: ignore[assignment]  # uvicorn copies it twice
-        self._refused = False
+    body: bytes | bytearray  # type: ignore[assignment]  # uvicorn copies all of it twice
+    resume_reading: Callable[[], None]  # of its connection, which sets it
+    _refused = False
 
     def take(self, piece: bytes) -> None:
         """Add the next bytes of the body."""
@@ -45,15 +43,11 @@ class Cycle(RequestResponseCycle):
         if self.waiting_for_100_continue and not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.waiting_for_100_continue = False
-        if not self._ended:
-            self._resume_reading()
+        if not (self.disconnected or self.response_complete or self._refused):
+            self.resume_reading()
             await self.message_event.wait()
             self.message_event.clear()
-        if self._ended:
+        if self.disconnected or self.response_complete or self._refused:
             return {"type": "http.disconnect"}
         body, self.body = self.body, b""
         return {"type": "http.request", "body": bytes(body), "more_body": self.more_body}
-
-    @property
-    def _ended(self) -> bool:
-        return self.disconnected or self.response_complete or self._refused

@@ -1,7 +1,8 @@
 """HTTP/1.1 on one connection: uvicorn's protocol, with limits in bytes and in time.
 
-`transport` writes each answer at once and closes so that none is lost, `reader` makes requests of
-bytes, `upgrade` ignores offers of other protocols, `watch` looks for what takes too long.
+`transport` writes each answer at once and closes so that none is lost, `reader` and `callbacks`
+make requests of bytes, `upgrade` ignores offers of other protocols, `watch` looks for what takes
+too long.
 """
 
 import asyncio
@@ -86,7 +87,7 @@ class OneWriteProtocol(Reader):
             self.run(cast(Any, self.pipeline.pop()[0]))
         if self.rest:
             self.take_rest()
-        if not self._is_busy() and (self._half_closed_at is not None or self._stopping):
+        if (self._half_closed_at is not None or self._stopping) and not self._is_busy():
             self.transport.close()
 
     def look(self, now: float) -> None:

@@ -101,7 +101,7 @@ def test_the_choice_to_close_is_kept(service: httpx.Client) -> None:
     [
         (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 501, "not_implemented"),
         (b"CONNECT /embed HTTP/1.1\r\nHost: x\r\n\r\n", 501, "not_implemented"),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "malformed_request"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "unsupported_version"),
     ],
     ids=["CONNECT", "CONNECT with a path", "HTTP/2"],
 )

@@ -2,50 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Literal
 
 import structlog
 
 from models.errors import BundleDamaged, BundleNotFound
 from service.engine import Engine, LoadedModel
-from service.errors import ModelNotReady
+from service.entry import Entry, State
+from service.handles import is_passing
 
-State = Literal["published", "loading", "ready", "damaged"]
+_LOOK_S = 0.5
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass
-class Entry:
-    """One version of one model. An older version stays `published` until it is asked for."""
-
-    name: str
-    version: int
-    newest: bool
-    state: State
-    reason: str | None = None
-    engine: Engine | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
-
-    def facts(self) -> dict[str, str | int | None]:
-        """What to tell about it: name, version, state, reason and provider."""
-        return {
-            "name": self.name,
-            "version": self.version,
-            "state": self.state,
-            "reason": self.reason,
-            "provider": self.engine.provider if self.engine else None,
-        }
-
-    def ready_engine(self) -> Engine:
-        """The engine. Raises BundleDamaged or ModelNotReady where there is none."""
-        if self.engine is not None:
-            return self.engine
-        if self.state == "damaged":
-            raise BundleDamaged(self.name, self.version, self.reason or "unknown")
-        raise ModelNotReady(self.name, self.version)
 
 
 class Catalog:
@@ -71,6 +39,7 @@ class Catalog:
         self._serve = serve
         self._one_at_a_time = asyncio.Lock()
         self._background: asyncio.Task[None] | None = None
+        self._retrying: asyncio.Task[None] | None = None
         self._entries = {
             name: _entries(name, versions[name])
             for name in sorted(versions, key=lambda name: (name != default, name))
@@ -124,6 +93,16 @@ class Catalog:
     def start(self) -> None:
         """Begin to load in the background."""
         self._background = asyncio.create_task(self._load_newest(), name="load models")
+        self._retrying = asyncio.create_task(self.retry(), name="load models again")
+
+    async def retry(self) -> None:
+        """Go on to load what could not be loaded, each after a pause of its own."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            for versions in self._entries.values():
+                for entry in versions.values():
+                    if entry.attempts.failed and entry.attempts.is_due():
+                        await self._load(entry)
 
     async def loaded(self) -> None:
         """Come back once every newest version is ready or damaged."""
@@ -132,9 +111,11 @@ class Catalog:
 
     async def stop(self) -> None:
         """End the loading, and let no engine take more."""
-        if self._background is not None:
-            self._background.cancel()
-            await asyncio.wait([self._background])
+        tasks = [task for task in (self._background, self._retrying) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         for engine in self._engines():
             engine.batcher.stop()
 
@@ -146,32 +127,50 @@ class Catalog:
 
     async def _load(self, entry: Entry) -> None:
         async with entry.lock, self._one_at_a_time:
-            if entry.state in ("ready", "damaged"):
+            if entry.engine is not None or not entry.attempts.is_due():
                 return
-            entry.state, entry.reason = await self._try(entry)
+            await self._try(entry)
 
-    async def _try(self, entry: Entry) -> tuple[State, str | None]:
-        which = {"model": entry.name, "version": entry.version}
+    async def _try(self, entry: Entry) -> None:
         try:
             model = await asyncio.to_thread(self._load_model, entry.name, entry.version)
             entry.engine = self._serve(model)
-        except BundleDamaged as error:
-            log.error("model damaged", reason=error.reason, **which)  # noqa: TRY400 - no traceback
-            return "damaged", error.reason
-        except BundleNotFound:
-            reason = "it is no longer in the registry"
-            log.error("model damaged", reason=reason, **which)  # noqa: TRY400 - no traceback
-            return "damaged", reason
+        except (BundleDamaged, BundleNotFound) as error:
+            self._note(entry, error)
         except Exception as error:
-            log.exception("model cannot be loaded", **which)
-            return "damaged", f"could not be loaded: {error}"
-        return "ready", None
+            # Of whatever kind: the other models are to be loaded too.
+            if not is_passing(error):  # without handles, a traceback's lines could not be read
+                log.exception("model cannot be loaded", model=entry.name, version=entry.version)
+            self._note(entry, error)
+        else:
+            entry.state, entry.reason = "ready", None
+            if entry.attempts.failed:
+                log.info("model loaded at last", model=entry.name, version=entry.version)
+
+    def _note(self, entry: Entry, error: Exception) -> None:
+        """Remember what keeps a model from being loaded, and say so once for each reason."""
+        entry.attempts.fail()
+        before, entry.reason = entry.reason, _reason(error)
+        passing = is_passing(error)
+        if not passing:
+            entry.state = "damaged"
+        if entry.reason != before:
+            event = "model cannot be loaded now" if passing else "model damaged"
+            log.error(event, model=entry.name, version=entry.version, reason=entry.reason)
 
     def _engines(self) -> Iterable[Engine]:
         for versions in self._entries.values():
             for entry in versions.values():
                 if entry.engine is not None:
                     yield entry.engine
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BundleDamaged):
+        return error.reason
+    if isinstance(error, BundleNotFound):
+        return "it is no longer in the registry"
+    return f"could not be loaded: {error}"
 
 
 def _entries(name: str, versions: tuple[int, ...]) -> dict[int, Entry]:

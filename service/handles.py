@@ -2,12 +2,13 @@
 
 import os
 import sys
-from errno import EMFILE, ENFILE
+from errno import EAGAIN, EIO, EMFILE, ENFILE, ENOMEM, ESTALE, ETIMEDOUT
 
 if sys.platform != "win32":
     import resource
 
 OUT_OF_HANDLES = frozenset({EMFILE, ENFILE})
+_PASSING = OUT_OF_HANDLES | {EAGAIN, EIO, ENOMEM, ESTALE, ETIMEDOUT}
 _WITHOUT_LIMIT = 1 << 20
 
 
@@ -26,3 +27,15 @@ def out_of_handles() -> bool:
     except OSError as error:
         return error.errno in OUT_OF_HANDLES
     return False
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether it was for want of handles or memory, or of a device's answer, which may pass."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError):
+            return True
+        if isinstance(cause, OSError) and cause.errno in _PASSING:
+            return True
+        cause = cause.__cause__
+    return out_of_handles()

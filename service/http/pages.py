@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from models.manifest import Manifest
 from models.report import Report
-from service.catalog import Entry
+from service.entry import Entry
 from service.http import comparing, formats, reporting, trust, words
 from service.http.schemas import ReportOverview, ThresholdAnswer
 

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.batcher import Answer
-from service.catalog import Catalog, Entry
+from service.catalog import Catalog
 from service.collections import Search
 from service.engine import Engine, answer_with_all
+from service.entry import Entry
 from service.errors import ServiceError
 from service.http.answering import as_json, neighbor_items, predictions, server_timing
 from service.http.direct import DirectRoute

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from models.errors import BundleNotFound
-from service.catalog import Catalog, Entry
+from service.catalog import Catalog
+from service.entry import Entry
 from service.errors import UnknownThumbnail
 from service.http.parameters import Whole
 from service.http.responses import MODEL_ERRORS, problems

@@ -47,6 +47,7 @@ class Pages:
             losses=sorted(overview.losses, key=lambda one: -one.accuracy.value),
             unavailable=overview.unavailable,
             differing=reporting.differences(overview.losses),
+            disagreeing=reporting.disagreements(overview.losses),
         )
 
     def report(self, report: Report, manifest: Manifest, asked: ThresholdAnswer | None) -> Response:

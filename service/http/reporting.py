@@ -60,9 +60,11 @@ def summarize(report: Report, manifest: Manifest) -> LossSummary:
         macro_f1=report.classification.macro_f1,
         nll=report.confidence.after.nll,
         ece=report.confidence.after.ece,
+        adaptive_ece=report.confidence.after.adaptive_ece,
         aurc=report.confidence.selective.aurc,
         unknown_auroc=None if mean is None else mean.auroc,
         recall_at_1=report.retrieval.recall_at_1,
+        map_at_r=report.retrieval.map_at_r,
         eer=report.verification.eer,
         temperature=report.confidence.calibration.temperature,
         backbone=manifest.backbone,
@@ -113,6 +115,27 @@ def differences(losses: list[LossSummary]) -> list[str]:
     return sorted(
         name for name in names if any(one.get(name) != protocols[0].get(name) for one in protocols)
     )
+
+
+def disagreements(losses: Sequence[LossSummary]) -> list[str]:
+    """Where two measures of one thing put different models first, a sentence each."""
+    retrieval = {
+        one.name: (one.recall_at_1.value, one.map_at_r.value)
+        for one in losses
+        if one.recall_at_1 is not None and one.map_at_r is not None
+    }
+    calibration = {one.name: (-one.ece.value, -one.nll) for one in losses}
+    pairs = (("Recall@1", "MAP@R", retrieval), ("ECE", "NLL", calibration))
+    return [
+        f"The measures disagree: {first} has the best {one} here, {second} the best {other}."
+        for one, other, values in pairs
+        for first, second in [(_best(values, 0), _best(values, 1))]
+        if first != second
+    ]
+
+
+def _best(values: Mapping[str, tuple[float, float]], place: int) -> str | None:
+    return max(values, key=lambda name: values[name][place], default=None)
 
 
 def _protocol(one: LossSummary) -> dict[str, object]:

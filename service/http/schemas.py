@@ -133,11 +133,13 @@ class LossSummary(Schema):
     macro_f1: float
     nll: float = Field(description="mean negative log-likelihood of the test images, in nats")
     ece: Estimate = Field(description="expected calibration error as served, in 0..1")
+    adaptive_ece: Estimate = Field(description="the same over bins of equally many images")
     aurc: float = Field(description="area under the risk-coverage curve")
     unknown_auroc: float | None = Field(
         description="of the rule's scorer, mean over the rounds; null without such rounds"
     )
     recall_at_1: Estimate | None = Field(description="null where no image has another to find")
+    map_at_r: Estimate | None = Field(description="null where no image has another to find")
     eer: Estimate | None = Field(description="equal error rate; null where pairs lack")
     temperature: float
     backbone: str

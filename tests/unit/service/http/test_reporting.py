@@ -1,8 +1,10 @@
 import pytest
 
+from models.evidence.estimate import Estimate
 from models.evidence.selective import Accepted, Choice
 from models.report import Epoch, Figure, Report
 from service.http import reporting
+from service.http.schemas import LossSummary
 from tests.bundles import Recipe, manifest
 from tests.reports import least, report
 
@@ -26,6 +28,21 @@ def test_the_unknowns_headline_is_of_the_served_scorer() -> None:
     rule = REPORT.unknowns.rule.model_copy(update={"scorer": "knn_distance", "k": 1})
     mean = reporting.rule_mean(REPORT.unknowns.model_copy(update={"rule": rule}))
     assert mean == REPORT.unknowns.means[2]
+
+
+def summary(name: str, recall: float, precision: float) -> LossSummary:
+    found = reporting.summarize(REPORT, MANIFEST)
+    one, other = (Estimate(value=each, low=0, high=1) for each in (recall, precision))
+    return found.model_copy(update={"name": name, "recall_at_1": one, "map_at_r": other})
+
+
+def test_measures_of_one_thing_that_disagree_are_named() -> None:
+    assert reporting.disagreements([]) == []
+    agreeing = [summary("softmax", 0.9, 0.8), summary("triplet", 0.8, 0.7)]
+    assert reporting.disagreements(agreeing) == []
+    (found,) = reporting.disagreements([agreeing[0], summary("triplet", 0.8, 0.9)])
+    for word in ("softmax", "Recall@1", "triplet", "MAP@R"):
+        assert word in found
 
 
 def with_calibration(shown: Report, **changed: object) -> Report:

@@ -44,8 +44,8 @@ class Shape:
         return all(getattr(self, one.name) <= getattr(limit, one.name) for one in fields(self))
 
 
-ITEMS = Shape(values=2_000_000, texts=400_000, containers=100_000)
-QUERIES = Shape(values=2_000_000, texts=30_000, containers=10_000)
+ITEMS = Shape(values=1_500_000, texts=250_000, containers=100_000)
+QUERIES = Shape(values=1_500_000, texts=30_000, containers=10_000)
 IMAGES = Shape(values=100_000, texts=30_000, containers=1_000)
 _NAMES = {"values": "values", "texts": "texts and keys", "containers": "lists and objects"}
 

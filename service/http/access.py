@@ -3,7 +3,6 @@
 import base64
 import binascii
 import secrets
-from functools import lru_cache
 
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,6 +16,7 @@ OPEN = ("/health/live", "/health/ready")  # probes have no key, and any name for
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ASKED = frozenset({b"host", b"origin", b"referer", b"sec-fetch-site"})
 _OWN_SITE = frozenset({b"same-origin", b"none"})  # none: the visitor typed the address
+_MOST_KNOWN = 256
 _LONGEST = 262  # a name of 255 bytes, a colon and a port
 
 
@@ -66,7 +66,7 @@ class RequireOwnSite:
     def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
         self._app = app
         self._hosts = hosts
-        self._host_refusal = lru_cache(256)(self._refusal_of_host)
+        self._known: set[bytes] = set()  # Host headers that were found to be its own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
@@ -79,53 +79,59 @@ class RequireOwnSite:
 
     def _refusal(self, scope: Scope) -> ServiceError | None:
         headers = _Headers(scope)
-        if headers.several_hosts:
+        hosts = [value for name, value in headers.asked if name == b"host"]
+        if len(hosts) > 1:
             return InvalidHost("several Host headers")
-        host = headers.found.get(b"host", b"")  # HTTP/1.0 may have none; browsers always send it
-        if host and (refusal := self._host(host)):
-            return refusal
+        if hosts and hosts[0] not in self._known:  # HTTP/1.0 may have none; browsers send it
+            if refusal := self._refusal_of_host(hosts[0]):
+                return refusal
+            self._remember(hosts[0])
+        if len(headers.asked) == len(hosts):  # as programs send it
+            return None
         return CrossSite(headers.sender) if headers.cross_site(scope, self._hosts) else None
 
-    def _host(self, host: bytes) -> ServiceError | None:
+    def _refusal_of_host(self, host: bytes) -> ServiceError | None:
+        if not host:
+            return None
         if len(host) > _LONGEST:
             return InvalidHost(f"a Host header of {len(host):,} bytes")
-        return self._host_refusal(host)
-
-    def _refusal_of_host(self, host: bytes) -> ServiceError | None:
         text = host.decode("latin-1")
         authority = read_authority(text)
         if authority is None:
             return InvalidHost(f"Host {text!r}")
         return None if self._hosts.allows(authority) else HostNotAllowed(authority.name)
 
+    def _remember(self, host: bytes) -> None:
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known.add(host)
+
 
 class _Headers:
     """Of a request, those that say who sent it and to whom."""
 
-    __slots__ = ("found", "several_hosts")
+    __slots__ = ("asked",)
 
     def __init__(self, scope: Scope) -> None:
-        self.found: dict[bytes, bytes] = {}
-        self.several_hosts = False
-        for name, value in scope["headers"]:
-            if name in _ASKED:
-                self.several_hosts |= name == b"host" and name in self.found
-                self.found[name] = value
+        self.asked: list[tuple[bytes, bytes]] = [
+            header for header in scope["headers"] if header[0] in _ASKED
+        ]
 
     @property
     def sender(self) -> str:
         """The origin of the page that made the browser send it; empty where no page did."""
-        origin = self.found.get(b"origin") or self.found.get(b"referer", b"")
-        return origin.decode("latin-1")
+        found = dict(self.asked)
+        return (found.get(b"origin") or found.get(b"referer", b"")).decode("latin-1")
 
     def cross_site(self, scope: Scope, hosts: Hosts) -> bool:
         """Whether a page of another site writes. Other services of this machine are other sites."""
         if scope["method"] in _SAFE:
             return False
-        if site := self.found.get(b"sec-fetch-site"):  # pages cannot set it, and proxies keep it
+        found = dict(self.asked)
+        if site := found.get(b"sec-fetch-site"):  # pages cannot set it, and proxies keep it
             return site.strip().lower() not in _OWN_SITE
         sender = self.sender
-        if not sender or is_same(sender, self.found.get(b"host", b"").decode("latin-1")):
+        if not sender or is_same(sender, found.get(b"host", b"").decode("latin-1")):
             return False
         origin = read_origin(sender)  # a proxy may have another Host than its visitors
         return origin is None or not hosts.names(origin[1])

@@ -108,8 +108,7 @@ class Callbacks(HttpToolsProtocol):
         if cycle.response_complete:
             return
         if self.expect_100_continue:
-            self.expect_100_continue = False
-            cycle.keep_alive = self.parser.should_keep_alive()
+            self._see_body()
         cycle.take(body)
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
@@ -122,6 +121,8 @@ class Callbacks(HttpToolsProtocol):
         self.completed = True
         self.watch.phase = None
         if not self.cycle.response_complete:
+            if self.expect_100_continue:  # and the body is empty
+                self._see_body()
             self.cycle.more_body = False
             self.cycle.message_event.set()
 
@@ -129,6 +130,11 @@ class Callbacks(HttpToolsProtocol):
         """Let the application answer."""
         self.running = cycle
         self._start_asgi_task(cycle, self.app)
+
+    def _see_body(self) -> None:
+        """Keep the connection after all, where the client has begun to send a body."""
+        self.expect_100_continue = False
+        self.cycle.keep_alive = self.parser.should_keep_alive()
 
     def _note_framing(self, name: bytes, value: bytes) -> None:
         value = value.strip().lower()

@@ -176,6 +176,14 @@ def test_who_waited_and_sent_goes_on(service: httpx.Client) -> None:
             assert one.answer().status == 200
 
 
+def test_who_waits_with_nothing_to_send_goes_on(service: httpx.Client) -> None:
+    waiting = request("GET", "/health/live", "Expect: 100-continue")
+    with line(service) as one:
+        for _ in range(2):
+            one.send(waiting)
+            assert one.answer().status == 200
+
+
 def test_http_1_0_is_answered_and_closed(service: httpx.Client) -> None:
     with line(service) as one:
         one.send(EMBED.replace(b"HTTP/1.1", b"HTTP/1.0"))

@@ -1,6 +1,7 @@
 """The protocol itself, on a transport that only keeps: what it reads, and when."""
 
 import asyncio
+import random
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -29,7 +30,9 @@ class Transport(asyncio.Transport):
         return self.closed
 
     def writelines(self, parts: Iterable[Any]) -> None:
-        self.written.append(b"".join(parts))
+        answer = b"".join(parts)
+        if not answer.startswith(b"HTTP/1.1 100"):
+            self.written.append(answer)
 
     def get_write_buffer_size(self) -> int:
         return 0
@@ -169,5 +172,51 @@ def test_a_body_in_single_bytes_is_not_a_list_of_them() -> None:
         await bench.answered(1)
         assert sum(bench.pieces) == 100_000
         assert len(bench.pieces) < 5
+
+    on_loop(scenario)
+
+
+def some_request(rng: random.Random) -> tuple[bytes, int]:
+    """A request of any framing, and the size of its body."""
+    offer = ("Connection: upgrade", "Upgrade: foo")
+    long = ("A: " + "b" * 800,)
+    headers = rng.choice([(), offer, long, ("Expect: 100-continue",)])
+    unit = rng.choice([b"a", b"\r\n", LIVE, b"0\r\n\r\n"])
+    body = unit * rng.choice([0, 1, 2, 50, 300, 9000])
+    kind = rng.choice(["none", "length", "chunks"])
+    if kind == "chunks":
+        step = rng.choice([1, 10]) if len(body) < 500 else 1000
+        pieces = [body[at : at + step] for at in range(0, len(body), step)]
+        trailers = rng.choice([b"", b"X: y\r\n"])
+        head = request("POST", "/", "Transfer-Encoding: chunked", *headers)
+        return head + chunked(*pieces, trailers=trailers), len(body)
+    if kind == "length" and body:
+        return request("POST", "/", *headers, body=body), len(body)
+    return request("GET", "/?a=b", *headers) + rng.choice([b"", b"\r\n"]), 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_requests_in_any_pieces_are_answered_in_order(seed: int) -> None:
+    rng = random.Random(seed)
+    found = [some_request(rng) for _ in range(rng.randint(1, 60))]
+    stream = b"".join(sent for sent, _ in found)
+    steps = rng.choice([(1, 5, 100, 1000), (1000, 20_000), (65_536, 262_144)])
+
+    async def scenario() -> None:
+        bench = Bench()
+        at = 0
+        while at < len(stream):
+            if not bench.transport.reading:
+                bench.open.set()
+                await asyncio.sleep(0)
+                continue
+            step = rng.choice(steps)
+            bench.protocol.data_received(stream[at : at + step])
+            at += step
+            if rng.random() < 0.5:
+                await asyncio.sleep(0)
+        bench.open.set()
+        await bench.answered(len(found))
+        assert [int(one[-10:]) for one in bench.transport.written] == [size for _, size in found]
 
     on_loop(scenario)

@@ -6,7 +6,6 @@ import gc
 import os
 import socket
 import sys
-import tempfile
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -17,25 +16,19 @@ from types import ModuleType
 import structlog
 
 from models.store import Store
+from service.checks import check, count_workers
 from service.commands import COMMANDS, run
-from service.environment import from_kubernetes
-from service.errors import RegistryEmpty, StartError
+from service.errors import StartError
+from service.folders import shared_folder
 from service.heartbeat import Heart
-from service.http.tracing import require_tracing
 from service.listening import listen, port_of, reopener
 from service.logs import configure_logs
 from service.process import Care
 from service.published import Published, newest_bytes, read_published, why_changed
 from service.server import Server, make_server
-from service.settings import PREFIX, Settings, flag, read_settings, to_environment
+from service.settings import Settings, flag, read_settings, to_environment
 from service.supervisor import supervise
-from service.workers import (
-    CANNOT_START,
-    SHARED,
-    default_workers,
-    loaded_by_any,
-    memory_advice,
-)
+from service.workers import CANNOT_START, SHARED, loaded_by_any, memory_advice
 
 # At Python's own 700, collecting takes a twentieth of what a small request does (measured).
 _GC_THRESHOLD = 5000
@@ -55,12 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings(flags)
         configure_logs(settings.log_format)
-        if injected := from_kubernetes(os.environ, PREFIX):
-            log.info("variables that Kubernetes sets are not read", variables=injected)
-        _check_registry(settings)
-        _check_device(settings)
-        _check_extras(settings)
-        workers = settings.workers or _fitting_workers(settings)
+        check(settings)
+        workers = count_workers(settings)
         settings = settings.model_copy(update={"workers": workers})
         listeners = listen(settings, workers)
     except StartError as error:
@@ -95,37 +84,6 @@ def _epilog() -> str:
     )
 
 
-def _check_registry(settings: Settings) -> None:
-    names = Store(settings.registry).names()
-    if not names:
-        raise RegistryEmpty(
-            f"there is no published model in {settings.registry}; publish one with "
-            f"'python -m training run', or name another folder with {flag('registry')}"
-        )
-    if settings.default_loss not in names:
-        log.warning("the default model is not published", name=settings.default_loss, models=names)
-
-
-def _fitting_workers(settings: Settings) -> int:
-    return default_workers(settings.device, newest_bytes(Store(settings.registry)))
-
-
-def _check_device(settings: Settings) -> None:
-    if settings.device in ("cuda", "tensorrt"):
-        from service.device import choose_provider
-
-        choose_provider(settings.device)
-
-
-def _check_extras(settings: Settings) -> None:
-    if settings.tracing == "otlp":
-        require_tracing()
-    if settings.index_url != "embedded":
-        from service.index.milvus_server import require_milvus
-
-        require_milvus()
-
-
 def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> int:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{port_of(listeners[0])}"
@@ -133,10 +91,10 @@ def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> int:
     if settings.workers == 1:
         app = _import_app().create_app(settings)
         return _run(make_server(settings, app, Heart(settings.worker_timeout_s)), listeners[0])
-    with tempfile.TemporaryDirectory(prefix="lossatlas-workers-") as shared:
-        os.environ.update(to_environment(settings), **{SHARED: shared})
+    with shared_folder(settings.data_dir) as shared:
+        os.environ.update(to_environment(settings), **{SHARED: str(shared)})
         _import_app()
-        return supervise(_care(settings, listeners[0], Path(shared)), listeners)
+        return supervise(_care(settings, listeners[0], shared), listeners)
 
 
 def _care(settings: Settings, listener: socket.socket, shared: Path) -> Care:

@@ -4,7 +4,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EDQUOT, ENOSPC
+from errno import EACCES, EDQUOT, ENOSPC, ENOTDIR, EPERM, EROFS
 from pathlib import Path
 from threading import Lock
 
@@ -12,12 +12,14 @@ from service.collections.errors import (
     CollectionBusy,
     CollectionDamaged,
     StorageFull,
+    StorageReadOnly,
     UnknownCollection,
 )
 from service.collections.layout import ITEMS, LIBRARY_LOCK, WRITE_LOCK, names
 from service.collections.locking import FileLock, together
 from service.collections.schema import BUSY_TIMEOUT_S, connect, read_spec
 from service.errors import ServiceError, TooManyOpenFiles
+from service.folders import can_write
 from service.handles import OUT_OF_HANDLES, out_of_handles
 
 # A larger log has pages that many commits touch (ids in no order) copied to the file once for all
@@ -58,6 +60,8 @@ class Connections:
                 self._writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
                 self._writer.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
                 self._write_lock = FileLock(folder / WRITE_LOCK)
+                if not can_write(folder):
+                    self._write_lock.try_share()  # what is only read must not change below us
             except BaseException:
                 self._writer.close()
                 raise
@@ -74,6 +78,9 @@ class Connections:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction; when the block ends well it is durable, else nothing of it is there."""
+        if not can_write(self._folder):
+            self.confirm()
+            raise StorageReadOnly(self._folder.name, "its folder is not writable")
         if not self._writer_free.acquire(timeout=BUSY_TIMEOUT_S):
             raise CollectionBusy(self._folder.name)
         try:
@@ -173,18 +180,16 @@ def translated(name: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if (meant := _meant(name, error)) is not None:
-            raise meant from error
-        raise
+        if (meant := _of_sqlite(name, error)) is None:
+            raise
+        raise meant from error
     except OSError as error:
-        if error.errno in {ENOSPC, EDQUOT}:
-            raise StorageFull(name) from error
-        if error.errno in OUT_OF_HANDLES:
-            raise TooManyOpenFiles from error
-        raise
+        if (meant := _of_disk(name, error)) is None:
+            raise
+        raise meant from error
 
 
-def _meant(name: str, error: sqlite3.DatabaseError) -> ServiceError | None:
+def _of_sqlite(name: str, error: sqlite3.DatabaseError) -> ServiceError | None:
     code = getattr(error, "sqlite_errorcode", 0)
     if code in _DAMAGE or code & 0xFF in _DAMAGE:
         return CollectionDamaged(name, str(error))
@@ -192,6 +197,18 @@ def _meant(name: str, error: sqlite3.DatabaseError) -> ServiceError | None:
         return StorageFull(name)
     if code & 0xFF == sqlite3.SQLITE_BUSY:
         return CollectionBusy(name)
+    if code & 0xFF == sqlite3.SQLITE_READONLY:
+        return StorageReadOnly(name, str(error))
     if code & 0xFF == sqlite3.SQLITE_CANTOPEN and out_of_handles():
         return TooManyOpenFiles()
+    return None
+
+
+def _of_disk(name: str, error: OSError) -> ServiceError | None:
+    if error.errno in {ENOSPC, EDQUOT}:
+        return StorageFull(name)
+    if error.errno in OUT_OF_HANDLES:
+        return TooManyOpenFiles()
+    if error.errno in {EACCES, ENOTDIR, EPERM, EROFS}:
+        return StorageReadOnly(name, error.strerror or "its folder is not writable")
     return None

@@ -118,6 +118,18 @@ class StorageFull(ServiceError):
         self.name = name
 
 
+class StorageReadOnly(ServiceError):
+    """The service cannot write to its data folder; what is in it can be read."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"collection {name!r} cannot be written: {reason}; nothing was written. Give the "
+            "service's user a folder that it can write as DATA_DIR"
+        )
+        self.name = name
+        self.reason = reason
+
+
 class BackupRefused(StartError):
     """The copy of a collection cannot be restored."""
 

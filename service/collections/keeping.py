@@ -8,6 +8,7 @@ from service.collections.layout import INDEX, LIBRARY_LOCK, SAVE_LOCK
 from service.collections.locking import FileLock, together
 from service.collections.values import Maintained
 from service.collections.view import View
+from service.folders import can_write
 
 # Saving writes all of an index; catching up reads only what is new. With this much left unsaved,
 # the catch-up at the next start is a small part of loading the rest.
@@ -63,7 +64,7 @@ class Keeper:
         return unsaved > _CHANGES and unsaved > _SHARE_OF_ITEMS * len(view.index)
 
     def _save(self, view: View, index: Maintained) -> None:
-        if not self._saver.try_hold():
+        if not can_write(self._folder.parent) or not self._saver.try_hold():
             return
         # Nobody puts another collection in the folder's place meanwhile.
         with together(self._library_lock):

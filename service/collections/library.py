@@ -18,6 +18,7 @@ from service.collections.replacing import recover
 from service.collections.usage import Reason
 from service.collections.values import CollectionSpec, DropIndex, OpenIndex
 from service.errors import IndexUnavailable, Stopping
+from service.folders import can_write
 from service.handles import most_handles
 
 _HANDLES = 12  # of an open collection: 8, and more while several read it at once
@@ -48,7 +49,7 @@ class Library:
         maintain_every_s: float | None = 1.0,
         most_open: int | None = None,
     ) -> None:
-        if folder.exists():  # it is made with the first collection
+        if can_write(folder):  # it is made with the first collection
             recover(folder)
             layout.sweep(folder)
         self._folder = folder
@@ -165,7 +166,7 @@ class Library:
         if known is not None:
             del self._open[name]
             _close(name, known, partial(self._unknown, name))
-        if name not in self.names():
+        if name not in self.names() and can_write(self._folder):
             recover(self._folder)  # it may be about to be replaced
         if name not in self.names():
             raise self._unknown(name)

@@ -8,6 +8,8 @@ import orjson
 
 from service.collections.errors import CollectionDamaged
 from service.collections.values import CollectionSpec
+from service.folders import can_write
+from service.handles import out_of_handles
 
 APPLICATION_ID = 0x4C415443  # "LATC", in bytes 68 to 71 of the file
 SCHEMA_VERSION = 1
@@ -64,9 +66,13 @@ def rewrite(path: Path, spec: CollectionSpec) -> None:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a file that is there. Transactions are begun and ended by hand."""
+    """Open a file that is there. Transactions are begun and ended by hand.
+
+    Where its folder cannot be written, it can only be read. Raises CollectionDamaged where that
+    is not possible.
+    """
     database = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
+        f"{path.absolute().as_uri()}?{_mode(path)}",
         uri=True,
         timeout=BUSY_TIMEOUT_S,
         isolation_level=None,
@@ -74,10 +80,25 @@ def connect(path: Path) -> sqlite3.Connection:
     )
     try:
         database.execute("PRAGMA synchronous = FULL")  # reads the file for the first time
+    except sqlite3.OperationalError as error:
+        database.close()
+        if not can_write(path.parent) and not out_of_handles():
+            reason = "it was not closed, which only somebody who can write its folder can do now"
+            raise CollectionDamaged(path.parent.name, f"{error}; {reason}") from error
+        raise
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _mode(path: Path) -> str:
+    if can_write(path.parent):
+        return "mode=rw"
+    # SQLite would make the -wal file, and needs none where there is none to read. Who opens it so
+    # keeps others from writing meanwhile (`Connections`).
+    is_closed = not path.with_name(f"{path.name}-wal").exists()
+    return "mode=ro&immutable=1" if is_closed else "mode=ro"
 
 
 def read_spec(database: sqlite3.Connection, name: str) -> CollectionSpec:

@@ -78,6 +78,9 @@ TABLE: Mapping[type[Exception], Answer] = {
     ),
     collections.CollectionBusy: Answer(503, "collection_busy", "Others write to the collection"),
     collections.StorageFull: Answer(507, "storage_full", "There is no room on the disk"),
+    collections.StorageReadOnly: Answer(
+        507, "storage_read_only", "The data folder cannot be written"
+    ),
     service.IndexUnavailable: Answer(503, "index_unavailable", "The vector index does not answer"),
     models.BundleDamaged: Answer(409, "model_damaged", "The model's files are damaged"),
     models.ComparisonDamaged: Answer(

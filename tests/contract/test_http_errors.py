@@ -76,7 +76,7 @@ COLLECTION = {
     "unknown_model", "collection_damaged", "collection_busy", "stopping", "deadline_exceeded",
     "too_many_open_files",
 }  # fmt: skip
-WRITE = {"storage_full"}
+WRITE = {"storage_full", "storage_read_only"}
 VECTORS = IMAGES | COLLECTION | {"model_mismatch", "too_many_items", "invalid_items"}
 
 
@@ -101,7 +101,7 @@ VECTORS = IMAGES | COLLECTION | {"model_mismatch", "too_many_items", "invalid_it
         ),
         ("GET /collections", {"stopping", "deadline_exceeded", "too_many_open_files"}),
         ("GET /collections/{name}", COLLECTION | {"index_unavailable"}),
-        ("DELETE /collections/{name}", COLLECTION),
+        ("DELETE /collections/{name}", COLLECTION | {"storage_read_only"}),
         ("POST /collections/{name}/snapshot", COLLECTION | WRITE),
         ("POST /collections/{name}/items", VECTORS | WRITE),
         ("GET /collections/{name}/items", COLLECTION),

@@ -13,6 +13,7 @@ from service.collections.errors import (
     CollectionDiffers,
     InvalidCollectionName,
     StorageFull,
+    StorageReadOnly,
     UnknownCollection,
 )
 from service.engine import Engine
@@ -47,7 +48,7 @@ _BODY_MAX_BYTES = 64 * 1024
     "/{name}",
     responses={
         201: {"model": CollectionDetail, "description": "It was made"},
-        **problems(*MODEL_ERRORS, *_FACTS_ERRORS, StorageFull, *_MAKING_ERRORS),
+        **problems(*MODEL_ERRORS, *_FACTS_ERRORS, StorageFull, StorageReadOnly, *_MAKING_ERRORS),
     },
     openapi_extra=COLLECTION_BODY,
 )
@@ -80,7 +81,10 @@ async def show(request: Request, parts: Parts, name: str, _query: NoParameters) 
 
 
 @router.delete(
-    "/{name}", status_code=204, response_class=Response, responses=problems(*COLLECTION_ERRORS)
+    "/{name}",
+    status_code=204,
+    response_class=Response,
+    responses=problems(*COLLECTION_ERRORS, StorageReadOnly),
 )
 async def delete(request: Request, parts: Parts, name: str, _query: NoParameters) -> Response:
     """Delete a collection with all its items; its snapshots stay."""
@@ -88,7 +92,9 @@ async def delete(request: Request, parts: Parts, name: str, _query: NoParameters
     return Response(status_code=204)
 
 
-@router.post("/{name}/snapshot", responses=problems(*COLLECTION_ERRORS, StorageFull))
+@router.post(
+    "/{name}/snapshot", responses=problems(*COLLECTION_ERRORS, StorageFull, StorageReadOnly)
+)
 async def snapshot(request: Request, parts: Parts, name: str, _query: NoParameters) -> Snapshot:
     """Copy the collection's items, as they are at one moment, to a file of the service's disk."""
     folder = parts.settings.data_dir / SNAPSHOTS

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.batcher import Answer
 from service.collections import Collection, CollectionSpec, Receipt
-from service.collections.errors import StorageFull, UnknownItem
+from service.collections.errors import StorageFull, StorageReadOnly, UnknownItem
 from service.engine import Engine
 from service.http.answering import as_json, server_timing
 from service.http.bodies import ITEMS_BODY
@@ -60,7 +60,7 @@ class ItemNamedShown(ItemShown, ItemNamed):
 @router.post(
     "/items",
     response_model=ItemsReceipt,
-    responses=problems(*VECTOR_ERRORS, StorageFull),
+    responses=problems(*VECTOR_ERRORS, StorageFull, StorageReadOnly),
     openapi_extra=ITEMS_BODY,
 )
 async def put_items(
@@ -112,7 +112,10 @@ async def show_named(
     return await _show(request, parts, name, query.id, vector=query.vector)
 
 
-@router.delete("/items/{id:any}", responses=problems(*COLLECTION_ERRORS, StorageFull, UnknownItem))
+@router.delete(
+    "/items/{id:any}",
+    responses=problems(*COLLECTION_ERRORS, StorageFull, StorageReadOnly, UnknownItem),
+)
 async def delete(
     request: Request, parts: Parts, name: str, item: ItemId, _query: NoParameters
 ) -> Removal:
@@ -120,7 +123,9 @@ async def delete(
     return await _delete(request, parts, name, item)
 
 
-@router.delete("/item", responses=problems(*COLLECTION_ERRORS, StorageFull, UnknownItem))
+@router.delete(
+    "/item", responses=problems(*COLLECTION_ERRORS, StorageFull, StorageReadOnly, UnknownItem)
+)
 async def delete_named(
     request: Request, parts: Parts, name: str, query: Annotated[ItemNamed, Query()]
 ) -> Removal:

@@ -21,9 +21,10 @@ class UnusableVectors(ValueError):
 
 def problems(vectors: Given, metric: Metric) -> dict[int, str]:
     """By position, what keeps a vector from being asked or stored; empty where nothing does."""
-    found = _without_distance(vectors, metric)
-    if metric == "cosine":
-        zero = np.flatnonzero(~np.any(vectors, axis=1)).tolist()
+    lengths = _lengths(vectors)
+    found = _without_distance(lengths, metric)
+    if metric == "cosine" and not lengths.all():
+        zero = np.flatnonzero(lengths == 0).tolist()
         found |= dict.fromkeys(zero, "is all zero, which has no direction")
     return dict(sorted(found.items()))
 
@@ -33,51 +34,52 @@ def comparable(vectors: Given, metric: Metric) -> Vectors:
 
     Under cosine a zero vector, which callers are to refuse, has a cosine of 0 with all others.
     """
-    if found := _without_distance(vectors, metric):
+    lengths = _lengths(vectors)
+    if found := _without_distance(lengths, metric):
         raise UnusableVectors(found)
-    return ready(vectors, metric)
+    return _ready(vectors, lengths, metric)
 
 
 def ready(vectors: Given, metric: Metric) -> Vectors:
     """As they are compared: contiguous float32, at unit length where the metric is cosine.
 
-    A vector of NaN, which stands for one that is gone, stays NaN; a zero vector stays zero.
+    To the last bit of float32, whatever the length was. A vector of NaN, which stands for one that
+    is gone, stays NaN; a zero vector stays zero.
     """
-    return unit(vectors) if metric == "cosine" else np.ascontiguousarray(vectors, np.float32)
+    return _ready(vectors, _lengths(vectors), metric)
 
 
-def _without_distance(vectors: Given, metric: Metric) -> dict[int, str]:
-    finite = np.isfinite(vectors).all(axis=1)
-    problem = "has a number that is NaN or infinite"
-    found = dict.fromkeys(np.flatnonzero(~finite).tolist(), problem)
+def _ready(vectors: Given, lengths: Float64[np.ndarray, " n"], metric: Metric) -> Vectors:
     if metric == "l2":
-        long = finite & (_lengths(np.where(finite[:, None], vectors, 0)) > LONGEST)
-        found |= dict.fromkeys(np.flatnonzero(long).tolist(), f"is longer than {LONGEST:g}")
-    return found
+        return np.ascontiguousarray(vectors, np.float32)
+    divisors = lengths if lengths.all() else np.where(lengths == 0, 1, lengths)
+    return np.ascontiguousarray(vectors / divisors[:, None], np.float32)
 
 
-def unit(vectors: Given) -> Vectors:
-    """At unit length, to the last bit of float32 whatever the length was; zero stays zero."""
-    scaled = _scaled(vectors)
-    lengths = np.sqrt(np.einsum("nd,nd->n", scaled, scaled))
-    scaled /= np.where(lengths == 0, 1, lengths)[:, None]
-    return np.ascontiguousarray(scaled, np.float32)
-
-
-def _scaled(vectors: Given) -> Float64[np.ndarray, "n d"]:
-    """With a greatest number of 1, so that no square overflows or vanishes."""
-    wide = np.array(vectors, np.float64)
-    if wide.shape[1] == 0:
-        return wide
-    greatest = np.abs(wide).max(axis=1, keepdims=True)
-    wide /= np.where(greatest == 0, 1, greatest)
-    return wide
+def _without_distance(lengths: Float64[np.ndarray, " n"], metric: Metric) -> dict[int, str]:
+    most = np.inf if metric == "cosine" else LONGEST
+    if ((lengths <= most) & (lengths < np.inf)).all():
+        return {}
+    bad = np.flatnonzero(~np.isfinite(lengths)).tolist()
+    found = dict.fromkeys(bad, "has a number that is NaN or infinite")
+    long = np.flatnonzero(np.isfinite(lengths) & (lengths > most)).tolist()
+    return found | dict.fromkeys(long, f"is longer than {LONGEST:g}")
 
 
 def _lengths(vectors: Given) -> Float64[np.ndarray, " n"]:
-    if vectors.shape[1] == 0:
-        return np.zeros(len(vectors))
-    greatest = np.abs(vectors).max(axis=1).astype(np.float64)
-    scaled = _scaled(vectors)
-    lengths: Float64[np.ndarray, " n"] = greatest * np.sqrt(np.einsum("nd,nd->n", scaled, scaled))
+    """NaN or infinite where a number is. No float32's square overflows or vanishes in float64."""
+    if vectors.dtype != np.float32:
+        return _scaled_lengths(vectors)
+    wide = vectors.astype(np.float64)
+    squares: Float64[np.ndarray, " n"] = np.einsum("nd,nd->n", wide, wide)
+    return squares**0.5
+
+
+def _scaled_lengths(vectors: Given) -> Float64[np.ndarray, " n"]:
+    wide = vectors.astype(np.float64)
+    greatest = np.abs(wide).max(axis=1, initial=0)
+    fit = np.isfinite(greatest) & (greatest > 0)
+    divided = wide[fit] / greatest[fit, None]
+    lengths: Float64[np.ndarray, " n"] = greatest.copy()
+    lengths[fit] *= np.sqrt(np.einsum("nd,nd->n", divided, divided))
     return lengths

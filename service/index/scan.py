@@ -81,14 +81,15 @@ def rescored(queries: Queries, vectors: Vectors, found: Found, metric: Metric) -
     FAISS's are off by about 1e-7, or by as much of the squared lengths. What is missing, or has no
     vector any more, comes last.
     """
-    scores = np.empty(found.scores.shape, np.float32)
-    k = max(1, found.positions.shape[1])
-    at_once = max(1, _RESCORED_NUMBERS // (k * max(1, vectors.shape[1])))
+    positions = found.positions
+    scores = np.empty(positions.shape, np.float32)
+    at_once = max(1, _RESCORED_NUMBERS // max(1, positions.shape[1] * vectors.shape[1]))
     for start in range(0, len(queries), at_once):
         some = slice(start, start + at_once)
-        near = vectors[found.positions[some]].astype(np.float64)
-        scores[some] = _exactly(queries[some].astype(np.float64), near, metric)
-    scores[(found.positions < 0) | np.isnan(scores)] = -np.inf
+        scores[some] = _exactly(queries[some], vectors[positions[some]], metric)
+    lost = np.isnan(scores) | (positions < 0)
+    if lost.any():
+        scores[lost] = -np.inf
     if (scores[:, 1:] <= scores[:, :-1]).all():
         return Found(scores, found.positions)
     order = np.argsort(-scores, axis=1, kind="stable")
@@ -98,19 +99,18 @@ def rescored(queries: Queries, vectors: Vectors, found: Found, metric: Metric) -
 
 
 def _exactly(
-    queries: Float64[np.ndarray, "q d"], vectors: Float64[np.ndarray, "q k d"], metric: Metric
+    queries: Queries, vectors: Float32[np.ndarray, "q k d"], metric: Metric
 ) -> Float64[np.ndarray, "q k"]:
+    near, asked = vectors.astype(np.float64), queries.astype(np.float64)
     if metric != "cosine":
-        apart = vectors - queries[:, None]
-        squares: Float64[np.ndarray, "q k"] = np.einsum("qkd,qkd->qk", apart, apart)
-        return -squares
-    lengths = np.sqrt(
-        np.einsum("qkd,qkd->qk", vectors, vectors)
-        * np.einsum("qd,qd->q", queries, queries)[:, None]
-    )
-    dots = np.einsum("qd,qkd->qk", queries, vectors)
-    cosines: Float64[np.ndarray, "q k"] = np.clip(dots / np.where(lengths == 0, 1, lengths), -1, 1)
-    return cosines
+        near -= asked[:, None]
+        distances: Float64[np.ndarray, "q k"] = np.einsum("qkd,qkd->qk", near, near)
+        return -distances
+    squares = np.einsum("qkd,qkd->qk", near, near)
+    squares *= np.einsum("qd,qd->q", asked, asked)[:, None]
+    cosines: Float64[np.ndarray, "q k"] = np.matmul(near, asked[:, :, None])[:, :, 0]
+    cosines /= np.sqrt(squares if squares.all() else np.where(squares == 0, 1, squares))
+    return cosines.clip(-1, 1)
 
 
 def use_one_thread() -> None:

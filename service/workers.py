@@ -5,11 +5,15 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
+from models.errors import ModelsError
 from models.machine import memory_limit_bytes, processors
+from service.errors import ServiceError
 from service.hardware import why_no_gpu
 from service.published import Version
 from service.settings import Device
@@ -23,6 +27,7 @@ FORKED = sys.platform == "linux"
 
 _MOST_WORKERS = 8  # each holds every model; where there are more processors, each uses several
 _LOOK_S = 0.02
+_ALIKE_S = 1.0
 _PATIENCE_S = 30.0
 _MIB = 2**20
 
@@ -34,6 +39,19 @@ _WORKER_BYTES = 110 * _MIB
 _BYTES_PER_BYTE = 2  # of a model's files: its weights, and what running them takes
 
 log = structlog.get_logger(__name__)
+
+
+class Versions(Protocol):
+    """The models of one worker."""
+
+    @property
+    def answering(self) -> list[Version]:
+        """What is loaded."""
+        ...
+
+    async def engine(self, name: str, version: int) -> object:
+        """Load a version."""
+        ...
 
 
 def default_workers(device: Device, models_bytes: int = 0) -> int:
@@ -87,11 +105,35 @@ async def meet(folder: Path, workers: int, loaded: Sequence[Version] = ()) -> No
     worker alone listens would be its for good, and the others idle. A worker that replaces another
     finds that the others were here.
     """
-    (folder / f"here-{os.getpid()}").write_text("".join(f"{json.dumps(one)}\n" for one in loaded))
+    _leave_word(folder, loaded)
     for _ in range(round(_PATIENCE_S / _LOOK_S)):
         if len(list(folder.glob("here-*"))) >= workers:
             return
         await asyncio.sleep(_LOOK_S)
+
+
+async def keep_alike(folder: Path, versions: Versions) -> None:
+    """Load what another worker of that folder has loaded, for as long as this is not cancelled.
+
+    An older version is loaded when it is first asked for. Where one worker alone had it, another
+    could find its bundle damaged later, and one address would give two answers.
+    """
+    said: Sequence[Version] = ()
+    while True:
+        await asyncio.sleep(_ALIKE_S)
+        for name, version in sorted(loaded_by_any(folder).difference(versions.answering)):
+            with suppress(ModelsError, ServiceError):  # the catalog keeps it and says it
+                await versions.engine(name, version)
+        if versions.answering != said:
+            said = versions.answering
+            _leave_word(folder, said)
+
+
+def _leave_word(folder: Path, loaded: Sequence[Version]) -> None:
+    mine = folder / f"here-{os.getpid()}"
+    written = mine.with_name(f".{mine.name}")
+    written.write_text("".join(f"{json.dumps(one)}\n" for one in loaded))
+    written.replace(mine)
 
 
 def loaded_by_any(folder: Path) -> set[Version]:

@@ -53,7 +53,7 @@ from service.logs import configure_logs
 from service.opening import open_library
 from service.published import Published, read_published
 from service.settings import Settings
-from service.workers import SHARED, meet
+from service.workers import SHARED, keep_alike, meet
 
 _GPU_BATCH = 256  # it gains from every image
 _BRIEF_PIXELS = 2**20  # of a photograph that the event loop may decode in its batch
@@ -94,9 +94,13 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
         if settings.workers is not None and settings.workers > 1:
             await parts.catalog.loaded()
             await meet(Path(os.environ[SHARED]), settings.workers, parts.catalog.answering)
-        showing = asyncio.create_task(metrics.keep_showing(), name="show queues")
+        tasks = [asyncio.create_task(metrics.keep_showing(), name="show queues")]
+        if settings.workers is not None and settings.workers > 1:
+            alike = keep_alike(Path(os.environ[SHARED]), parts.catalog)
+            tasks.append(asyncio.create_task(alike, name="keep workers alike"))
         yield
-        showing.cancel()
+        for task in tasks:
+            task.cancel()
         await parts.catalog.stop()
         await lanes.stop()
         parts.decoder.close()

@@ -19,7 +19,7 @@ import pytest
 
 from models.bundle import MODEL
 from models.store import Store
-from tests.bundles import picture, publish
+from tests.bundles import Recipe, picture, publish
 from tests.contract.test_service_start import environment, workers_of
 from tests.serving import PATIENCE_S, wait_loaded
 
@@ -132,6 +132,26 @@ def test_a_worker_is_not_replaced_by_one_that_serves_less(registry: Path) -> Non
         os.kill(stays, signal.SIGKILL)
         until(lambda: len(running.workers - {stays}) == 2)
         assert running.answers() == {200}
+
+
+@needs_proc
+def test_an_older_version_that_one_worker_has_is_had_by_all(registry: Path) -> None:
+    """Or damage to it would be found by some of them only."""
+    graph = Store(registry).load("arcface").path / MODEL
+    publish(registry, "arcface", Recipe(seed=5))
+    with service(registry, "--workers=2") as running:
+        asked = f"{running.address}/embed?version=1"
+        assert httpx.post(asked, timeout=PATIENCE_S, **PNG).status_code == 200
+        until(lambda: states(running, "arcface", 1) == {"ready"})
+        graph.write_bytes(b"?")
+        statuses = {httpx.post(asked, timeout=PATIENCE_S, **PNG).status_code for _ in range(30)}
+        assert statuses == {200}
+
+
+def states(running: Service, name: str, version: int) -> set[str]:
+    """What the workers say of a version, each question over a connection of its own."""
+    address = f"{running.address}/models/{name}?version={version}"
+    return {httpx.get(address, timeout=PATIENCE_S).json()["state"] for _ in range(20)}
 
 
 @needs_proc

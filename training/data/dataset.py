@@ -1,7 +1,8 @@
 """Labelled images in memory: decoded once, uint8, ready to be augmented in batches."""
 
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,27 +80,37 @@ class LeftOut:
 
 
 class HeldBack:
-    """The calibration split: images that only calibration reads, once the weights are final.
+    """The calibration split: images that are read once the weights are final.
 
     Whoever chooses a network, an epoch or a parameter by them makes its confidence look more
     honest than it is on new images, and every bound on its errors too hopeful. So nothing but
-    their number is in reach; `read_to_calibrate` is for `training.calibrate` and for the part of
-    the evaluation that reports on it, which a test keeps so.
+    their number is in reach until the weights of one finished run were loaded beside them
+    (`training.evaluate.weights.trained`), and nothing after those of a second one: networks are
+    not compared by them. `read_to_calibrate` is for `training.calibrate` and for evaluations of
+    calibrated networks, which a test keeps so.
     """
 
     def __init__(self, part: LabelledImages) -> None:
         self._part = part
+        self._runs: set[Path] = set()
 
     def __len__(self) -> int:
         return len(self._part)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name in _OUT_OF_REACH:
+    def __getattr__(self, name: str) -> Any:
+        if name not in _OUT_OF_REACH:
+            raise AttributeError(name)
+        if len(self._runs) != 1:
+            loaded = f"the weights of {len(self._runs)} runs were loaded beside it"
             raise CalibrationImagesRead(
                 f"{name!r} of the calibration split is for calibration alone, after the last "
-                "choice; choose by the tuning split"
+                f"choice ({loaded}); choose and compare by the tuning split"
             )
-        raise AttributeError(name)
+        return getattr(self._part, name)
+
+    def finished(self, run: Path) -> None:
+        """The weights of that run are final, and were loaded."""
+        self._runs.add(run)
 
     def read_to_calibrate(self) -> LabelledImages:
         """The images, for a network that nothing changes or chooses from here on."""

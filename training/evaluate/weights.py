@@ -2,7 +2,7 @@
 
 from models.evidence.confidence import Calibration
 from training.backbones.weights import RANDOM
-from training.data.dataset import Learnable
+from training.data.dataset import Learnable, Splits
 from training.embedder import Embedder
 from training.errors import InvalidRun
 from training.frozen.kept import whole_state
@@ -37,6 +37,8 @@ def trained(folder: RunFolder, splits: Learnable) -> Embedder:
         )
     embedder = _blank(folder, splits)
     embedder.load_state_dict(whole_state(folder, kept_weights(state)))
+    if isinstance(splits, Splits):
+        splits.calibration.finished(folder.path)
     return simplified(embedder, recipe)
 
 

@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.unit.training.runs import tiny_recipe, tiny_splits
+from tests.unit.training.runs import tiny_recipe, tiny_splits, tiny_trainer
+from tests.unit.training.test_fit import record
 from training.calibrate import calibrate
 from training.data.dataset import Dataset, HeldBack, Splits, split
 from training.errors import CalibrationImagesRead
+from training.evaluate import weights
+from training.fit import fit
+from training.run import RunFolder
 from training.trainer import Trainer
 
 ROOT = Path(__file__).parents[4]
@@ -30,6 +34,21 @@ def test_nothing_but_their_number_is_in_reach(splits: Splits, what: str) -> None
     assert len(splits.calibration) == 16
     with pytest.raises(CalibrationImagesRead, match="tuning split"):
         getattr(splits.calibration, what)
+
+
+def test_one_finished_run_brings_them_into_reach_and_a_second_takes_them_away(
+    splits: Splits, tmp_path: Path
+) -> None:
+    """Networks are calibrated by them, and not compared."""
+    for name in ("one", "two"):
+        folder = RunFolder(tmp_path / name)
+        fit(tiny_trainer("softmax"), folder, record("softmax"), resume=False)
+    weights.trained(RunFolder(tmp_path / "one"), splits)
+    weights.trained(RunFolder(tmp_path / "one"), splits)
+    assert len(splits.calibration.images) == 16
+    weights.trained(RunFolder(tmp_path / "two"), splits)
+    with pytest.raises(CalibrationImagesRead, match="2 runs"):
+        _ = splits.calibration.images
 
 
 def test_a_training_is_given_no_way_to_them(splits: Splits) -> None:

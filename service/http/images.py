@@ -53,6 +53,7 @@ async def read_images(scope: Scope, receive: Receive, settings: Settings) -> lis
         parse = partial(_parse_json, settings.max_images)
         images = await parsed(await read_body(scope, receive, limit), parse)
     else:
+        Body(scope, receive, limit)  # raises where the client declares too much, which comes first
         raise UnsupportedMediaType(_content_type(scope), ACCEPTED)
     if not images:
         raise NoImage

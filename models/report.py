@@ -12,6 +12,7 @@ from models.evidence.feature_space import FeatureSpace
 from models.evidence.finding import Finding
 from models.evidence.geometry import GeometrySection
 from models.evidence.retrieval import RetrievalSection, VerificationSection
+from models.evidence.robustness import Robustness
 from models.evidence.unknowns import UnknownsSection
 from models.manifest import Frozen, Name, Sha256
 
@@ -72,6 +73,9 @@ class Report(Frozen):
     geometry: GeometrySection
     retrieval: RetrievalSection
     verification: VerificationSection
+    robustness: Robustness | None = Field(
+        default=None, description="absent in reports from before it was measured"
+    )
     feature_space: FeatureSpace
     cost: Cost
     learning_curve: tuple[Epoch, ...]

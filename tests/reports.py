@@ -29,6 +29,7 @@ from models.evidence.retrieval import (
     RocPoint,
     VerificationSection,
 )
+from models.evidence.robustness import Answered, Changed, Robustness
 from models.evidence.selective import Accepted, Choice, RiskCoverage, Statement
 from models.evidence.unknowns import LeaveOutRound, ScorerMean, ScorerResult, UnknownsSection
 from models.manifest import Scorer, UnknownRule
@@ -50,6 +51,7 @@ def report(name: str) -> Report:
         geometry=geometry(),
         retrieval=retrieval(),
         verification=verification(),
+        robustness=robustness(),
         feature_space=feature_space(),
         cost=cost(),
         learning_curve=tuple(map(_epoch, range(1, 21))),
@@ -103,6 +105,7 @@ def least(name: str) -> Report:
         "feature_space": FeatureSpace(
             before=_projection(None), after=_projection(None), plane=None
         ),
+        "robustness": None,
         "cost": whole.cost.model_copy(update={"latencies": ()}),
         "learning_curve": (),
         "findings": (),
@@ -247,6 +250,28 @@ def verification() -> VerificationSection:
         interval_pairs=1_000_000,
         resamples=200,
         seed=0,
+    )
+
+
+def robustness() -> Robustness:
+    def answered(accuracy: float) -> Answered:
+        return Answered(n=N, accuracy=estimate(accuracy), ece=0.0123, mean_confidence=0.8765)
+
+    return Robustness(
+        images=N,
+        of=N,
+        seed=0,
+        unchanged=answered(0.8112),
+        changed=tuple(
+            Changed(
+                **answered(0.8112 - sd / 40).model_dump(),
+                change="gaussian-noise",
+                title="Gaussian noise",
+                strength=sd,
+                unit="sd, of 255",
+            )
+            for sd in (4.0, 8.0)
+        ),
     )
 
 

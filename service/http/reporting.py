@@ -14,6 +14,7 @@ from service.http.trust import bounding_split, threshold_sentence
 SECTIONS: Mapping[str, str] = {
     "classification": "Classification",
     "confidence": "Confidence",
+    "robustness": "Robustness",
     "unknowns": "Unknowns",
     "geometry": "Geometry",
     "retrieval": "Retrieval and verification",
@@ -28,6 +29,7 @@ _SECTION_OF: Mapping[str, str] = {  # the figures that training draws
     "most-confused": "classification",
     "reliability": "confidence",
     "risk-coverage": "confidence",
+    "robustness": "robustness",
     "unknowns": "unknowns",
     "distances": "geometry",
     "verification": "retrieval",

@@ -129,7 +129,7 @@ def evaluate_runs(options: Namespace) -> None:
     baseline = folder(options, BASELINE)
     for loss in losses(options):
         run = folder(options, loss)
-        found = evaluate(run, dataset_of(run, options), baseline).classification
+        found = evaluate(run, dataset_of(run, options), baseline, options.cache).classification
         track_result(run, "test_accuracy", found.accuracy.value)
         say(f"{loss}: test accuracy {found.accuracy.value:.2%} (n = {found.n:,})")
 

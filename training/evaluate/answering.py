@@ -1,22 +1,15 @@
-"""Ask a model about labelled images: the exported graph, or the network that it came from."""
+"""Ask the network that a model was exported from about labelled images."""
 
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from onnxruntime import InferenceSession
 
 from training.data.dataset import LabelledImages
 from training.evaluate.answers import Answers
-from training.export import run
 from training.served import ServedModel
 
 _BATCH = 500
-
-
-def graph_answers(session: InferenceSession, part: LabelledImages) -> Answers:
-    """What the exported graph says of every image."""
-    return _answers(lambda images: run(session, images.numpy()), part)
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +18,6 @@ from training.data.dataset import Dataset, Splits
 from training.errors import InvalidRun
 from training.evaluate import weights
 from training.evaluate.against import BASELINE
-from training.evaluate.answering import graph_answers, network_answers
 from training.evaluate.answers import Answers
 from training.evaluate.classification import classification_section
 from training.evaluate.confidence import confidence_section
@@ -25,12 +25,13 @@ from training.evaluate.cost import cost
 from training.evaluate.figures.bundle import Material, draw_report
 from training.evaluate.figures.confused import example_ids
 from training.evaluate.geometry import geometry
+from training.evaluate.graph import Graph
 from training.evaluate.retrieval import retrieval
+from training.evaluate.robustness import robustness
 from training.evaluate.rounds import leave_out_round
 from training.evaluate.spaces import Spaces
 from training.evaluate.unknowns import unknowns
 from training.evaluate.verification import verification
-from training.export import open_session
 from training.gallery import gallery_rows
 from training.run import RunFolder, RunRecord
 from training.served import ServedModel
@@ -45,33 +46,39 @@ class Evaluated:
     """A run's exported graph, asked about every split."""
 
     record: RunRecord
+    graph: Graph
     model: ServedModel
     splits: Splits
     train: Answers
     gallery: Answers
     calibration: Answers
     test: Answers
-    uncalibrated: Answers  # of the test images, by the network at temperature 1
+    uncalibrated: Answers  # of the test images, at temperature 1 and without a confidence map
 
     @classmethod
-    def of(cls, folder: RunFolder, splits: Splits) -> "Evaluated":
-        """Ask the run's exported graph. Raises InvalidRun where it was not exported."""
+    def of(cls, folder: RunFolder, splits: Splits, cache: Path | None = None) -> "Evaluated":
+        """Ask the run's exported graph. Raises InvalidRun where it was not exported.
+
+        What a frozen trunk gives is kept in `cache`, for the other models on it.
+        """
         path = folder.path / MODEL
         if not path.is_file():
             raise InvalidRun(f"{path} is missing: python -m training export")
-        record, session = folder.record(), open_session(path)
-        train = graph_answers(session, splits.train)
+        record, model = folder.record(), weights.served(folder, splits)
+        graph = Graph(path, model.temperature.item(), cache)
+        train = graph.answers(splits.train)
         rows = gallery_rows(splits.train.labels, len(record.class_names))
-        model = weights.served(folder, splits)
+        test, uncalibrated = graph.both(splits.test)
         return cls(
             record=record,
+            graph=graph,
             model=model,
             splits=splits,
             train=train,
             gallery=train.take(rows.numpy()),
-            calibration=graph_answers(session, splits.calibration.read_to_calibrate()),
-            test=graph_answers(session, splits.test),
-            uncalibrated=network_answers(model.uncalibrated(), splits.test),
+            calibration=graph.answers(splits.calibration.read_to_calibrate()),
+            test=test,
+            uncalibrated=uncalibrated,
         )
 
     @property
@@ -80,7 +87,9 @@ class Evaluated:
         return self.model.loss.metric
 
 
-def evaluate(folder: RunFolder, dataset: Dataset, baseline: RunFolder | None) -> Report:
+def evaluate(
+    folder: RunFolder, dataset: Dataset, baseline: RunFolder | None, cache: Path | None = None
+) -> Report:
     """Read the test set, write the report and its figures.
 
     `baseline` is the softmax run to count errors against; None, or not yet evaluated on the same
@@ -89,7 +98,7 @@ def evaluate(folder: RunFolder, dataset: Dataset, baseline: RunFolder | None) ->
     """
     (folder.path / REPORT).unlink(missing_ok=True)  # from here on an earlier one would be stale
     splits = data.prepare(dataset, folder.record().recipe)[1]
-    run = Evaluated.of(folder, splits)
+    run = Evaluated.of(folder, splits, cache)
     predicted = torch.from_numpy(run.test.predicted)
     folder.save(folder.path / _PREDICTIONS, {"predicted": predicted})
     spaces = Spaces.of(folder, dataset, splits, run.test)
@@ -112,6 +121,7 @@ def _report(
     record, metric, names = run.record, run.metric, run.record.class_names
     rounds = tuple(leave_out_round(each, dataset) for each in folder.unknown_rounds())
     progress = folder.load(folder.checkpoint_path)["progress"]
+    images = run.splits.test.images.numpy()
     return Report(
         name=record.recipe.loss,
         loss=record.recipe.loss,
@@ -123,6 +133,7 @@ def _report(
         geometry=geometry(run.train, run.test, names, metric, run.model.class_weights),
         retrieval=retrieval(run.test, run.gallery, metric),
         verification=verification(run.test, metric),
+        robustness=robustness(run.graph.ask, images, run.test.labels),
         feature_space=feature_space,
         cost=cost(folder.path / MODEL, run.model.parameter_count, run.splits.tuning.images.numpy()),
         learning_curve=tuple(Epoch.model_validate(epoch) for epoch in progress["history"]),

@@ -22,6 +22,7 @@ from training.evaluate.figures.head_swap import describe_head_swap, draw_head_sw
 from training.evaluate.figures.learning import describe_learning_curve, draw_learning_curve
 from training.evaluate.figures.plane import PlanePoints, describe_plane, draw_plane
 from training.evaluate.figures.reliability import describe_reliability, draw_reliability
+from training.evaluate.figures.robustness import describe_robustness, draw_robustness
 from training.evaluate.figures.roc import describe_roc, draw_roc
 from training.evaluate.figures.selective import describe_risk_coverage, draw_risk_coverage
 from training.evaluate.figures.unknowns import describe_unknowns, draw_unknowns
@@ -89,6 +90,8 @@ def _of_report(report: Report, material: Material) -> Iterator[tuple[Figure, _Dr
         yield describe_unknowns(report.unknowns), partial(draw_unknowns, report.unknowns)
     yield describe_distances(report.geometry), partial(draw_distances, report.geometry)
     yield describe_roc(report.verification), partial(draw_roc, report.verification)
+    if report.robustness is not None:
+        yield describe_robustness(report.robustness), partial(draw_robustness, report.robustness)
     yield (
         describe_feature_space(material.after.measured),
         partial(draw_feature_space, material.before, material.after, names),

@@ -11,6 +11,7 @@ from models.evidence.cost import Cost
 from models.evidence.feature_space import FeatureSpace
 from models.evidence.finding import Finding
 from models.evidence.geometry import GeometrySection
+from models.evidence.leaks import Leaks
 from models.evidence.retrieval import RetrievalSection, VerificationSection
 from models.evidence.robustness import Robustness
 from models.evidence.unknowns import UnknownsSection
@@ -26,7 +27,7 @@ class DatasetRecord(Frozen):
     train: int = Field(ge=1, description="images that the weights were fitted on")
     tuning: int = Field(ge=0, description="training images held out to choose by")
     calibration: int = Field(ge=0, description="training images held out to fit the temperature")
-    test: int = Field(ge=1, description="test images; read by the evaluation alone")
+    test: int = Field(ge=1, description="test images; no weight and no choice depends on them")
 
 
 class Provenance(Frozen):
@@ -39,7 +40,12 @@ class Provenance(Frozen):
     commit: str | None = Field(description="git commit of the code, with + if it was modified")
     versions: dict[str, str]
     hardware: str
-    training_seconds: float = Field(ge=0)
+    training_seconds: float = Field(
+        ge=0, description="of this run alone; what it started from took its own time"
+    )
+    notes: tuple[str, ...] = Field(
+        default=(), description="what a reader has to know of how the model came to be"
+    )
     evaluated: datetime
 
 
@@ -75,6 +81,9 @@ class Report(Frozen):
     verification: VerificationSection
     robustness: Robustness | None = Field(
         default=None, description="absent in reports from before it was measured"
+    )
+    leaks: Leaks | None = Field(
+        default=None, description="absent in reports from before copies were looked for"
     )
     feature_space: FeatureSpace
     cost: Cost

@@ -101,6 +101,35 @@ class Store:
             raise
         return self.load(name, version)
 
+    def replace(self, name: str, version: int, fill: Callable[[Path], Manifest]) -> Bundle:
+        """Put a changed copy of a version in its place, all of it or nothing.
+
+        `fill(folder)` changes the copy's files and returns its manifest, whose `files` are
+        completed here. The version is absent between two renames. Its model answers as before.
+        Raises BundleNotFound, BundleDamaged, and ValueError for another model or a bad bundle.
+        """
+        old = self.load(name, version)
+        home = self.root / name
+        staging = Path(tempfile.mkdtemp(prefix=".publishing-", dir=home))
+        aside = Path(tempfile.mkdtemp(prefix=".replaced-", dir=home))
+        try:
+            shutil.copytree(old.path, staging, dirs_exist_ok=True)
+            (staging / MANIFEST).unlink()
+            manifest = _completed(fill(staging), name, version, staging)
+            if manifest.files[MODEL] != old.manifest.files[MODEL]:
+                raise ValueError(f"{name}/{version} got another {MODEL}; publish a new version")
+            (staging / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
+            fsync_tree(staging)
+            staging.chmod(0o755)
+            old.path.rename(aside / str(version))
+            staging.rename(old.path)
+            fsync(home)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+            if old.path.is_dir():
+                shutil.rmtree(aside, ignore_errors=True)
+        return self.load(name, version)
+
     def put_thumbnails(self, jpegs: list[bytes]) -> str:
         """Store thumbnails under their content's sha256, once; returns it."""
         folder = self.root / THUMBNAILS

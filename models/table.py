@@ -42,8 +42,7 @@ def _row(report: Report) -> str:
     return (
         f"| {report.name} | {found.accuracy.value:.2%} | {found.macro_f1:.4f} | "
         f"{_errors(report)} | {_calibration(report.confidence)} | "
-        f"{_epochs(len(report.learning_curve))}, "
-        f"{duration(report.provenance.training_seconds)} |"
+        f"{_training(report)} |"
     )
 
 
@@ -56,6 +55,17 @@ def _errors(report: Report) -> str:
     if against is None or report.loss == against.baseline:
         return "baseline"
     return f"{sum(row.false_negatives_difference for row in against.classes):+d}"
+
+
+def _training(report: Report) -> str:
+    """The run's own epochs and time, and whether something was trained before."""
+    told, recipe = report.provenance, report.provenance.recipe
+    own = f"{_epochs(len(report.learning_curve))}, {duration(told.training_seconds)}"
+    if recipe.get("frozen"):
+        return f"last layers alone: {own}; the trunk before"
+    if recipe.get("weights", "random") != "random":
+        return f"{own}, from trained weights"
+    return own
 
 
 def _epochs(count: int) -> str:

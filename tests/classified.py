@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from models.evidence.baseline import majority
 from models.evidence.classification import (
     AdjustedMcNemar,
     ClassDifference,
@@ -42,6 +43,7 @@ def classification(name: str, *, least: bool = False) -> Classification:
     return Classification(
         n=N,
         accuracy=Estimate(value=accuracy, low=accuracy - 0.024, high=accuracy + 0.023),
+        majority=None if least else majority({one.label: one.support for one in classes}),
         top3_accuracy=None if least else Estimate(value=0.9561, low=0.9432, high=0.9687),
         macro_f1=float(np.mean([_class(counts, i).f1 or 0.0 for i in range(len(LABELS))])),
         balanced_accuracy=accuracy,

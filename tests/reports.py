@@ -22,6 +22,7 @@ from models.evidence.geometry import (
     PairValues,
     Silhouette,
 )
+from models.evidence.leaks import Copy, Leaks, Overlap
 from models.evidence.retrieval import (
     AcceptRate,
     NeighbourAccuracy,
@@ -52,6 +53,7 @@ def report(name: str) -> Report:
         retrieval=retrieval(),
         verification=verification(),
         robustness=robustness(),
+        leaks=leaks(),
         feature_space=feature_space(),
         cost=cost(),
         learning_curve=tuple(map(_epoch, range(1, 21))),
@@ -106,6 +108,7 @@ def least(name: str) -> Report:
             before=_projection(None), after=_projection(None), plane=None
         ),
         "robustness": None,
+        "leaks": None,
         "cost": whole.cost.model_copy(update={"latencies": ()}),
         "learning_curve": (),
         "findings": (),
@@ -272,6 +275,27 @@ def robustness() -> Robustness:
             )
             for sd in (4.0, 8.0)
         ),
+    )
+
+
+def leaks() -> Leaks:
+    overlap = Overlap(
+        split="test",
+        other="train",
+        images=N,
+        searched=N,
+        exact=1,
+        near=2,
+        examples=(Copy(id="test/a.png", of="train/b.png", difference=3.5, same_label=True),),
+    )
+    return Leaks(
+        largest_distance=10,
+        largest_difference=24.0,
+        overlaps=(overlap,),
+        test_copies=3,
+        accuracy=estimate(0.8112),
+        accuracy_without=estimate(0.8109),
+        accuracy_on_copies=Estimate(value=1.0, low=0.4385, high=1.0),
     )
 
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from models.errors import ModelsError
-from training.commands import embed, make_data, runs, studies
+from training.commands import embed, make_data, reevaluate, runs, studies
 from training.commands.arguments import add_options
 from training.errors import Interrupted, InvalidMachine, TrainingError
 from training.machine import is_first, launched
@@ -28,6 +28,10 @@ _STEPS = {
     "evaluate": ("read the test set and write the report", runs.evaluate_runs),
     "publish": ("add the run to the registry as the next version", runs.publish_runs),
     "run": ("fit, export, evaluate and publish", runs.run_all),
+    "reevaluate": (
+        "write the reports of published models anew, in their place; needs no run folder",
+        reevaluate.reevaluate,
+    ),
     "tune": ("choose a loss's parameters on the tuning split; goes on", studies.tune_losses),
     "compare": (
         "all losses alike: tune, train with several seeds, test the differences; goes on, and "

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from models.evidence.baseline import Majority
 from models.evidence.estimate import Estimate
 from models.manifest import Frozen
 
@@ -129,6 +130,11 @@ class Classification(Frozen):
         description="share of test images with the right class, in 0..1; modified Wilson "
         "95 % interval (Brown, Cai and DasGupta 2001), which holds the true share in 91.6 % at the "
         "least and 95.7 % in the mean, whatever it is"
+    )
+    majority: Majority | None = Field(
+        default=None,
+        description="always naming the most frequent class; absent in reports from before it was "
+        "stated",
     )
     top3_accuracy: Estimate | None = Field(
         description="share of test images with the right class among the three most probable; "

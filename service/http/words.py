@@ -42,6 +42,11 @@ def _right(report: Report) -> Claim:
         f"of {count(found.n)} test images get the right class "
         f"(95 % interval {interval(found.accuracy, 'percent')})."
     )
+    if found.majority is not None:
+        detail += (
+            f" Always answering “{found.majority.label}” would be right for "
+            f"{percent(found.majority.accuracy)}."
+        )
     if found.top3_accuracy is not None:
         detail += f" For {percent(found.top3_accuracy.value)} it is among the three most probable."
     return Claim("How often is it right?", percent(found.accuracy.value), detail, "classification")

@@ -7,6 +7,7 @@ from typing import get_args
 from training.commands import numbers
 from training.commands.embed import add_embed_options
 from training.commands.make_data import add_make_data_options
+from training.commands.reevaluate import add_reevaluate_options
 from training.comparison.protocol import Protocol
 from training.losses import ALL_LOSSES
 from training.machine import Precision
@@ -20,6 +21,9 @@ def add_options(step: argparse.ArgumentParser, name: str) -> None:
         return
     if name == "data":
         add_make_data_options(step)
+        return
+    if name == "reevaluate":
+        add_reevaluate_options(step)
         return
     _add_common_options(step, name)
     if name in _OPTIONS:

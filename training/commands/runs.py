@@ -4,6 +4,7 @@ from argparse import Namespace
 from functools import partial
 
 from models.bundle import MODEL
+from models.evidence.classification import Classification
 from models.store import Store
 from training import data
 from training.backbones.weights import classes_seen, pinned
@@ -131,7 +132,13 @@ def evaluate_runs(options: Namespace) -> None:
         run = folder(options, loss)
         found = evaluate(run, dataset_of(run, options), baseline, options.cache).classification
         track_result(run, "test_accuracy", found.accuracy.value)
-        say(f"{loss}: test accuracy {found.accuracy.value:.2%} (n = {found.n:,})")
+        say(f"{loss}: test accuracy {found.accuracy.value:.2%} (n = {found.n:,}){_beside(found)}")
+
+
+def _beside(found: Classification) -> str:
+    if found.majority is None:
+        return ""
+    return f"; always naming {found.majority.label!r} would have {found.majority.accuracy:.2%}"
 
 
 def publish_runs(options: Namespace) -> None:

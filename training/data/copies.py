@@ -81,8 +81,8 @@ def _exact(part: LabelledImages, other: LabelledImages) -> _Found:
         first.setdefault(image.tobytes(), column)
     found = _Found()
     for row, image in enumerate(part.images.numpy()):
-        if (column := first.get(image.tobytes())) is not None:
-            found.add(row, column, 0.0)
+        if (same := first.get(image.tobytes())) is not None:
+            found.add(row, same, 0.0)
     return found
 
 

@@ -109,7 +109,8 @@ CHANGES: tuple[Change, ...] = (
 
 
 def _rounded(values: Float[np.ndarray, "n h w 3"]) -> Images:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    whole: Images = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return whole
 
 
 def _each(images: Images, changed: Callable[[Picture], Picture]) -> Images:

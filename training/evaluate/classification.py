@@ -10,6 +10,7 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
+from models.evidence.baseline import majority
 from models.evidence.classification import (
     Classification,
     ClassMetrics,
@@ -39,6 +40,7 @@ def classification_section(
     return Classification(
         n=len(answers),
         accuracy=share(labels == predicted),
+        majority=majority({row.label: row.support for row in rows}),
         top3_accuracy=share(among_top(answers, 3)) if len(names) >= 4 else None,
         macro_f1=_mean([row.f1 for row in rows]),
         balanced_accuracy=_mean([row.recall for row in rows]),

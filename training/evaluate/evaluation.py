@@ -14,6 +14,7 @@ from models.evidence.finding import Finding
 from models.manifest import Metric
 from models.report import Epoch, Provenance, Report
 from training import data
+from training.data.copies import find_copies
 from training.data.dataset import Dataset, Splits
 from training.errors import InvalidRun
 from training.evaluate import weights
@@ -26,6 +27,7 @@ from training.evaluate.figures.bundle import Material, draw_report
 from training.evaluate.figures.confused import example_ids
 from training.evaluate.geometry import geometry
 from training.evaluate.graph import Graph
+from training.evaluate.leaks import leaks
 from training.evaluate.retrieval import retrieval
 from training.evaluate.robustness import robustness
 from training.evaluate.rounds import leave_out_round
@@ -104,7 +106,7 @@ def evaluate(
     spaces = Spaces.of(folder, dataset, splits, run.test)
     report = _report(run, folder, dataset, baseline, spaces.section)
     shown = example_ids(report.classification)
-    material = Material(splits.test.named(shown), spaces.before, spaces.after, spaces.points)
+    material = Material(splits.test.named(shown), (spaces.before, spaces.after), spaces.points)
     figures = draw_report(report, material, folder.path / FIGURES)
     report = report.model_copy(update={"figures": figures})
     folder.write_text(REPORT, report.model_dump_json(indent=2) + "\n")
@@ -134,6 +136,7 @@ def _report(
         retrieval=retrieval(run.test, run.gallery, metric),
         verification=verification(run.test, metric),
         robustness=robustness(run.graph.ask, images, run.test.labels),
+        leaks=leaks(run.test, find_copies(run.splits)),
         feature_space=feature_space,
         cost=cost(folder.path / MODEL, run.model.parameter_count, run.splits.tuning.images.numpy()),
         learning_curve=tuple(Epoch.model_validate(epoch) for epoch in progress["history"]),

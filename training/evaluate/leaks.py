@@ -7,7 +7,7 @@ from models.evidence.estimate import Estimate
 from models.evidence.leaks import Leaks
 from training.data.copies import LARGEST_DIFFERENCE, LARGEST_DISTANCE, Copies
 from training.evaluate.answers import Answers
-from training.evaluate.significance import share
+from training.evaluate.intervals import share
 
 
 def leaks(test: Answers, copies: Copies) -> Leaks:

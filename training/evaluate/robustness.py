@@ -9,7 +9,7 @@ from models.evidence.robustness import Answered, Changed, Robustness
 from training.evaluate.answers import Answers
 from training.evaluate.changes import CHANGES, Change
 from training.evaluate.confidence import calibration_error, equal_width, outcomes
-from training.evaluate.significance import share
+from training.evaluate.intervals import share
 
 LIMIT = 2_000
 SEED = 0

@@ -44,7 +44,7 @@ def examples(section: Classification) -> dict[str, np.ndarray]:
 
 
 MATERIAL = Material(
-    examples(REPORT.classification), picture("before"), picture("after"), plane_points()
+    examples(REPORT.classification), (picture("before"), picture("after")), plane_points()
 )
 
 
@@ -67,6 +67,7 @@ def test_a_whole_report_has_every_figure(figures: tuple[Figure, ...], folder: Pa
         "unknowns",
         "distances",
         "verification",
+        "robustness",
         "feature-space",
         "plane",
         "learning-curve",
@@ -176,7 +177,7 @@ def test_captions_state_n(figures: tuple[Figure, ...]) -> None:
 
 def test_what_the_report_has_no_numbers_for_is_not_drawn(tmp_path: Path) -> None:
     (tmp_path / "unknowns.svg").write_text("of an earlier report")
-    material = Material({}, picture("before"), picture("after"))
+    material = Material({}, (picture("before"), picture("after")))
     found = draw_report(least("arcface"), material, tmp_path)
     assert [figure.name for figure in found] == ["reliability", "feature-space"]
     assert {path.stem for path in tmp_path.iterdir()} == {"reliability", "feature-space"}
@@ -187,7 +188,9 @@ def test_the_same_data_gives_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("a", "deep/b"):
         draw_confusion(REPORT.classification, tmp_path / folder / "confusion.svg")
         draw_roc(REPORT.verification, tmp_path / folder / "roc.svg")
-        draw_feature_space(before, after, LABELS, tmp_path / folder / "space.svg")
+        draw_feature_space(
+            (before, after), "before training", LABELS, tmp_path / folder / "space.svg"
+        )
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "deep/b" / path.name).read_bytes(), path.name
 

@@ -17,7 +17,11 @@ from training.evaluate.figures.comparison import (
 from training.evaluate.figures.confused import Images, describe_most_confused, draw_most_confused
 from training.evaluate.figures.confusion import describe_confusion, draw_confusion
 from training.evaluate.figures.distances import describe_distances, draw_distances
-from training.evaluate.figures.feature_space import describe_feature_space, draw_feature_space
+from training.evaluate.figures.feature_space import (
+    describe_feature_space,
+    draw_feature_space,
+    start_of,
+)
 from training.evaluate.figures.head_swap import describe_head_swap, draw_head_swap
 from training.evaluate.figures.learning import describe_learning_curve, draw_learning_curve
 from training.evaluate.figures.plane import PlanePoints, describe_plane, draw_plane
@@ -41,8 +45,8 @@ class Material:
     """
 
     examples: Images
-    before: Picture
-    after: Picture
+    pictures: tuple[Picture, Picture] | None = None
+    """Before and after training; None where the run's own weights are not at hand."""
     plane: PlanePoints | None = None
 
 
@@ -92,10 +96,12 @@ def _of_report(report: Report, material: Material) -> Iterator[tuple[Figure, _Dr
     yield describe_roc(report.verification), partial(draw_roc, report.verification)
     if report.robustness is not None:
         yield describe_robustness(report.robustness), partial(draw_robustness, report.robustness)
-    yield (
-        describe_feature_space(material.after.measured),
-        partial(draw_feature_space, material.before, material.after, names),
-    )
+    if material.pictures is not None:
+        start = start_of(report.provenance.recipe)
+        yield (
+            describe_feature_space(material.pictures[1].measured, start),
+            partial(draw_feature_space, material.pictures, start, names),
+        )
     plane = report.feature_space.plane
     if plane is not None and material.plane is not None:
         yield describe_plane(material.plane, plane), partial(draw_plane, material.plane, plane)

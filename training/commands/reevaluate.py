@@ -1,0 +1,97 @@
+"""Write the reports of published models anew, in their place, from bundle and data set alone."""
+
+import shutil
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from models.bundle import REPORT, Bundle
+from models.manifest import Manifest
+from models.report import Report
+from models.store import Store
+from training import data
+from training.backbones.published import published
+from training.commands.numbers import whole
+from training.commands.options import say
+from training.evaluate.again import Again, Asked, draw_again
+from training.evaluate.against import BASELINE
+from training.evaluate.evaluation import FIGURES
+from training.evaluate.figures.bundle import Material
+from training.evaluate.robustness import LIMIT
+
+
+def add_reevaluate_options(step: ArgumentParser) -> None:
+    """Give the step's parser its options."""
+    step.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        nargs="+",
+        metavar="DIR",
+        help="published models, as models/registry/softmax/2; softmax beside them is the baseline",
+    )
+    step.add_argument("--data", required=True, metavar="cifar10|DIR", help="their data set")
+    step.add_argument("--cache", type=Path, default=Path("var/cache"), help="decoded images")
+    step.add_argument(
+        "--robustness-images",
+        type=whole(1, 1_000_000),
+        default=LIMIT,
+        help=f"test images to change, at most (default {LIMIT:,}, in a fixed random order)",
+    )
+    step.add_argument("--cost", action="store_true", help="time the models anew, too")
+    step.add_argument(
+        "--note",
+        action="append",
+        default=[],
+        help="what a reader has to know of how the model came to be; may be given again; without "
+        "it, notes stay",
+    )
+
+
+def reevaluate(options: Namespace) -> None:
+    """Evaluate each model again, and replace its report and figures."""
+    bundles = [published(path) for path in options.model]
+    dataset = data.load(options.data, bundles[0].manifest.preprocess, options.cache)
+    asked = Asked(
+        dataset, options.cache, options.robustness_images, options.cost, tuple(options.note)
+    )
+    again, baselines = Again(asked), _Baselines()
+    for bundle in bundles:
+        report, material = again.report(bundle, baselines.of(bundle, again))
+        _replace(bundle, report, material)
+        found = report.classification
+        say(f"{bundle.path}: test accuracy {found.accuracy.value:.2%} (n = {found.n:,})")
+
+
+def _replace(bundle: Bundle, report: Report, material: Material) -> None:
+    def fill(folder: Path) -> Manifest:
+        shutil.rmtree(folder / FIGURES, ignore_errors=True)
+        drawn = draw_again(report, material, bundle.path / FIGURES, folder / FIGURES)
+        (folder / REPORT).write_text(drawn.model_dump_json(indent=2) + "\n")
+        return bundle.manifest.model_copy(update={"unknown": report.unknowns.rule})
+
+    store = Store(bundle.path.parent.parent)
+    store.replace(bundle.manifest.name, bundle.manifest.version, fill)
+
+
+@dataclass
+class _Baselines:
+    """What softmax of the same version, beside a model, takes the test images for."""
+
+    path: Path | None = None
+    predicted: Int64[np.ndarray, " n"] | None = None
+
+    def of(self, bundle: Bundle, again: Again) -> Int64[np.ndarray, " n"] | None:
+        if bundle.report.loss == BASELINE:
+            return None
+        path = bundle.path.parent.parent / BASELINE / str(bundle.manifest.version)
+        if not path.is_dir():
+            return None
+        if path != self.path:
+            beside = published(path)
+            same = beside.report.provenance.dataset == bundle.report.provenance.dataset
+            self.path, self.predicted = path, again.predicted(beside) if same else None
+        return self.predicted

@@ -55,6 +55,13 @@ class Recipe(Frozen):
         description="average color over 3x3 pixels inside the network, and keep brightness sharp: "
         "for training images that were all stored at half the color resolution, as most JPEGs",
     )
+    whitening_floor: float = Field(
+        default=0.02,
+        gt=0,
+        description="what airbench's whitening adds to the variance of each direction before it "
+        "divides by it, where pixels have unit variance: 0.02 is noise of sd 9 of 255. Recipes "
+        "from before it could be chosen have 5e-4",
+    )
     embedding_size: int = Field(default=64, ge=1)
     size_px: int = Field(default=32, ge=8)
     epochs: int = Field(default=50, ge=1)
@@ -84,6 +91,20 @@ class Recipe(Frozen):
     )
     cutout_px: int = Field(
         default=0, ge=0, description="side of the grey square on each training image; 0 for none"
+    )
+    noise_sd: float = Field(
+        default=0.0,
+        ge=0,
+        le=64,
+        description="largest standard deviation, of 255, of Gaussian noise on training images; "
+        "each draws its own, and every other one has noise in color alone",
+    )
+    reencode: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of training images that are stored as JPEG anew, of a quality from 30 "
+        "to 95, at full or half the color resolution",
     )
     cutmix: float = Field(
         default=0.0,

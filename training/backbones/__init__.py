@@ -77,7 +77,7 @@ def _whole(recipe: Recipe, train_images: UInt8[Tensor, "n h w 3"]) -> nn.Module:
         load_all_but_the_last_layer(backbone, recipe)
     elif isinstance(backbone[1], Airbench):
         with torch.no_grad():
-            backbone[1].fit_whitening(normalize(sample))
+            backbone[1].fit_whitening(normalize(sample), recipe.whitening_floor)
     return backbone
 
 

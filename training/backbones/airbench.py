@@ -12,7 +12,6 @@ WIDTHS = (64, 256, 256)
 DEPTHS = (2, 3)
 SMALLEST_PX = 16
 _WHITENED = 24  # 2 x 2 x 3 directions and their opposites
-_SMALLEST_EIGENVALUE = 5e-4
 _NEW_STATISTICS = 0.4
 
 
@@ -55,15 +54,16 @@ class Airbench(nn.Module):
         return embeddings
 
     @torch.no_grad()
-    def fit_whitening(self, images: Float[Tensor, "n 3 h w"]) -> None:
+    def fit_whitening(self, images: Float[Tensor, "n 3 h w"], floor: float) -> None:
         """Set the first layer to the directions in which 2x2 patches of `images` vary.
 
-        Each is scaled to unit variance, and stands with both signs.
+        Each is scaled by its variance plus `floor`, to about unit variance, and stands with both
+        signs. Noise of variance `floor` is then never louder than the images themselves.
         """
         patches = images.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5)
         patches = patches.reshape(-1, _WHITENED // 2).double()
         values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
-        filters = vectors.T / (values.unsqueeze(1) + _SMALLEST_EIGENVALUE).sqrt()
+        filters = vectors.T / (values.unsqueeze(1) + floor).sqrt()
         self.whiten.weight.copy_(torch.cat([filters, -filters]).view_as(self.whiten.weight))
 
 

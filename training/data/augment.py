@@ -1,4 +1,4 @@
-"""Augmentation of a whole batch at once: shift, mirror, warp, cutout, CutMix, early shrinking."""
+"""Augmentation of a whole batch at once: shift, mirror, warp, noise, cutout, CutMix, shrinking."""
 
 import math
 
@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from training.config import Recipe
+from training.data.noise import noisy, reencoded
 
 GREY = 127
 LARGEST_ZOOM = 1.2
@@ -162,6 +163,10 @@ def augmented(
     shown = crop_and_flip(images, rows, flip, recipe.padding_px, generator, part)
     if recipe.warp:
         shown = warped(shown, recipe.warp, len(rows), generator, part)
+    if recipe.reencode:
+        shown = reencoded(shown, recipe.reencode, len(rows), generator, part)
+    if recipe.noise_sd:
+        shown = noisy(shown, recipe.noise_sd, len(rows), generator, part)
     if recipe.cutout_px == 0:
         return shown
     return cut_out(shown, recipe.cutout_px, len(rows), generator, part)

@@ -65,7 +65,7 @@ def _parts(splits: Splits) -> dict[Split, LabelledImages]:
     return {
         "train": splits.train,
         "tuning": splits.tuning,
-        "calibration": splits.calibration,
+        "calibration": splits.calibration.read_to_calibrate(),  # to compare, not to choose by
         "test": splits.test,
     }
 

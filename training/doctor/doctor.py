@@ -10,6 +10,7 @@ from models.evidence.finding import Finding
 from training.config import Recipe
 from training.data.dataset import LabelledImages, Learnable
 from training.doctor.detector import Detector, Gradients, Seen, Standing
+from training.doctor.faint import FaintDirections, Responses, first_responses
 from training.doctor.gradients import NonFiniteGradients
 from training.doctor.saturation import SaturatedProbabilities
 from training.doctor.unpredicted import ClassNeverPredicted
@@ -19,6 +20,7 @@ from training.losses.base import Loss
 from training.progress import Progress
 
 AT_EACH_STEP: tuple[Detector[Gradients], ...] = (NonFiniteGradients(),)
+BEFORE_TRAINING: tuple[Detector[Responses], ...] = (FaintDirections(),)
 
 
 def detectors(loss: Loss) -> tuple[Detector[Standing], ...]:
@@ -36,15 +38,21 @@ class Doctor:
     def __init__(self, recipe: Recipe, embedder: Embedder, splits: Learnable) -> None:
         self._recipe = recipe
         self._loss = embedder.loss
+        self._backbone, self._images = embedder.backbone, splits.train.images
         self._parameters = list(embedder.named_parameters())
         self._tuning_labels = splits.tuning.labels
         self._train_counts = splits.train.labels.bincount(minlength=embedder.loss.classes)
         self._examples = _examples(splits.train, embedder.loss.classes)
 
     def before_training(self, progress: Progress) -> None:
-        """Look at the recipe, before the first step."""
+        """Look at the recipe and the first layer, before the first step."""
         nothing = torch.zeros(0, self._loss.classes)
         self._look(progress, nothing, self._tuning_labels[:0], progress.epoch + 1)
+        responses = None
+        if self._images.ndim == 4:  # and not features of a frozen trunk
+            responses = first_responses(self._backbone, self._images)
+        if responses is not None:
+            _note(BEFORE_TRAINING, responses, progress, progress.epoch + 1)
 
     def after_backward(self, progress: Progress) -> None:
         """Look at the gradients. Raises Diverged where a step must not be taken."""

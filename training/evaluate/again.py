@@ -63,7 +63,10 @@ class Again:
         splits = self._splits(old)
         graph = Graph(bundle.model_path, bundle.manifest.temperature, self._asked.cache)
         test, uncalibrated = graph.both(splits.test)
-        calibration, gallery = graph.answers(splits.calibration), _gallery(bundle)
+        calibration, gallery = (
+            graph.answers(splits.calibration.read_to_calibrate()),
+            _gallery(bundle),
+        )
         metric, images = bundle.manifest.metric, splits.test.images.numpy()
         parts = {
             "classification": classification_section(test, bundle.manifest.labels, baseline),

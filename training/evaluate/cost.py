@@ -1,5 +1,6 @@
 """Size and speed of an exported graph on this machine."""
 
+import math
 import time
 from pathlib import Path
 
@@ -11,9 +12,8 @@ from models.evidence.cost import Cost, Latency
 from models.machine import processors
 from training.provenance import hardware
 
-_BATCHES = (1, 64)
-_RUNS = 200
-_WARM_UP = 20
+_RUNS = {1: 200, 64: 50}  # timed, of so many images each
+_WARM_UP = 0.1  # of the timed ones, before them
 
 
 def cost(path: Path, parameters: int, images: UInt8[np.ndarray, "n h w 3"]) -> Cost:
@@ -28,7 +28,7 @@ def cost(path: Path, parameters: int, images: UInt8[np.ndarray, "n h w 3"]) -> C
     return Cost(
         model_bytes=path.stat().st_size,
         parameters=parameters,
-        latencies=tuple(_latency(session, images, batch) for batch in _BATCHES),
+        latencies=tuple(_latency(session, images, batch) for batch in _RUNS),
         provider=session.get_providers()[0],
         threads=threads,
         hardware=hardware(),
@@ -39,14 +39,15 @@ def _latency(
     session: ort.InferenceSession, images: UInt8[np.ndarray, "n h w 3"], batch: int
 ) -> Latency:
     feed = {"images": images[np.arange(batch) % len(images)]}
-    for _ in range(_WARM_UP):
+    runs = _RUNS[batch]
+    for _ in range(math.ceil(_WARM_UP * runs)):
         session.run(None, feed)
-    times = [_timed(session, feed) for _ in range(_RUNS)]
+    times = [_timed(session, feed) for _ in range(runs)]
     return Latency(
         batch=batch,
         median_ms=float(np.median(times)),
         p95_ms=float(np.percentile(times, 95)),
-        runs=_RUNS,
+        runs=runs,
     )
 
 

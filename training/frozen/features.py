@@ -64,6 +64,8 @@ def _key(dataset: Dataset, trunk: nn.Module, recipe: Recipe) -> str:
     if recipe.views > 1:
         facts += [str(recipe.seed), str(recipe.padding_px), recipe.flip]
         facts += [str(recipe.warp), str(recipe.cutout_px)]
+        added = {"noise_sd": recipe.noise_sd, "reencode": recipe.reencode}
+        facts += [f"{name} {value}" for name, value in added.items() if value]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
 
 

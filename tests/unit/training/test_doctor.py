@@ -13,7 +13,7 @@ from models.evidence.finding import Finding
 from models.manifest import Metric
 from tests.unit.training.runs import tiny_recipe, tiny_splits, tiny_trainer
 from training.doctor.detector import Detector, Standing, Symptom
-from training.doctor.doctor import AT_EACH_STEP, Doctor, detectors
+from training.doctor.doctor import AT_EACH_STEP, BEFORE_TRAINING, Doctor, detectors
 from training.errors import Diverged
 from training.losses import LOSSES, make_loss
 from training.losses.base import Loss
@@ -247,12 +247,12 @@ def test_the_doctor_changes_nothing(loss: str, monkeypatch: pytest.MonkeyPatch) 
 def registered() -> set[str]:
     losses: list[Loss] = [make_loss(name, 10, 16) for name in LOSSES]
     names = {one.name for loss in losses for one in detectors(loss)}
-    return names | {one.name for one in AT_EACH_STEP}
+    return names | {one.name for one in (*AT_EACH_STEP, *BEFORE_TRAINING)}
 
 
 def test_the_page_names_every_detector_and_no_other() -> None:
     assert set(re.findall(r"^\| `([a-z-]+)` \|", PAGE, flags=re.MULTILINE)) == registered()
 
 
-def test_there_are_seven_detectors() -> None:
-    assert len(registered()) == 7
+def test_there_are_eight_detectors() -> None:
+    assert len(registered()) == 8

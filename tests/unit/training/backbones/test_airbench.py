@@ -24,7 +24,7 @@ def test_two_million_parameters_at_its_own_widths() -> None:
 def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
     network = Airbench(8, 16, (4, 6, 8))
     images = smooth()
-    network.fit_whitening(images)
+    network.fit_whitening(images, 5e-4)
     responses = network.whiten(images)[:, :12].permute(0, 2, 3, 1).reshape(-1, 12)
     moments = (responses.T @ responses / len(responses)).detach()
     spread = moments.diagonal()
@@ -33,15 +33,24 @@ def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
     assert (spread > 0.9).sum() >= 6
 
 
+@pytest.mark.parametrize("floor", [1e-3, 0.02, 0.5])
+def test_noise_of_the_floor_s_variance_never_exceeds_one(floor: float) -> None:
+    network = Airbench(8, 16, (4, 6, 8))
+    network.fit_whitening(smooth(), floor)
+    power = network.whiten.weight.square().sum(dim=(1, 2, 3)) * floor  # of white noise
+    assert power.max() <= 1.001
+    assert power.max() > 0.5 * floor / (floor + 1e-3)
+
+
 def test_every_direction_stands_with_both_signs() -> None:
     network = Airbench(8, 16, (4, 6, 8))
-    network.fit_whitening(smooth())
+    network.fit_whitening(smooth(), 5e-4)
     assert torch.equal(network.whiten.weight[12:], -network.whiten.weight[:12])
 
 
 def test_training_moves_all_but_the_whitening_and_the_scales_of_batch_norm() -> None:
     network = Airbench(8, 16, (4, 6, 8))
-    network.fit_whitening(smooth())
+    network.fit_whitening(smooth(), 5e-4)
     network(smooth()).square().sum().backward()
     still = {name for name, p in network.named_parameters() if p.grad is None}
     scales = {name for name, p in network.named_parameters() if (p == 1).all() and p.ndim == 1}

@@ -12,7 +12,7 @@ from PIL import Image
 from models.evidence.leaks import Overlap
 from tests.unit.training.runs import sample
 from training.data.copies import Copies, find_copies
-from training.data.dataset import LabelledImages, Splits
+from training.data.dataset import HeldBack, LabelledImages, Splits
 from training.data.hashes import dhash, phash
 from training.evaluate.answers import Answers
 from training.evaluate.leaks import leaks
@@ -46,9 +46,15 @@ def test_the_sample_has_none(splits: Splits) -> None:
     assert len(copies.test_rows) == 0
 
 
+def part_of(splits: Splits, name: str) -> LabelledImages:
+    part = getattr(splits, name)
+    found: LabelledImages = part.read_to_calibrate() if isinstance(part, HeldBack) else part
+    return found
+
+
 @pytest.mark.parametrize("other", ["train", "tuning", "calibration"])
 def test_equal_pixels_are_found_in_every_other_split(splits: Splits, other: str) -> None:
-    part: LabelledImages = getattr(splits, other)
+    part = part_of(splits, other)
     leaking = replace(splits, test=with_copy(splits.test, part.images[3].numpy()))
     found = overlap(find_copies(leaking), "test", other)
     assert (found.exact, found.near) == (1, 0)
@@ -58,7 +64,9 @@ def test_equal_pixels_are_found_in_every_other_split(splits: Splits, other: str)
 @pytest.mark.parametrize("split", ["tuning", "calibration"])
 def test_copies_into_tuning_and_calibration_are_found(splits: Splits, split: str) -> None:
     image = splits.train.images[5].numpy()
-    leaking = replace(splits, **{split: with_copy(getattr(splits, split), image)})
+    copied = with_copy(part_of(splits, split), image)
+    parts = {"tuning": copied, "calibration": HeldBack(copied)}
+    leaking = replace(splits, **{split: parts[split]})
     assert overlap(find_copies(leaking), split, "train").exact == 1
 
 

@@ -18,6 +18,8 @@ from training.trainer import Trainer
 
 ROOT = Path(__file__).parents[4]
 READERS = {
+    "training/data/copies.py",
+    "training/evaluate/again.py",
     "training/calibrate.py",
     "training/evaluate/evaluation.py",  # reports on the calibrated graph
     "training/evaluate/rounds.py",  # does so for the runs without some classes

@@ -27,28 +27,29 @@ class Responses:
 
 
 class FaintDirections(Detector[Responses]):
-    """Warns where faint noise moves a filter of the first layer more than the images do.
+    """Warns where faint noise moves a filter of the first layer more than images move any.
 
     A layer that divides by the deviation of what it saw (a whitening) does so where that is next to
     nothing, such as fine color in images that were all stored as JPEG at half the color
     resolution; images from elsewhere then drown in noise that no one can see. On CIFAR-10's JPEG
-    edition, the whitening of airbench with a floor of 5e-4 has a filter that noise moves 26 times
-    as much, and the model lost 50 points of accuracy; with a floor of 0.02, none above 0.82.
+    edition, noise moves a filter of airbench's whitening 26 times as much at a floor of 5e-4, and
+    the model lost 50 points of accuracy; at a floor of 0.02, at most 0.82 times.
     """
 
     name: ClassVar[str] = "faint-directions"
 
     def examine(self, seen: Responses) -> Symptom | None:
-        """How many filters noise moves more than `WORST_RATIO` times as much, in variance."""
-        ratios = seen.noise / seen.signal.clamp(min=torch.finfo(seen.signal.dtype).tiny)
+        """Which filters noise moves `WORST_RATIO` times as much as images move the loudest."""
+        loudest = seen.signal.max().clamp(min=torch.finfo(seen.signal.dtype).tiny)
+        ratios = seen.noise / loudest
         faint = ratios > WORST_RATIO
         if not faint.any():
             return None
         worst = float(ratios.max())
         return Symptom(
             f"noise of sd {NOISE_SD:g} (of 255) moves {int(faint.sum())} of {len(ratios)} filters "
-            f"of {seen.layer} more than the training images do, the worst {worst:.3g} times as "
-            "much in variance: images with a little noise will be answered wrongly; average color "
+            f"of {seen.layer} more than the training images move any, the worst {worst:.3g} "
+            "times as much in variance: images with a little noise will be answered wrongly; average color "
             "with smooth_chroma = true, raise whitening_floor to 0.02 or more, or train on noise "
             "with noise_sd",
             degree=worst,

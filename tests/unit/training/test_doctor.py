@@ -247,7 +247,7 @@ def test_the_doctor_changes_nothing(loss: str, monkeypatch: pytest.MonkeyPatch) 
 def registered() -> set[str]:
     losses: list[Loss] = [make_loss(name, 10, 16) for name in LOSSES]
     names = {one.name for loss in losses for one in detectors(loss)}
-    return names | {one.name for one in (*AT_EACH_STEP, *BEFORE_TRAINING)}
+    return names | {one.name for one in AT_EACH_STEP} | {one.name for one in BEFORE_TRAINING}
 
 
 def test_the_page_names_every_detector_and_no_other() -> None:

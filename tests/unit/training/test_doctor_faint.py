@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.evidence.finding import Finding
 from tests.unit.training.runs import tiny_recipe
 from training.backbones import make_backbone
 from training.data.dataset import LabelledImages, Learnable
@@ -25,7 +26,7 @@ def as_jpeg(image: np.ndarray) -> np.ndarray:
 
 
 def scenes(stored_as_jpeg: bool) -> Tensor:
-    """Soft colors with sharp color on top, or what a JPEG leaves of them."""
+    """Soft colors with sharp light and color on top, or what a JPEG leaves of soft color."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(64, 3, 4, 4, generator=generator) * 255
     soft = F.interpolate(coarse, size=(16, 16), mode="bicubic")
@@ -33,23 +34,26 @@ def scenes(stored_as_jpeg: bool) -> Tensor:
     whole = (soft + sharp).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
     if not stored_as_jpeg:
         return whole
-    plain = soft.clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+    light = 30 * torch.randn(64, 1, 16, 16, generator=generator)
+    plain = (soft + light).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
     return torch.from_numpy(np.stack([as_jpeg(image.numpy()) for image in plain]))
 
 
-def found(stored_as_jpeg: bool, **fields: object) -> list[str]:
-    """The detectors that spoke before the first step."""
+def found(stored_as_jpeg: bool, **fields: object) -> list[Finding]:
+    """What the doctor found before the first step."""
     images = scenes(stored_as_jpeg)
     part = LabelledImages(images, torch.arange(64) % 4, tuple(map(str, range(64))))
     trainer = Trainer(tiny_recipe("softmax", **SHAPE, **fields), Learnable(part, part), 4)
     trainer.doctor.before_training(trainer.progress)
-    return [finding.detector for finding in trainer.progress.findings]
+    return trainer.progress.findings
 
 
 def test_a_whitening_of_jpegs_is_found_and_a_floor_or_smoothing_heals_it() -> None:
-    assert found(True, whitening_floor=5e-4) == ["faint-directions"]
+    (faint,) = found(True, whitening_floor=5e-4)
+    assert (faint.detector, faint.severity) == ("faint-directions", "warning")
     assert found(True) == []  # the default floor
-    assert found(True, whitening_floor=5e-4, smooth_chroma=True) == []
+    smooth = found(True, whitening_floor=5e-4, smooth_chroma=True)
+    assert all(one.degree < faint.degree / 4 for one in smooth)
 
 
 def test_images_with_sharp_color_are_well() -> None:
@@ -59,7 +63,7 @@ def test_images_with_sharp_color_are_well() -> None:
 def test_the_ratio_is_that_of_the_filters() -> None:
     layer = nn.Conv2d(3, 2, 1, bias=False)
     with torch.no_grad():
-        layer.weight.copy_(torch.tensor([[1.0, 0, 0], [0, 0, 1.0]]).view(2, 3, 1, 1))
+        layer.weight.copy_(torch.tensor([[1.0, 0, 0], [0, 0, 100.0]]).view(2, 3, 1, 1))
 
     class First(nn.Module):
         def __init__(self) -> None:
@@ -75,8 +79,8 @@ def test_the_ratio_is_that_of_the_filters() -> None:
     images[..., 2] = 100 + 2 * (torch.arange(64) % 2).view(64, 1, 1)
     responses = first_responses(First(), images)
     assert responses is not None
-    assert responses.signal.tolist() == pytest.approx([256**2 / 12, 1.0], rel=0.05)
-    assert responses.noise.tolist() == pytest.approx([64.0, 64.0], rel=0.05)
+    assert responses.signal.tolist() == pytest.approx([256**2 / 12, 1e4], rel=0.05)
+    assert responses.noise.tolist() == pytest.approx([64.0, 64e4], rel=0.05)
     symptom = FaintDirections().examine(responses)
     assert symptom is not None
     assert symptom.degree == pytest.approx(64, rel=0.1)

@@ -65,8 +65,11 @@ def test_equal_pixels_are_found_in_every_other_split(splits: Splits, other: str)
 def test_copies_into_tuning_and_calibration_are_found(splits: Splits, split: str) -> None:
     image = splits.train.images[5].numpy()
     copied = with_copy(part_of(splits, split), image)
-    parts = {"tuning": copied, "calibration": HeldBack(copied)}
-    leaking = replace(splits, **{split: parts[split]})
+    leaking = (
+        replace(splits, tuning=copied)
+        if split == "tuning"
+        else replace(splits, calibration=HeldBack(copied))
+    )
     assert overlap(find_copies(leaking), split, "train").exact == 1
 
 

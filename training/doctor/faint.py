@@ -49,9 +49,9 @@ class FaintDirections(Detector[Responses]):
         return Symptom(
             f"noise of sd {NOISE_SD:g} (of 255) moves {int(faint.sum())} of {len(ratios)} filters "
             f"of {seen.layer} more than the training images move any, the worst {worst:.3g} "
-            "times as much in variance: images with a little noise will be answered wrongly; average color "
-            "with smooth_chroma = true, raise whitening_floor to 0.02 or more, or train on noise "
-            "with noise_sd",
+            "times as much in variance: images with a little noise will be answered wrongly; "
+            "average color with smooth_chroma = true, raise whitening_floor to 0.02 or more, or "
+            "train on noise with noise_sd",
             degree=worst,
         )
 

@@ -93,7 +93,7 @@ class OneWriteProtocol(Reader):
     def look(self, now: float) -> None:
         """End whatever takes too long."""
         transport, watch = self.transport, self.watch
-        if watch.is_stuck(now, transport.sent_bytes, transport.unsent_bytes):
+        if watch.is_stuck(now, transport.written_bytes, transport.get_write_buffer_size()):
             transport.abort()
         elif transport.lingering:
             if watch.lingers_long(now):

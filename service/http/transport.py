@@ -21,26 +21,17 @@ class Joining:
         self._transport = transport
         self._lingers = lingers
         self._head = b""
-        self._written_bytes = 0
+        self.written_bytes = 0
         self.lingering = False
         self.is_closing = transport.is_closing
-
-    @property
-    def unsent_bytes(self) -> int:
-        """What was written and the client has not taken."""
-        return self._transport.get_write_buffer_size()
-
-    @property
-    def sent_bytes(self) -> int:
-        """What the client, or the kernel for it, has taken."""
-        return self._written_bytes - self.unsent_bytes
+        self.get_write_buffer_size = transport.get_write_buffer_size
 
     def write(self, data: bytes) -> None:
         """Write, except for a head, which waits for what follows."""
         if not self._head and data.startswith(_HEAD) and not data.startswith(_INTERIM):
             self._head = data
         else:
-            self._written_bytes += len(self._head) + len(data)
+            self.written_bytes += len(self._head) + len(data)
             self._transport.writelines((self._head, data))
             self._head = b""
 

@@ -57,11 +57,13 @@ def test_idle_connections_end() -> None:
 
 def test_an_answer_must_go_on_being_taken() -> None:
     watch = Watch(SETTINGS, 0)
-    assert not watch.is_stuck(100, 10**6, 0)
+    assert not watch.is_stuck(90, 10**6, 0)
+    assert not watch.is_stuck(100, 10**6, 5000)
     assert not watch.is_stuck(130, 10**6, 5000)
-    assert watch.is_stuck(130.1, 10**6 + 2999, 2001)
-    watch = Watch(SETTINGS, 0)
-    assert not watch.is_stuck(30.1, 3000, 2000)
+    assert watch.is_stuck(130.1, 10**6, 2001)  # 2,999 bytes in 30 s
+    assert not watch.is_stuck(140, 10**6, 0)
+    assert not watch.is_stuck(200, 10**6, 5000)
+    assert not watch.is_stuck(230.1, 10**6, 2000)
 
 
 def test_lingering_ends() -> None:

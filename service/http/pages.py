@@ -15,6 +15,7 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
     "img-src 'self' data:; form-action 'self'"
 }
+_MOST_LABELS = 30
 _WIDEST_MATRIX = 40  # classes; a wider confusion matrix is left to the JSON
 
 
@@ -33,7 +34,9 @@ class Pages:
 
     def home(self, address: str, default: str, entries: list[Entry]) -> Response:
         """The front page; `address` is where the client reached the service."""
-        return self._render("home.html", address=address, default=default, entries=entries)
+        return self._render(
+            "home.html", address=address, default=default, entries=entries, most_labels=_MOST_LABELS
+        )
 
     def overview(self, overview: ReportOverview) -> Response:
         """Which loss: the comparison over several seeds, and the published models."""

@@ -11,7 +11,7 @@ from training.evaluate.changes import CHANGES, Change
 from training.evaluate.confidence import calibration_error, equal_width, outcomes
 from training.evaluate.intervals import share
 
-LIMIT = 2_000
+LIMIT = 1_000
 SEED = 0
 
 Images = UInt8[np.ndarray, "n h w 3"]

@@ -45,6 +45,7 @@ def take_still(data: bytes) -> Still:
     """The picture without animation, text or profiles. Raises UndecodableImage."""
     needed, pixels = [], []
     exif = xmp = b""
+    raw: tuple[bytes, bytes] | None = None
     for kind, place, end in _chunks(data):
         if kind == b"IDAT":
             pixels.append(data[place:end])
@@ -55,7 +56,9 @@ def take_still(data: bytes) -> Still:
         elif kind == b"iTXt" and data.startswith(_XMP, place + 8):
             xmp = xmp or data[place + 8 : end]
         elif kind in (b"tEXt", b"zTXt") and data.startswith(_RAW_EXIF, place + 8):
-            exif = exif or _raw_exif(data[place + 8 + len(_RAW_EXIF) : end - 4], kind)
+            raw = raw or (kind, data[place + 8 + len(_RAW_EXIF) : end - _CHECK_BYTES])
+    if raw is not None and not exif:
+        exif = _raw_exif(*raw)
     return Still(b"".join([SIGNATURE, *needed, *pixels, _chunk(b"IEND", b"")]), exif, xmp)
 
 
@@ -114,7 +117,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return _CHUNK.pack(len(content), kind) + content + check.to_bytes(_CHECK_BYTES, "big")
 
 
-def _raw_exif(text: bytes, kind: bytes) -> bytes:
+def _raw_exif(kind: bytes, text: bytes) -> bytes:
     """The EXIF block that ImageMagick writes as hexadecimal text behind three lines."""
     try:
         if kind == b"zTXt":

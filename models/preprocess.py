@@ -19,6 +19,7 @@ from models.formats import FORMATS, describe, find_format
 from models.jpeg_header import read_tags
 from models.jpeg_scans import count_scans
 from models.manifest import Preprocess
+from models.still import Size
 
 __all__ = ["FORMATS", "MAX_PIXELS", "VERSION", "effort", "preprocess", "preview"]
 
@@ -46,16 +47,18 @@ _UPRIGHT = {
 }
 
 
-def effort(data: bytes) -> int:
+def effort(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
     """How many pixels decoding an image costs, from its header alone.
 
-    A progressive JPEG of many scans costs more than its size. Raises UndecodableImage.
+    0 where it is refused for its size. A progressive JPEG of many scans costs more than its size.
+    Raises UndecodableImage.
     """
     header = jpeg.read_header(data)
-    if header is None:
-        return _reader(data).read_size(data).pixels  # type: ignore[no-any-return]  # a module
-    scans = count_scans(data, header)
-    return header.pixels * max(_USUAL_SCANS, scans) // _USUAL_SCANS
+    size = _reader(data).read_size(data) if header is None else Size(header.width, header.height)
+    if size.pixels > max_pixels:
+        return 0
+    scans = 1 if header is None else count_scans(data, header)
+    return size.pixels * max(_USUAL_SCANS, scans) // _USUAL_SCANS
 
 
 def preprocess(

@@ -1,9 +1,9 @@
 """Micro-batching without a timer: while batches run, the next one fills."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from time import perf_counter
 from typing import NamedTuple
 
@@ -12,7 +12,8 @@ import numpy as np
 from service.decode import Deferred, Pixels
 from service.errors import Overloaded, Stopping
 from service.lanes import Lanes
-from service.limits import Limits
+from service.limits import Limits, Pace
+from service.queue import Queue
 from service.session import Outputs, join
 
 Infer = Callable[[Pixels], Outputs]
@@ -44,22 +45,30 @@ class Answer(NamedTuple):
 class Batcher:
     """Joins the images of concurrent requests into batches for one model.
 
-    A request larger than a batch is split. Such requests are answered one after the other, so that
-    the first need not wait for the last; those that fit a batch take turns with their parts. A
-    batch that raises fails the requests in it and no others.
+    A request larger than a batch is split. Batches begin with the requests that have the fewest
+    images left, and with the oldest ones, in turn: a single image waits for no more than two
+    batches, and no request for ever. A batch that raises fails the requests in it and no others.
+
+    No more images are admitted than can be answered within `limits.wait_s`, by the time that images
+    take while there are others.
     """
 
     def __init__(
-        self, infer: Infer, limits: Limits, lanes: Lanes, observe: Callable[[BatchRecord], None]
+        self,
+        infer: Infer,
+        limits: Limits,
+        lanes: Lanes,
+        observe: Callable[[BatchRecord], None],
+        image_s: float = 0.0,
     ) -> None:
+        """Begin with the time that an image takes; it is measured anew with each batch."""
         self._infer = infer
         self._limits = limits
         self._lanes = lanes
         self._observe = observe
+        self._pace = Pace(image_s)
         self._items = 0
-        self._small: deque[_Request] = deque()
-        self._large: deque[_Request] = deque()
-        self._large_next = True
+        self._queue: Queue[_Request] = Queue()
         self._stopping = False
 
     @property
@@ -70,22 +79,28 @@ class Batcher:
     @property
     def waiting(self) -> bool:
         """Whether images wait for a lane."""
-        return bool(self._small or self._large)
+        return bool(self._queue)
 
     @property
     def batch_waits(self) -> bool:
         """Whether there are requests for a full batch."""
-        return len(self._small) + len(self._large) >= self._limits.max_batch
+        return len(self._queue) >= self._limits.max_batch
 
     @property
-    def full(self) -> bool:
-        """Whether there is no room for another image."""
-        return self._items >= self._limits.queue_items
+    def room(self) -> int:
+        """Images that may be in progress now."""
+        in_time = self._pace.items(self._limits.wait_s)
+        return min(self._limits.queue_items, max(in_time, self._limits.max_batch))
 
     def check_room(self, items: int = 1) -> None:
-        """Raise Overloaded where there is no room for this many images."""
-        if self._items + items > self._limits.queue_items:
-            raise Overloaded(self._limits.queue_items)
+        """Raise Overloaded where there is no room for this many images.
+
+        Where nothing is in progress there is room for any request.
+        """
+        limit = self.room if self._items else self._limits.queue_items
+        if self._items + items > limit:
+            retry_s = min(self._pace.seconds(self._items), self._limits.wait_s)
+            raise Overloaded(limit, max(1, ceil(retry_s)))
 
     def admit(self, items: int) -> "_Room":
         """A block that holds room for this many images.
@@ -112,46 +127,39 @@ class Batcher:
         if self._stopping:
             raise Stopping
         request = _Request(work, asyncio.get_running_loop().create_future(), perf_counter())
-        large = len(work) > self._limits.max_batch
-        (self._large if large else self._small).append(request)
+        self._queue.add(request)
         self._lanes.offer(self)
         return await request.answer
 
     def next_batch(self) -> "_Batch | None":
-        """Take what fits one batch, from the small and the large requests first in turn."""
+        """Take what fits one batch."""
         pieces: list[_Piece] = []
         room, effort = self._limits.max_batch, _MOST_EFFORT
-        for queue in self._by_turns():
-            while room and effort > 0 and queue:
-                request = queue[0]
-                if request.answer.done():  # its client has gone, or its deadline has passed
-                    queue.popleft()
-                    continue
-                piece = request.take(room)
-                pieces.append(piece)
-                room -= len(piece.work)
-                if isinstance(piece.work, Deferred):
-                    effort -= piece.work.effort
-                if not request.untaken:
-                    queue.popleft()
+        turn = self._queue.take_turn()
+        for request in turn:
+            piece = request.take(room)
+            pieces.append(piece)
+            room -= len(piece.work)
+            if isinstance(piece.work, Deferred):
+                effort -= piece.work.effort
+            if not room or effort <= 0:
+                break
+        turn.close()
         if not pieces:
             return None
         brief = self._limits.max_batch - room <= self._limits.brief
-        return _Batch(self._infer, self._observe, pieces, brief=brief)
+        return _Batch(self._infer, self._record, pieces, brief=brief)
 
     def stop(self) -> None:
         """Take no more; whoever still waits gets Stopping."""
         self._stopping = True
-        for queue in (self._small, self._large):
-            while queue:
-                queue.popleft().fail(Stopping())
+        for request in self._queue.clear():
+            request.fail(Stopping())
 
-    def _by_turns(self) -> tuple[deque["_Request"], deque["_Request"]]:
-        """Where one kind waits alone, the turn stays with the kind that it was."""
-        turn = (self._large, self._small) if self._large_next else (self._small, self._large)
-        if all(turn):
-            self._large_next = not self._large_next
-        return turn
+    def _record(self, batch: BatchRecord) -> None:
+        own_s = batch.decode_s + batch.inference_s
+        self._pace.note(batch.items, own_s, perf_counter(), waiting=self.waiting)
+        self._observe(batch)
 
 
 @dataclass(eq=False, slots=True)
@@ -177,8 +185,9 @@ class _Request:
         self.parts: dict[int, Outputs] = {}  # by the index of the first image
 
     @property
-    def untaken(self) -> int:
-        return len(self.work) - self.taken
+    def left(self) -> int:
+        """Images that are to be taken; none where nobody waits for the answer."""
+        return 0 if self.answer.done() else len(self.work) - self.taken
 
     def take(self, room: int) -> "_Piece":
         start = self.taken
@@ -248,6 +257,8 @@ class _Batch:
         parts: list[Pixels] = []
         good: list[_Piece] = []
         for piece in self._pieces:
+            if piece.request.answer.done():  # its client has gone, or its deadline has passed
+                continue
             try:
                 work = piece.work
                 parts.append(work.pixels() if isinstance(work, Deferred) else work)

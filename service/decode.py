@@ -1,8 +1,12 @@
 """Encoded images to one array of pixels: on a pool of threads, or later in their batch."""
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from threading import Event
 from time import perf_counter
 from typing import cast
 
@@ -14,9 +18,10 @@ from models.errors import ImageTooLarge, UndecodableImage
 from models.jpeg import Header, read_header
 from models.manifest import Preprocess
 from models.preprocess import preprocess
-from service.errors import OversizedImages, UndecodableImages
+from service.errors import Overloaded, OversizedImages, UndecodableImages
+from service.limits import Pace
+from service.pixels import Encoded, PixelBudget, Task, tasks
 
-Encoded = bytes | UndecodableImage  # an image's bytes, or why there are none
 Pixels = UInt8[np.ndarray, "n h w 3"]
 _Decoded = UInt8[np.ndarray, "h w 3"] | UndecodableImage | ImageTooLarge
 
@@ -27,9 +32,8 @@ SMALL_PIXELS = 128 * 128
 # A JPEG that has more bytes than these and two for each pixel is not one of a camera.
 _BRIEF_BYTES = 64 * 1024
 
-# Pillow holds the GIL while it decodes a small image, so that a second thread gains nothing:
-# a task is at least this much encoded data, and only photographs spread over the cores.
-_TASK_BYTES = 128 * 1024
+_FEW = 8  # images whose headers are read in less time than a thread needs to begin
+_PIXEL_S = 10e-9  # until it is measured
 
 
 class Deferred:
@@ -85,37 +89,86 @@ class Deferred:
 
 
 class Decoder:
-    """Decodes images, and notes how long that takes for each request."""
+    """Decodes images, and notes how long that takes for each request.
+
+    Requests take turns on the threads: each has no more tasks there than there are threads.
+    """
 
     def __init__(
         self,
-        max_pixels: int,
+        budget: PixelBudget,
         threads: int,
         observe: Callable[[float], None],
         *,
         defer_pixels: int = SMALL_PIXELS,
     ) -> None:
         """Prepare `threads` threads; a JPEG of up to `defer_pixels` can wait for its batch."""
-        self._max_pixels = max_pixels
+        self._budget = budget
+        self._threads = threads
         self._observe = observe
         self._defer_pixels = defer_pixels
+        self._pace = Pace(_PIXEL_S)
+        self._pixels = 0  # waiting or in work
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._pool.submit(Image.init)  # else the first image waits for Pillow's plugins
 
     async def decode(self, images: Sequence[Encoded], spec: Preprocess) -> Pixels:
         """Decode every image on the pool, in order: uint8 [n h w 3] with h = w = spec.size_px.
 
-        Raises OversizedImages or UndecodableImages with the index of each bad image.
+        Raises OversizedImages or UndecodableImages with the index of each bad image, and
+        TooManyPixels or Overloaded before anything is decoded. When the caller is cancelled,
+        images that have not begun are dropped.
         """
         started = perf_counter()
-        loop = asyncio.get_running_loop()
-        tasks = [
-            loop.run_in_executor(self._pool, self._decode_all, task, spec)
-            for task in _tasks(images)
-        ]
-        decoded = [pixels for part in await asyncio.gather(*tasks) for pixels in part]
+        efforts = await self._efforts(images)
+        self._budget.check(efforts, images)
+        with self._room(sum(efforts)):
+            decoded = await self._run(tasks(images, efforts), spec)
         self._observe(perf_counter() - started)
-        return _stacked(decoded, self._max_pixels)
+        return _stacked(decoded, self._budget.image)
+
+    async def _efforts(self, images: Sequence[Encoded]) -> list[int]:
+        """How many pixels each image costs; 0 for what is refused before it is decoded."""
+        if len(images) <= _FEW:
+            return self._budget.efforts(images)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._budget.efforts, images)
+
+    @contextmanager
+    def _room(self, pixels: int) -> Iterator[None]:
+        limit = self._threads * self._pace.items(self._budget.wait_s)
+        if self._pixels and self._pixels + pixels > limit:
+            retry_s = self._pace.seconds(self._pixels) / self._threads
+            raise Overloaded(limit, max(1, math.ceil(retry_s)), "pixels")
+        self._pixels += pixels
+        try:
+            yield
+        finally:
+            self._pixels -= pixels
+
+    async def _run(self, tasks: Sequence[Task], spec: Preprocess) -> list[_Decoded]:
+        turns = asyncio.Semaphore(self._threads)
+        dropped = Event()
+        running = [
+            asyncio.ensure_future(self._run_one(task, spec, turns, dropped)) for task in tasks
+        ]
+        try:
+            return [pixels for part in await asyncio.gather(*running) for pixels in part]
+        finally:
+            dropped.set()
+            for one in running:
+                one.cancel()
+
+    async def _run_one(
+        self, task: Task, spec: Preprocess, turns: asyncio.Semaphore, dropped: Event
+    ) -> list[_Decoded]:
+        async with turns:
+            loop = asyncio.get_running_loop()
+            work = partial(_decode_all, task.images, spec, self._budget.image, dropped)
+            decoded, took_s = await loop.run_in_executor(self._pool, work)
+        if task.effort:
+            self._pace.note(task.effort, took_s, perf_counter(), waiting=False)
+        return decoded
 
     def defer(self, images: Sequence[Encoded], spec: Preprocess) -> Deferred | None:
         """JPEGs that are to be decoded in their batch; None where one of them is anything else.
@@ -130,14 +183,24 @@ class Decoder:
                 return None
             headers.append(header)
         encoded = cast(Sequence[bytes], images)  # the others have no header
-        return Deferred(encoded, headers, spec, self._max_pixels, range(len(images)))
+        return Deferred(encoded, headers, spec, self._budget.image, range(len(images)))
 
     def close(self) -> None:
         """Stop the threads; what has not begun is dropped."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _decode_all(self, images: Sequence[Encoded], spec: Preprocess) -> list[_Decoded]:
-        return [_decode_one(image, spec, self._max_pixels) for image in images]
+
+def _decode_all(
+    images: Sequence[Encoded], spec: Preprocess, max_pixels: int, dropped: Event
+) -> tuple[list[_Decoded], float]:
+    """The pixels, and how long they took; less where nobody waits for them any more."""
+    started = perf_counter()
+    decoded: list[_Decoded] = []
+    for image in images:
+        if dropped.is_set():
+            break
+        decoded.append(_decode_one(image, spec, max_pixels))
+    return decoded, perf_counter() - started
 
 
 def _brief_header(image: bytes) -> Header | None:
@@ -160,15 +223,6 @@ def _decode_one(
         return preprocess(image, spec, max_pixels, header)
     except (UndecodableImage, ImageTooLarge) as error:
         return error
-
-
-def _tasks(images: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:
-    start, size = 0, 0
-    for stop, image in enumerate(images, start=1):
-        size += len(image) if isinstance(image, bytes) else 0
-        if size >= _TASK_BYTES or stop == len(images):
-            yield images[start:stop]
-            start, size = stop, 0
 
 
 def _stacked(decoded: Sequence[_Decoded], max_pixels: int) -> Pixels:

@@ -189,6 +189,18 @@ class OversizedImages(ServiceError):
         self.limit = limit
 
 
+class TooManyPixels(ServiceError):
+    """The images of one request have more pixels together than the limit."""
+
+    def __init__(self, pixels: int, limit: int) -> None:
+        super().__init__(
+            f"the images have {pixels:,} pixels together; the limit for this request is "
+            f"{limit:,}; send fewer at once, or smaller ones"
+        )
+        self.pixels = pixels
+        self.limit = limit
+
+
 class IndexUnavailable(ServiceError):
     """The engine that searches cannot be reached."""
 
@@ -227,10 +239,10 @@ class ModelNotReady(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """The model already holds as many images as it may; nothing of this request was done."""
+    """As much is in progress as can be answered in time; nothing of this request was done."""
 
-    def __init__(self, limit: int, retry_after_s: int = 1) -> None:
-        super().__init__(f"{limit:,} images may be in progress; this request would exceed that")
+    def __init__(self, limit: int, retry_after_s: int = 1, unit: str = "images") -> None:
+        super().__init__(f"{limit:,} {unit} may be in progress; this request would exceed that")
         self.limit = limit
         self.retry_after_s = retry_after_s
 

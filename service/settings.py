@@ -76,8 +76,16 @@ class Settings(BaseSettings):
     )
     max_images: int = Field(256, ge=1, description="most images in one request")
     max_pixels: int = Field(MAX_PIXELS, ge=1, description="most pixels in one image")
+    max_request_pixels: int = Field(
+        100_000_000,
+        ge=1,
+        description="most pixels in all images of one request, besides 64 for each of their bytes",
+    )
     queue_items: int = Field(
-        4096, ge=1, description="most images that one model holds, waiting or in work"
+        4096,
+        ge=1,
+        description="most images that one model holds, waiting or in work; fewer where they would "
+        "take more than a third of deadline_s",
     )
     deadline_s: float = Field(30, gt=0, description="longest time to an answer, in seconds")
     api_key: SecretStr | None = Field(None, description="bearer key to ask for; unset is open")

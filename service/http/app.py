@@ -47,10 +47,11 @@ from service.http.state import Services
 from service.http.threads import Threads
 from service.http.tracing import Tracing
 from service.lanes import Lanes
-from service.limits import Limits, cpu_limits
+from service.limits import WAITING_SHARE, Limits, cpu_limits
 from service.loading import Loader
 from service.logs import configure_logs
 from service.opening import open_library
+from service.pixels import PixelBudget
 from service.published import Published, read_published
 from service.settings import Settings
 from service.workers import SHARED, keep_alike, meet
@@ -156,7 +157,9 @@ def _build(
     on_loop = share == 1 and not on_gpu
     lanes = Lanes(1 if on_gpu else share, on_loop=on_loop)
     defer_pixels = _BRIEF_PIXELS if on_loop else SMALL_PIXELS
-    decoder = Decoder(settings.max_pixels, share, metrics.observe_decode, defer_pixels=defer_pixels)
+    wait_s = WAITING_SHARE * settings.deadline_s
+    budget = PixelBudget(settings.max_pixels, settings.max_request_pixels, wait_s)
+    decoder = Decoder(budget, share, metrics.observe_decode, defer_pixels=defer_pixels)
     loader = Loader(store, provider, 1, Gpu(_GPU_BATCH, settings.data_dir / "tensorrt"))
 
     def load(name: str, version: int) -> LoadedModel:
@@ -164,10 +167,11 @@ def _build(
 
     def serve(model: LoadedModel) -> Engine:
         manifest = model.bundle.manifest
-        limits = Limits(queue_items, _GPU_BATCH)
+        limits = Limits(queue_items, _GPU_BATCH, wait_s=wait_s)
         if not on_gpu:
-            limits = cpu_limits(queue_items, model.image_s)
-        batcher = Batcher(model.session.run, limits, lanes, metrics.batch_observer(manifest))
+            limits = cpu_limits(queue_items, model.image_s, wait_s)
+        observe = metrics.batch_observer(manifest)
+        batcher = Batcher(model.session.run, limits, lanes, observe, model.image_s)
         metrics.follow(manifest, batcher, model.session.provider)
         return Engine(model, decoder, batcher)
 

@@ -49,6 +49,7 @@ TABLE: Mapping[type[Exception], Answer] = {
     service.UnsupportedVersion: Answer(505, "unsupported_version", "Not HTTP/1.1"),
     service.TooManyImages: Answer(413, "too_many_images", "Too many images in one request"),
     service.OversizedImages: Answer(413, "image_too_large", "An image has too many pixels"),
+    service.TooManyPixels: Answer(413, "too_many_pixels", "Too many pixels in one request"),
     models.ImageTooLarge: Answer(413, "image_too_large", "An image has too many pixels"),
     service.UnsupportedMediaType: Answer(
         415, "unsupported_media_type", "The content type is not accepted"

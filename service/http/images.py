@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope
 
 from models.errors import UndecodableImage
-from service.decode import Encoded
 from service.errors import NoImage, TooManyImages, UnsupportedMediaType
 from service.http.base64_text import NotBase64, read_base64
 from service.http.body import Body, header, media_type
@@ -16,6 +15,7 @@ from service.http.coding import is_coded, read_body
 from service.http.json_body import parsed, validated
 from service.http.multipart import FileParts, boundary
 from service.http.negotiate import JSON
+from service.pixels import Encoded
 from service.settings import Settings
 
 MULTIPART = "multipart/form-data"

@@ -6,11 +6,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from models.errors import UndecodableImage
-from service.decode import Encoded
 from service.http.base64_text import is_data_uri
 from service.http.images import from_base64
 from service.http.parameters import Whole
 from service.http.schemas import Schema
+from service.pixels import Encoded
 
 _EXPECTED = "images are expected, each as a data URI (data:image/png;base64,…), not text or tokens"
 

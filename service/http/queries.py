@@ -11,7 +11,6 @@ from pydantic_core import from_json
 
 from service.collections import Search, Where, parse_filter
 from service.collections.errors import InvalidFilter, TooManyItems
-from service.decode import Encoded
 from service.errors import MalformedBody, NoImage, TooManyImages
 from service.gallery import COLLECTION
 from service.http.body import media_type
@@ -20,6 +19,7 @@ from service.http.json_body import read_json, validated
 from service.http.json_shape import QUERIES
 from service.http.negotiate import JSON
 from service.http.parameters import Whole
+from service.pixels import Encoded
 from service.settings import Settings
 
 MAX_QUERIES = 1_000

@@ -32,6 +32,7 @@ IMAGE_ERRORS = (
     *BODY_ERRORS,
     errors.TooManyImages,
     errors.OversizedImages,
+    errors.TooManyPixels,
     errors.NoImage,
     errors.UndecodableImages,
     errors.Overloaded,

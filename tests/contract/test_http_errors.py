@@ -65,7 +65,8 @@ def test_every_route_is_documented(document: dict[str, Any]) -> None:
 
 
 IMAGES = {
-    "body_too_large", "too_many_images", "image_too_large", "unsupported_media_type",
+    "body_too_large", "too_many_images", "image_too_large", "too_many_pixels",
+    "unsupported_media_type",
     "bodies_full",
     "too_many_values", "unsupported_content_encoding", "malformed_body",
     "no_image", "undecodable_image", "overloaded", "stopping",

@@ -6,7 +6,6 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from models.manifest import Manifest
-from service.decode import Encoded
 from service.errors import MalformedBody, NoImage, ServiceError, TooManyImages
 from service.http.answering import as_base64, as_json, server_timing
 from service.http.direct import DirectRoute
@@ -16,6 +15,7 @@ from service.http.openai import EmbeddingsBody, OpenAIEmbeddings, OpenAIModel, O
 from service.http.parameters import NoParameters
 from service.http.responses import IMAGE_ERRORS, MODEL_ERRORS, problems
 from service.http.state import Parts
+from service.pixels import Encoded
 from service.settings import Settings
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])

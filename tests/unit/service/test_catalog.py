@@ -20,6 +20,7 @@ from service.handles import is_passing
 from service.lanes import Lanes
 from service.limits import Limits
 from service.loading import Loader
+from service.pixels import PixelBudget
 from tests.bundles import publish
 from tests.serving import PATIENCE_S
 
@@ -40,7 +41,7 @@ def test_a_model_is_loaded_once_there_are_handles_again(tmp_path: Path) -> None:
 
     def serve(model: LoadedModel) -> Engine:
         batcher = Batcher(model.session.run, Limits(8, 8), Lanes(1), lambda *_: None)
-        return Engine(model, Decoder(10_000, 1, lambda _: None), batcher)
+        return Engine(model, Decoder(PixelBudget(10_000), 1, lambda _: None), batcher)
 
     async def ask() -> None:
         catalog = Catalog({"arcface": (1, 2)}, "arcface", load, serve)

@@ -11,8 +11,9 @@ from models.errors import UndecodableImage
 from models.jpeg import Header
 from models.manifest import Preprocess
 from models.preprocess import preprocess
-from service.decode import Decoder, Encoded
+from service.decode import Decoder
 from service.errors import OversizedImages, UndecodableImages
+from service.pixels import Encoded, PixelBudget
 from tests.bundles import picture
 
 SPEC = Preprocess(size_px=8)
@@ -20,7 +21,7 @@ SPEC = Preprocess(size_px=8)
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:
-    made = Decoder(100_000, 2, lambda seconds: None)
+    made = Decoder(PixelBudget(100_000), 2, lambda seconds: None)
     yield made
     made.close()
 
@@ -64,7 +65,7 @@ def threads_that_decode(monkeypatch: pytest.MonkeyPatch, images: list[Encoded]) 
         return preprocess(data, spec, max_pixels, header)
 
     monkeypatch.setattr("service.decode.preprocess", watched)
-    made = Decoder(10_000_000, 2, lambda seconds: None)
+    made = Decoder(PixelBudget(10_000_000), 2, lambda seconds: None)
     decode(made, images)
     made.close()
     return found
@@ -112,7 +113,7 @@ def test_nothing_else_waits(decoder: Decoder, images: list[Encoded]) -> None:
 
 
 def test_a_photograph_waits_where_the_loop_may_decode_it() -> None:
-    made = Decoder(10_000_000, 1, lambda seconds: None, defer_pixels=129**2)
+    made = Decoder(PixelBudget(10_000_000), 1, lambda seconds: None, defer_pixels=129**2)
     assert made.defer([jpeg(129)], SPEC) is not None
     assert made.defer([jpeg(129), jpeg(129)], SPEC) is None
     made.close()
@@ -120,7 +121,7 @@ def test_a_photograph_waits_where_the_loop_may_decode_it() -> None:
 
 def test_how_long_a_request_took_is_noted() -> None:
     noted: list[float] = []
-    made = Decoder(100_000, 1, noted.append)
+    made = Decoder(PixelBudget(100_000), 1, noted.append)
     decode(made, [picture(0)])
     made.close()
     assert len(noted) == 1

@@ -17,6 +17,7 @@ from service.engine import Engine, answer_with_all
 from service.lanes import Lanes
 from service.limits import Limits
 from service.loading import Loader
+from service.pixels import PixelBudget
 from service.session import Outputs
 from tests.bundles import picture, publish
 from tests.serving import PATIENCE_S
@@ -40,7 +41,7 @@ def test_where_one_model_fails_the_others_stop_working(tmp_path: Path) -> None:
         )
 
     async def ask() -> None:
-        lanes, decoder = Lanes(2), Decoder(MAX_PIXELS, 2, lambda seconds: None)
+        lanes, decoder = Lanes(2), Decoder(PixelBudget(MAX_PIXELS), 2, lambda seconds: None)
 
         def engine(infer: Callable[[Pixels], Outputs]) -> Engine:
             batcher = Batcher(infer, Limits(16, max_batch=2), lanes, lambda record: None)

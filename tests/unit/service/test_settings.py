@@ -36,6 +36,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "keep_alive_s": 75,
         "max_images": 256,
         "max_pixels": 50_000_000,
+        "max_request_pixels": 100_000_000,
         "queue_items": 4096,
         "deadline_s": 30,
         "api_key": None,

@@ -1,0 +1,70 @@
+"""How many pixels there are to decode, and how many there may be."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from models.errors import UndecodableImage
+from models.preprocess import effort
+from service.errors import TooManyPixels
+
+Encoded = bytes | UndecodableImage  # an image's bytes, or why there are none
+
+_PIXELS_PER_BYTE = 64  # that a request may have besides its limit; photographs have 2 to 20
+_LEAST_PIXELS = 16 * 1024  # what the smallest image counts: it costs as much
+
+# Pillow holds the GIL while it decodes a small image, so that a second thread gains nothing:
+# a task is at least this much encoded data, and only photographs spread over the cores.
+# It is no more pixels than these either, so that requests take turns.
+_TASK_BYTES = 128 * 1024
+_TASK_PIXELS = 2**20
+
+
+@dataclass(frozen=True)
+class PixelBudget:
+    """What may be decoded: of one image, of one request, and in all before others wait."""
+
+    image: int
+    request: int = 2**62
+    wait_s: float = math.inf
+
+    def check(self, efforts: Sequence[int], images: Sequence[Encoded]) -> None:
+        """Raise TooManyPixels where the images of one request are too much together."""
+        limit = self.request + _PIXELS_PER_BYTE * sum(map(_size, images))
+        if sum(efforts) > limit:
+            raise TooManyPixels(sum(efforts), limit)
+
+    def efforts(self, images: Sequence[Encoded]) -> list[int]:
+        """How many pixels each image costs, from its header."""
+        return [self._effort(image) for image in images]
+
+    def _effort(self, image: Encoded) -> int:
+        if isinstance(image, UndecodableImage):
+            return 0
+        try:
+            return max(_LEAST_PIXELS, effort(image, self.image))
+        except UndecodableImage:  # to be said when it is decoded
+            return _LEAST_PIXELS
+
+
+class Task(NamedTuple):
+    """Images that one thread decodes without a pause."""
+
+    images: Sequence[Encoded]
+    effort: int
+
+
+def tasks(images: Sequence[Encoded], efforts: Sequence[int]) -> list[Task]:
+    """All images in order, in tasks of a size that is worth a thread."""
+    found, start, size, pixels = [], 0, 0, 0
+    for stop, (image, cost) in enumerate(zip(images, efforts, strict=True), start=1):
+        size, pixels = size + _size(image), pixels + cost
+        if size >= _TASK_BYTES or pixels >= _TASK_PIXELS or stop == len(images):
+            found.append(Task(images[start:stop], pixels))
+            start, size, pixels = stop, 0, 0
+    return found
+
+
+def _size(image: Encoded) -> int:
+    return len(image) if isinstance(image, bytes) else 0

@@ -1,34 +1,61 @@
 """Refusals of an overloaded service: behind the key, before the body, and not in the latencies."""
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
-from service.batcher import Batcher
-from service.errors import Overloaded
+from service.session import Session
 from tests.bundles import picture
-from tests.serving import ready
+from tests.serving import PATIENCE_S, ready
 from tests.wires import line, request
 
 IMAGE = picture(0)
 HEADERS = {"Content-Type": "image/png"}
 ADDRESSES = ("/embed", "/embed?loss=softmax", "/classify", "/compare", "/neighbors")
+MODELS = ("arcface", "softmax")
 
 
 @pytest.fixture
 def client(tiny_registry: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    """A service with a key whose queues have no room; its client has the key."""
+    """A service with a key whose queues are full; its client has the key."""
+    opened = threading.Event()
+    opened.set()
+    run = Session.run
 
-    def refuse(_: Batcher, items: int = 1) -> None:
-        raise Overloaded(4)
+    def wait(self: Session, images: object) -> object:
+        opened.wait(PATIENCE_S)
+        return run(self, images)  # type: ignore[arg-type]  # handed on
 
-    with ready(tiny_registry, api_key="hush") as found:
+    monkeypatch.setattr(Session, "run", wait)
+    with (
+        ThreadPoolExecutor(len(MODELS)) as pool,
+        ready(tiny_registry, api_key="hush", queue_items=1, max_images=1) as found,
+    ):
         found.headers["Authorization"] = "Bearer hush"
-        found.post("/embed", content=IMAGE, headers=HEADERS).raise_for_status()
-        monkeypatch.setattr(Batcher, "check_room", refuse)
-        yield found
+        opened.clear()
+        filling = [pool.submit(embed, found, f"/embed?loss={name}") for name in MODELS]
+        give_up = time.monotonic() + PATIENCE_S
+        while queued(found) < len(MODELS):
+            assert time.monotonic() < give_up
+        try:
+            yield found
+        finally:
+            opened.set()
+            assert {one.result().status_code for one in filling} == {200}
+
+
+def embed(client: httpx.Client, address: str) -> httpx.Response:
+    return client.post(address, content=IMAGE, headers=HEADERS)
+
+
+def queued(client: httpx.Client) -> float:
+    lines = client.get("/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("lossatlas_queue"))
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -66,7 +93,7 @@ def test_it_is_counted_and_has_no_latency(client: httpx.Client) -> None:
     lines = client.get("/metrics").text.splitlines()
     assert 'lossatlas_requests_total{method="POST",route="/embed",status="503"} 3.0' in lines
     assert 'lossatlas_dropped_requests_total{reason="overloaded"} 3.0' in lines
-    assert 'lossatlas_request_seconds_count{route="/embed"} 1.0' in lines
+    assert 'lossatlas_request_seconds_count{route="/embed"} 0.0' in lines
 
 
 def test_other_requests_are_answered(client: httpx.Client) -> None:

@@ -13,12 +13,16 @@ _BATCH = 1000
 
 
 class Embedder(nn.Module):
-    """A backbone and its loss, as one module with one state."""
+    """A backbone and its loss, as one module with one state.
+
+    The backbone draws its weights first, so that those of one seed are equal for every loss.
+    """
 
     def __init__(self, recipe: Recipe, classes: int, train_images: Real[Tensor, "n ..."]):
         super().__init__()
+        backbone = make_backbone(recipe, train_images)
         self.loss: Loss = make_loss(recipe.loss, classes, recipe.embedding_size, recipe.parameters)
-        self.backbone = make_backbone(recipe, train_images)
+        self.backbone = backbone
 
     @torch.no_grad()
     def embed(self, images: Real[Tensor, "n ..."]) -> Float[Tensor, "n d"]:

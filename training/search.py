@@ -1,5 +1,6 @@
 """Where tuning looks: the optimiser's settings and the loss's own parameters."""
 
+import math
 from collections.abc import Mapping
 
 from training.config import Recipe
@@ -8,8 +9,8 @@ from training.losses.base import Range
 
 OPTIMIZERS: Mapping[str, Mapping[str, Range]] = {
     "adamw": {
-        "learning_rate": Range(5e-4, 5e-3, log=True),
-        "weight_decay": Range(2e-2, 1.0, log=True),
+        "learning_rate": Range(2e-4, 2e-2, log=True),
+        "weight_decay": Range(5e-3, 2.0, log=True),
     },
     "muon": {
         "learning_rate": Range(5e-4, 1e-2, log=True),
@@ -17,6 +18,8 @@ OPTIMIZERS: Mapping[str, Mapping[str, Range]] = {
         "weight_decay": Range(5e-3, 1.0, log=True),
     },
 }
+
+_OUTER = 0.1
 
 
 def starting_values(recipe: Recipe) -> dict[str, float]:
@@ -38,6 +41,23 @@ def search_space(recipe: Recipe, classes: int) -> dict[str, Range]:
         name: Range(min(ranges[name].low, value), max(ranges[name].high, value), ranges[name].log)
         for name, value in starting_values(recipe).items()
     }
+
+
+def at_edge(values: Mapping[str, float], space: Mapping[str, Range]) -> tuple[str, ...]:
+    """The names of the values in the outer tenth of their range, at either end.
+
+    A best value there says that the range may end before the best does. Where the range is
+    searched on a logarithmic scale, the tenth is taken on it.
+    """
+    return tuple(name for name, value in values.items() if _is_outer(value, space[name]))
+
+
+def _is_outer(value: float, space: Range) -> bool:
+    scale = math.log if space.log else float
+    low, high = scale(space.low), scale(space.high)
+    return high > low and not low + _OUTER * (high - low) < scale(value) < high - _OUTER * (
+        high - low
+    )
 
 
 def with_values(recipe: Recipe, values: Mapping[str, float]) -> Recipe:

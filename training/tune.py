@@ -1,9 +1,11 @@
 """Choose a loss's learning rate, weight decay and own parameters, on the tuning split alone."""
 
 import shlex
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import optuna
 from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import TPESampler
@@ -12,15 +14,15 @@ from optuna.trial import Trial, TrialState
 from pydantic import Field
 
 from models.atomic import replacing
+from models.comparison import Searched, Tuned
 from models.comparison import Trial as Trialled
-from models.comparison import Tuned
 from models.manifest import Frozen
 from training.config import Recipe
 from training.data.dataset import Dataset, Splits
 from training.errors import Diverged, InvalidRun
 from training.fit import fit
 from training.run import RunFolder, describe
-from training.search import search_space, starting_values, with_values
+from training.search import at_edge, search_space, starting_values, with_values
 from training.tracking.pruning import PruningTracker
 from training.tracking.track import UNTRACKED, Tracking
 from training.trainer import Trainer
@@ -28,17 +30,27 @@ from training.trainer import Trainer
 _SPENT = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 _PROTOCOL = "protocol"
 _UNPRUNED = 2  # trials that always run to their end, so that a median means something
+_DRAWN_PER_VALUE = 3  # trials for each searched value before TPE models what they came to
 
 
 class Budget(Frozen):
-    """What every loss is given, alike."""
+    """What every loss is given, by how many values are searched for it."""
 
-    trials: int = Field(default=6, ge=1)
+    trials: int | None = Field(
+        default=None, ge=1, description="as many for every loss, whatever is searched"
+    )
+    trials_per_value: int = Field(
+        default=6, ge=1, description="trials for each searched value, where `trials` is not given"
+    )
     epochs: int = Field(default=2, ge=1, description="of each trial")
     prune: bool = Field(
         default=False,
         description="end trials early that are worse than the median; losses then cost unequally",
     )
+
+    def trials_for(self, values: int) -> int:
+        """How many trials a search over so many values is given, one at least."""
+        return self.trials or self.trials_per_value * max(1, values)
 
 
 class _Protocol(Frozen):
@@ -54,8 +66,10 @@ class _Protocol(Frozen):
 class Tuning:
     """One loss's study: `start` is its first trial, Optuna's TPE sampler proposes the others.
 
-    The folder holds the study, a run folder for each trial, and in the end the chosen recipe.
-    The criterion is the tuning split's accuracy with the weights that a trial keeps.
+    The next trials are drawn at random, three for each searched value, by random numbers of this
+    loss alone; from then on the sampler models what the trials came to. The folder holds the study,
+    a run folder for each trial, and in the end the chosen recipe. The criterion is the tuning
+    split's accuracy with the weights that a trial keeps.
     """
 
     path: Path
@@ -90,9 +104,15 @@ class Tuning:
                 study.tell(trial, trainer.kept_epoch.tuning_accuracy)
         return self._choose(study)
 
-    def tried(self) -> Tuned:
-        """Every trial and the chosen values."""
+    @property
+    def trials(self) -> int:
+        """How many trials this loss's search is given."""
+        return self.budget.trials_for(len(starting_values(self.start)))
+
+    def tried(self, classes: int) -> Tuned:
+        """Every trial, the chosen values, and which of them lie at the edge of their range."""
         study = optuna.load_study(study_name=self.start.loss, storage=self._storage)
+        space = search_space(self.start, classes)
         return Tuned(
             loss=self.start.loss,
             trials=tuple(
@@ -100,6 +120,12 @@ class Tuning:
                 for trial in study.get_trials(deepcopy=False, states=_SPENT)
             ),
             chosen=study.best_params,
+            searched={
+                name: Searched(low=one.low, high=one.high, logarithmic=one.log)
+                for name, one in space.items()
+            },
+            at_edge=at_edge(study.best_params, space),
+            drawn=min(self.trials, 1 + self._drawn),
         )
 
     def epochs_spent(self) -> int:
@@ -147,14 +173,23 @@ class Tuning:
     def _next(self, study: Study) -> Trial | None:
         """The trial that was cut off, or a new one; None where the budget is spent."""
         spent = len(study.get_trials(deepcopy=False, states=_SPENT))
-        study.sampler = TPESampler(seed=self.start.seed + spent)  # the same after a resume
+        study.sampler = TPESampler(n_startup_trials=1 + self._drawn, seed=self._seed(spent))
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             return Trial(study, trial._trial_id)
-        if spent >= self.budget.trials:
+        if spent >= self.trials:
             return None
         if spent == 0:
             study.enqueue_trial(starting_values(self.start), skip_if_exists=True)
         return study.ask()
+
+    @property
+    def _drawn(self) -> int:
+        return _DRAWN_PER_VALUE * len(starting_values(self.start))
+
+    def _seed(self, spent: int) -> int:
+        """The same after a resume; another for each trial and for each loss."""
+        place = (self.start.seed, zlib.crc32(self.start.loss.encode()), spent)
+        return int(np.random.SeedSequence(place).generate_state(1)[0])
 
     def _proposed(self, trial: Trial, classes: int) -> Recipe:
         values = {

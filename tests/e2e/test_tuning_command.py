@@ -30,7 +30,7 @@ def test_a_killed_study_goes_on_to_the_same_recipe_which_run_accepts(tmp_path: P
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     ended = training(*tune(whole))
     assert ended.returncode == 0
-    assert "budget of each loss: 2 trials of 2 epochs" in ended.stdout
+    assert "budget of softmax: 2 trials of 2 epochs" in ended.stdout
 
     command = [sys.executable, "-m", "training", *map(str, tune(broken))]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:

@@ -25,6 +25,9 @@ def add_options(step: argparse.ArgumentParser, name: str) -> None:
     if name == "reevaluate":
         add_reevaluate_options(step)
         return
+    if name == "restate":
+        _add_registry_option(step)
+        return
     _add_common_options(step, name)
     if name in _OPTIONS:
         _OPTIONS[name](step)
@@ -48,12 +51,16 @@ def _add_common_options(step: argparse.ArgumentParser, name: str) -> None:
         help="where downloads and decoded images are kept",
     )
     if name in ("publish", "run", "compare"):
-        step.add_argument(
-            "--registry",
-            type=Path,
-            default=Path("models/registry"),
-            help="where models are published",
-        )
+        _add_registry_option(step)
+
+
+def _add_registry_option(step: argparse.ArgumentParser) -> None:
+    step.add_argument(
+        "--registry",
+        type=Path,
+        default=Path("models/registry"),
+        help="where models are published",
+    )
 
 
 def _add_data_option(step: argparse.ArgumentParser) -> None:
@@ -92,21 +99,18 @@ def _add_plane_options(step: argparse.ArgumentParser) -> None:
 
 _TUNING = """Choose a loss's values on the tuning split: training images that weights never
 see; the test images are not read. What is searched: the learning rates and the weight decay of the
-recipe's optimiser, and the loss's own parameters. Every loss gets the same number of trials and of
-epochs. The study is saved in RUNS/tuning/LOSS after every trial: the same command goes on where it
-was stopped, and with more --trials it goes further."""
+recipe's optimiser, and the loss's own parameters. Every loss gets the same number of trials for
+each value that is searched, each of the same number of epochs: the first is the recipe as it is,
+three for each value are drawn at random, and Optuna's TPE models these for the others. The study is
+saved in RUNS/tuning/LOSS after every trial: the same command goes on where it was stopped, and with
+more --trials it goes further."""
 
 
 def _add_tuning_options(step: argparse.ArgumentParser) -> None:
     budget = Budget()
     _add_data_option(step)
     step.description = _TUNING
-    step.add_argument(
-        "--trials",
-        type=numbers.trials,
-        default=budget.trials,
-        help=f"for each loss; the first is the recipe as it is (default {budget.trials})",
-    )
+    _add_budget_options(step)
     step.add_argument(
         "--epochs",
         type=numbers.epochs,
@@ -144,12 +148,25 @@ def _add_tuning_options(step: argparse.ArgumentParser) -> None:
     _add_tracking_options(step)
 
 
+def _add_budget_options(step: argparse.ArgumentParser) -> None:
+    per_value = Budget().trials_per_value
+    step.add_argument(
+        "--trials-per-value",
+        type=numbers.trials,
+        default=per_value,
+        help=f"trials of tuning for each value that is searched (default {per_value})",
+    )
+    step.add_argument(
+        "--trials",
+        type=numbers.trials,
+        help="as many for each loss, however many values are searched",
+    )
+
+
 def _add_comparison_options(step: argparse.ArgumentParser) -> None:
     usual = Protocol()
     _add_data_option(step)
-    step.add_argument(
-        "--trials", type=numbers.trials, default=usual.budget.trials, help="for each loss"
-    )
+    _add_budget_options(step)
     step.add_argument(
         "--tuning-epochs", type=numbers.epochs, default=usual.budget.epochs, help="of each trial"
     )

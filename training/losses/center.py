@@ -16,6 +16,7 @@ from training.losses.base import Loss, Range
 from training.losses.bounds import check_range
 
 _SMALLEST_GRADIENT = 1e-12
+_LARGEST_USUAL_WEIGHT = 0.1
 
 
 class CenterLoss(Loss):
@@ -31,7 +32,7 @@ class CenterLoss(Loss):
     """
 
     metric: ClassVar[Metric] = "l2"
-    search: ClassVar[Mapping[str, Range]] = {"weight": Range(1e-4, 1e-1, log=True)}
+    search: ClassVar[Mapping[str, Range]] = {"weight": Range(1e-4, 1.0, log=True)}
     centers: Tensor
     placed: Tensor
 
@@ -92,7 +93,7 @@ class CenterLoss(Loss):
 
     def detectors(self) -> tuple[Detector[Standing], ...]:
         """Of centers that the pull has drawn together."""
-        return (CenterCollapse(self.weight, self.search["weight"].high),)
+        return (CenterCollapse(self.weight, _LARGEST_USUAL_WEIGHT),)
 
     def _place(self, embeddings: Tensor, labels: Tensor, counts: Tensor) -> None:
         """Put the centers of classes never seen before at this batch's class means."""

@@ -42,7 +42,7 @@ class TripletLoss(PrototypeLoss):
     Raises InvalidRecipe for a margin outside 0..2.
     """
 
-    search: ClassVar[Mapping[str, Range]] = {"margin": Range(0.05, 0.3)}
+    search: ClassVar[Mapping[str, Range]] = {"margin": Range(0.05, 0.8, log=True)}
     margin: Tensor
 
     def __init__(self, classes: int, dimension: int, *, margin: float = 0.2) -> None:

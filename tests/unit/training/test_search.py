@@ -5,8 +5,9 @@ import pytest
 from training.config import load_recipe
 from training.doctor.scale import POOR_PROBABILITY
 from training.losses import ALL_LOSSES, make_loss
+from training.losses.base import Range
 from training.losses.bounds import smallest_scale
-from training.search import search_space, starting_values, with_values
+from training.search import at_edge, search_space, starting_values, with_values
 
 
 @pytest.mark.parametrize("loss", ALL_LOSSES)
@@ -65,3 +66,19 @@ def test_chosen_values_go_where_they_belong() -> None:
     chosen = with_values(recipe, {"learning_rate": 1e-3, "margin": 0.4})
     assert (chosen.learning_rate, chosen.parameters["margin"]) == (1e-3, 0.4)
     assert chosen.parameters["scale"] == recipe.parameters["scale"]
+
+
+@pytest.mark.parametrize(
+    ("value", "plain", "logarithmic"),
+    [(1.0, True, True), (1.5, True, True), (1.7, True, False), (10.8, True, False),
+     (11.0, False, False), (60.0, False, False), (65.0, False, True), (90.0, False, True),
+     (91.0, True, True)],
+)  # fmt: skip
+def test_the_outer_tenth_is_taken_on_the_ranges_own_scale(
+    value: float, plain: bool, logarithmic: bool
+) -> None:
+    """Of 1 to 100 the tenths end at 10.9 and 90.1, on a logarithmic scale at 1.58 and 63.1."""
+    assert at_edge({"x": value}, {"x": Range(1.0, 100.0)}) == (("x",) if plain else ())
+    assert at_edge({"x": value}, {"x": Range(1.0, 100.0, log=True)}) == (
+        ("x",) if logarithmic else ()
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from models.report import Epoch
 from tests.unit.training.runs import tiny_recipe, tiny_splits
 from training.config import load_recipe
 from training.data.dataset import Dataset
@@ -19,7 +20,8 @@ from training.tune import Budget, Tuning
 
 SPLITS = tiny_splits()
 DATASET = Dataset("tiny", "noise", "0" * 64, tuple("abcd"), SPLITS.train, SPLITS.test)
-BUDGET = Budget(trials=3, epochs=1)
+TRIALS = 3
+BUDGET = Budget(trials=TRIALS, epochs=1)
 
 
 def tuning(path: Path, loss: str, **fields: object) -> Tuning:
@@ -32,7 +34,7 @@ def test_every_loss_gets_the_same_budget_and_starts_at_its_defaults(
 ) -> None:
     study = tuning(tmp_path, loss)
     chosen = study.run("tiny", DATASET, SPLITS)
-    tried = study.tried()
+    tried = study.tried(4)
     assert len(tried.trials) == BUDGET.trials
     own = {name: default_parameters(loss)[name] for name in LOSSES[loss].search}
     assert tried.trials[0].values == pytest.approx(
@@ -71,7 +73,7 @@ def test_a_stopped_study_goes_on_with_the_trial_that_was_cut_off(
         with pytest.raises(Interrupted):
             broken.run("tiny", DATASET, SPLITS)
     broken.run("tiny", DATASET, SPLITS)
-    assert broken.tried() == whole.tried()
+    assert broken.tried(4) == whole.tried(4)
 
 
 def test_a_diverged_trial_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +86,7 @@ def test_a_diverged_trial_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         study.run("tiny", DATASET, SPLITS)
     storage = f"sqlite:///{tmp_path / 'study.db'}"
     trials = optuna.load_study(study_name="softmax", storage=storage).trials
-    assert [trial.state for trial in trials] == [optuna.trial.TrialState.FAIL] * BUDGET.trials
+    assert [trial.state for trial in trials] == [optuna.trial.TrialState.FAIL] * TRIALS
 
 
 def test_another_data_set_cannot_go_on_with_a_study(tmp_path: Path) -> None:
@@ -113,14 +115,14 @@ def test_a_pruned_trial_is_spent_and_never_chosen(tmp_path: Path) -> None:
     assert len(trials) == 6
     assert pruned
     assert study.epochs_spent() == sum(trial.last_step or 0 for trial in trials) < 18
-    assert study.tried().chosen not in [trial.params for trial in pruned]
+    assert study.tried(4).chosen not in [trial.params for trial in pruned]
 
 
 def test_unpruned_losses_cost_the_same_epochs(tmp_path: Path) -> None:
     for loss in ("softmax", "triplet"):
         study = tuning(tmp_path / loss, loss)
         study.run("tiny", DATASET, SPLITS)
-        assert study.epochs_spent() == BUDGET.trials * BUDGET.epochs
+        assert study.epochs_spent() == TRIALS * BUDGET.epochs
 
 
 def test_the_chosen_recipe_says_how_it_was_chosen_and_can_be_run(tmp_path: Path) -> None:
@@ -129,7 +131,7 @@ def test_the_chosen_recipe_says_how_it_was_chosen_and_can_be_run(tmp_path: Path)
     study.write_recipe(tmp_path / "chosen" / "center.toml")
     assert load_recipe("center", tmp_path / "chosen") == chosen
     header = (tmp_path / "chosen" / "center.toml").read_text().split("loss =")[0]
-    best = max(trial.tuning_accuracy or 0 for trial in study.tried().trials)
+    best = max(trial.tuning_accuracy or 0 for trial in study.tried(4).trials)
     for fact in (
         f"python -m training run --loss center --recipe {tmp_path}/chosen/center.toml",
         "--data 'some data'",
@@ -145,8 +147,8 @@ def test_a_study_may_go_further_but_not_elsewhere(tmp_path: Path) -> None:
     study.run("tiny", DATASET, SPLITS)
     further = replace(study, budget=Budget(trials=4, epochs=1))
     further.run("tiny", DATASET, SPLITS)
-    assert further.tried().trials[:3] == study.tried().trials[:3]
-    assert len(further.tried().trials) == 4
+    assert further.tried(4).trials[:3] == study.tried(4).trials[:3]
+    assert len(further.tried(4).trials) == 4
     for other in (
         replace(study, start=tiny_recipe("softmax", batch_size=8)),
         replace(study, budget=Budget(trials=4, epochs=2)),
@@ -154,3 +156,63 @@ def test_a_study_may_go_further_but_not_elsewhere(tmp_path: Path) -> None:
     ):
         with pytest.raises(InvalidRun, match="another protocol"):
             other.run("tiny", DATASET, SPLITS)
+
+
+def values_tried(study: Tuning) -> list[dict[str, float]]:
+    return [trial.values for trial in study.tried(4).trials]
+
+
+def test_what_is_drawn_for_a_loss_is_not_what_is_drawn_for_another(tmp_path: Path) -> None:
+    studies = [tuning(tmp_path / loss, loss) for loss in LOSSES]
+    for study in studies:
+        study.run("tiny", DATASET, SPLITS)
+    for name in ("learning_rate", "weight_decay"):
+        drawn = [trial[name] for study in studies for trial in values_tried(study)[1:]]
+        assert len(set(drawn)) == len(drawn) == len(LOSSES) * (BUDGET.trials_for(0) - 1)
+
+
+@pytest.mark.parametrize(("loss", "trials"), [("softmax", 12), ("triplet", 18), ("cosface", 24)])
+def test_trials_are_in_proportion_to_what_is_searched(
+    tmp_path: Path, loss: str, trials: int
+) -> None:
+    assert Tuning(tmp_path, tiny_recipe(loss), Budget()).trials == trials
+
+
+def test_the_sampler_models_the_trials_once_a_few_were_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a trial comes to changes the trials after the drawn ones, and none of those."""
+    runs = []
+    for better in ("learning_rate", "weight_decay"):
+
+        def comes_to(trainer: Trainer, *_: object, wanted: str = better, **__: object) -> None:
+            value = getattr(trainer.recipe, wanted)
+            epoch = Epoch(epoch=1, loss=1, tuning_accuracy=value, seconds=1, diagnostics={})
+            trainer.progress.history.append(epoch)
+
+        monkeypatch.setattr("training.tune.fit", comes_to)
+        monkeypatch.setattr("training.tune.Tuning._choose", lambda self, study: self._chosen(study))
+        study = Tuning(tmp_path / better, tiny_recipe("softmax"), Budget())
+        study.run("tiny", DATASET, SPLITS)
+        runs.append(values_tried(study))
+    drawn = study.tried(4).drawn
+    assert drawn == 7
+    assert runs[0][:drawn] == runs[1][:drawn]
+    assert runs[0][drawn:] != runs[1][drawn:]
+    assert len(runs[0]) == 12
+
+
+def test_a_best_value_near_an_end_of_its_range_is_flagged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faster_is_better(trainer: Trainer, *_: object, **__: object) -> None:
+        value = trainer.recipe.learning_rate
+        epoch = Epoch(epoch=1, loss=1, tuning_accuracy=value, seconds=1, diagnostics={})
+        trainer.progress.history.append(epoch)
+
+    monkeypatch.setattr("training.tune.fit", faster_is_better)
+    monkeypatch.setattr("training.tune.Tuning._choose", lambda self, study: self._chosen(study))
+    study = Tuning(tmp_path, tiny_recipe("softmax"), Budget(trials=30))
+    study.run("tiny", DATASET, SPLITS)
+    assert "learning_rate" in study.tried(4).at_edge
+    assert study.tried(4).searched["learning_rate"].logarithmic

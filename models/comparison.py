@@ -1,9 +1,9 @@
-"""What a comparison of the losses found: the schema of `registry/comparison.json`."""
+"""What a comparison of the losses found: the schema of `registry/comparison/comparison.json`."""
 
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.evidence.estimate import Estimate
 from models.manifest import Frozen
@@ -11,6 +11,8 @@ from models.report import DatasetRecord, Figure
 
 Goal = Literal["classify", "retrieve", "verify", "reject unknowns", "be calibrated"]
 Reader = Literal["own head", "nearest class mean", "k-NN", "linear probe"]
+ImageVariance = Literal["paired resamples", "bound", "not included"]
+LEVEL = 0.05  # of the tests: the chance, per measure, that any of equal losses are told apart
 
 
 class Trial(Frozen):
@@ -20,12 +22,39 @@ class Trial(Frozen):
     tuning_accuracy: float | None = Field(description="in 0..1; null where the trial diverged")
 
 
+class Searched(Frozen):
+    """Where tuning looked for a value."""
+
+    low: float
+    high: float
+    logarithmic: bool
+
+
 class Tuned(Frozen):
     """What tuning tried for a loss, and what it chose."""
 
     loss: str
     trials: tuple[Trial, ...]
     chosen: dict[str, float]
+    searched: dict[str, Searched] = Field(default={}, description="the range of each value")
+    at_edge: tuple[str, ...] = Field(
+        default=(),
+        description="chosen values in the outer tenth of their range, where the best may lie "
+        "outside of it",
+    )
+    drawn: int | None = Field(
+        default=None,
+        description="trials before the sampler modeled what they came to: the start and random "
+        "draws of this loss alone; null where it was not recorded",
+    )
+
+
+class GoalMeasures(Frozen):
+    """The measure that decides a goal, and those that it is held against; named before the runs."""
+
+    goal: Goal
+    primary: str
+    secondary: tuple[str, ...]
 
 
 class Protocol(Frozen):
@@ -35,8 +64,16 @@ class Protocol(Frozen):
     embedding_size: int
     batch_size: int
     optimiser: str
-    trials: int = Field(description="of tuning, for each loss")
+    trials: int = Field(description="of tuning, for the loss with the fewest")
+    trials_per_value: int | None = Field(
+        default=None,
+        description="of tuning, for each searched value; null where every loss has `trials`",
+    )
     tuning_epochs: int = Field(description="of each trial")
+    tuning_images: int | None = Field(
+        default=None, description="training images that tuning chose by, held out with seed 0"
+    )
+    goals: tuple[GoalMeasures, ...] = ()
     seeds: int = Field(ge=2, description="final runs of each loss")
     epochs: int = Field(description="of each final run")
     unknown_epochs: int = Field(description="of each final run that leaves classes out")
@@ -55,6 +92,15 @@ class Measure(Frozen):
     higher_is_better: bool
     percent: bool = Field(description="whether it reads best as a percentage")
     description: str
+    secondary_to: Goal | None = Field(
+        default=None, description="the goal whose verdict is held against this measure, if any"
+    )
+    image_variance: ImageVariance = Field(
+        default="not included",
+        description="what intervals and tests know of the draw of the test images: how the measure "
+        "moves over the same resamples for every run; an upper bound; or nothing, and then they "
+        "hold for these test images alone",
+    )
 
 
 class Result(Frozen):
@@ -62,7 +108,10 @@ class Result(Frozen):
 
     loss: str
     measure: str
-    mean: Estimate = Field(description="mean over seeds; 95 % interval by Student's t")
+    mean: Estimate = Field(
+        description="mean over seeds; 95 % interval over seeds and, as `image_variance` says, over "
+        "test images"
+    )
     sd: float = Field(ge=0, description="standard deviation over seeds (n - 1)")
     by_seed: tuple[float, ...]
 
@@ -73,18 +122,33 @@ class Difference(Frozen):
     measure: str
     first: str
     second: str
-    difference: Estimate = Field(description="mean over seeds; 95 % interval of the paired t-test")
-    p_value: float = Field(description="two-sided paired t-test over the seeds")
-    p_adjusted: float = Field(description="Holm's, over all pairs of losses on this metric")
-    detectable: float = Field(
-        description="the true difference that this test finds 4 times in 5, at 5 % and with the "
-        "spread seen here"
+    difference: Estimate = Field(
+        description="mean over seeds; 95 % interval of the test, for this pair alone"
+    )
+    p_value: float = Field(
+        gt=0,
+        le=1,
+        description="two-sided test over the seeds, paired, and over the test images; 1 where "
+        "nothing shows how much the difference varies",
+    )
+    p_adjusted: float = Field(
+        gt=0, le=1, description="Holm's, over all pairs of losses on this metric"
+    )
+    detectable: float | None = Field(
+        description="the true difference that this pair's test finds 4 times in 5 at the strictest "
+        "level that Holm's correction can ask for, with the spread seen here; null where none was "
+        "seen"
+    )
+    image_sd: float | None = Field(
+        default=None,
+        description="standard deviation of the difference over draws of the test images, which "
+        "more seeds do not reduce; null where it is not included",
     )
 
     @property
     def significant(self) -> bool:
         """Whether the losses differ at 5 % after the correction."""
-        return self.p_adjusted < 0.05
+        return self.p_adjusted < LEVEL
 
 
 class Swap(Frozen):
@@ -108,23 +172,79 @@ class ConfusedClasses(Frozen):
     by_loss: dict[str, float] = Field(description="the same for each loss, over its seeds")
 
 
+class Opinion(Frozen):
+    """What a secondary measure says beside a verdict."""
+
+    measure: str
+    leader: str = Field(description="the loss with the best mean on it")
+    best: tuple[str, ...] = Field(description="the losses that none is better than, simplest first")
+    agrees: bool = Field(
+        description="whether the verdict's leader is among this measure's best, and the other way"
+    )
+    sentence: str
+
+
+class Power(Frozen):
+    """What the whole procedure finds with this many seeds, by simulation from the spreads seen.
+
+    Simulated: the loss with the best mean is ahead of all others, which are equal, by some lead.
+    """
+
+    measure: str
+    lead: Estimate = Field(
+        description="the lead at which it is told apart from every other loss 4 times in 5; the "
+        "interval is that of the spreads, which come from few seeds"
+    )
+    pair_found: float = Field(
+        ge=0, le=1, description="at that lead, how often it is told apart from a given other loss"
+    )
+    false_alarms: float = Field(
+        ge=0, le=1, description="how often some pair is told apart where all losses are equal"
+    )
+    simulations: int
+
+
 class Verdict(Frozen):
     """The answer for one goal, in plain words."""
 
     goal: Goal
     measure: str
     best: tuple[str, ...] = Field(
-        description="the loss with the best mean, and those not told apart from it; simplest first"
+        description="the losses that none is better than, as far as the tests can tell: no pair of "
+        "them is told apart; simplest first"
     )
-    prefer: str = Field(description="the simplest of `best`")
-    tie: bool
+    prefer: str = Field(
+        description="the loss with the best mean; advice only where it is alone in `best`"
+    )
+    tie: bool = Field(description="whether the verdict is undecided: `best` holds several losses")
+    tied: tuple[tuple[str, ...], ...] = Field(
+        default=(), description="all largest sets of losses in which no pair is told apart"
+    )
+    seeds_needed: int | None = Field(
+        default=None,
+        description="final runs of each loss with which `prefer` would be told apart from every "
+        "other loss 4 times in 5, if the means are as seen; null where it is told apart already, "
+        "or where no number up to 200 would do",
+    )
+    opinions: tuple[Opinion, ...] = Field(default=(), description="of the secondary measures")
     sentence: str
+
+
+class Convergence(Frozen):
+    """How much a loss still gained at the end of its final runs."""
+
+    loss: str
+    epochs: int = Field(description="the last ones, over which the gain is taken")
+    gain: Estimate = Field(
+        description="of accuracy on the tuning split, mean over seeds, with 95 % interval (t)"
+    )
+    converged: bool
 
 
 class ComparisonReport(Frozen):
     """All losses under one protocol, with several seeds each."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     losses: tuple[str, ...] = Field(description="from the simplest to the least simple")
     baseline: str
     protocol: Protocol
@@ -138,6 +258,15 @@ class ComparisonReport(Frozen):
         description="the 10 pairs of classes that are confused most"
     )
     verdicts: tuple[Verdict, ...]
+    power: tuple[Power, ...] = Field(default=(), description="for each goal's primary measure")
+    convergence: tuple[Convergence, ...] = Field(
+        default=(), description="of each loss; empty where it was not recorded"
+    )
+    majority_share: float | None = Field(
+        default=None,
+        description="share of the test images that are of the most frequent class: the accuracy of "
+        "always naming it; null where it was not recorded",
+    )
     figures: tuple[Figure, ...] = Field(
         default=(), description="at /report/figures/{name}.svg, in this order"
     )
@@ -147,3 +276,23 @@ class ComparisonReport(Frozen):
     hardware: str
     training_seconds: float = Field(description="of every trial and final run together")
     evaluated: datetime
+    revised: datetime | None = Field(
+        default=None,
+        description="when the statistics were worked out anew from the measurements; null where "
+        "they are the first",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_version_1(cls, given: object) -> object:
+        """Version 1 lacks what has a default now; its statistics stand as they were written."""
+        if not isinstance(given, dict) or given.get("schema_version") != 1:
+            return given
+        tests = [
+            {**row, "p_value": row["p_value"] or _LEAST, "p_adjusted": row["p_adjusted"] or _LEAST}
+            for row in given["differences"]
+        ]
+        return {**given, "schema_version": 2, "differences": tests}
+
+
+_LEAST = 1e-12  # in place of a p of 0 in version 1

@@ -1,7 +1,7 @@
 """The student paper's claims, one by one, against a comparison: docs/paper.md is this."""
 
 from models.comparison import ComparisonReport
-from models.words import difference_of, interval, measure_of, p_value, result_of
+from models.words import difference_of, images_known, interval, measure_of, p_value, result_of
 
 _SEPARATION = ("angular_margin", "fisher_ratio")
 _CONFUSED = (("cat", "dog"), ("deer", "horse"))
@@ -19,13 +19,49 @@ The student paper that LossAtlas grew out of compared five losses on a subset of
 compact CNN, by confusion matrices and feature-space plots of single runs. Here are its claims, one
 by one, against `python -m training compare`: {told.seeds} runs of each loss (seeds 0 to
 {told.seeds - 1}, each with its own split and start), {told.epochs} epochs each, all alike but for
-the loss and what was tuned: {told.trials} Optuna trials of {told.tuning_epochs} epochs for every
+the loss and what was tuned: {_trials(report)} of {told.tuning_epochs} epochs for every
 loss, softmax included, on the tuning split. {data.name} ({data.edition} files):
 {data.train:,} images trained on, n = {data.test:,} test images. {report.hardware}.
-`±` is half of a 95 % interval over the {told.seeds} seeds; p is of a paired t-test with Holm's
-correction over the {len(report.losses) * (len(report.losses) - 1) // 2} pairs of losses. This page
-is made by `python -m models paper` from `models/registry/comparison/comparison.json`.
+
+`±` is half of a 95 % interval over the {told.seeds} seeds and the draw of the test images; p is
+Holm's, over the {len(report.losses) * (len(report.losses) - 1) // 2} pairs of losses. What they
+know of the test images: {images_known(report)}.{_revised(report)}
+{_edges(report)}
+This page is made by `python -m models paper` from `models/registry/comparison/comparison.json`.
 """
+
+
+def _trials(report: ComparisonReport) -> str:
+    told = report.protocol
+    if told.trials_per_value is None:
+        return f"{told.trials} Optuna trials"
+    return f"{told.trials_per_value} Optuna trials for each searched value"
+
+
+def _revised(report: ComparisonReport) -> str:
+    if report.revised is None:
+        return ""
+    return (
+        f"\nThe runs are of {report.evaluated:%Y-%m-%d}; the statistics were worked out anew on "
+        f"{report.revised:%Y-%m-%d}, from the same measurements."
+    )
+
+
+def _edges(report: ComparisonReport) -> str:
+    """What weakens the tuning: best values at the ends of their ranges, and draws alone."""
+    found = [f"{one.loss} ({', '.join(one.at_edge)})" for one in report.tuning if one.at_edge]
+    drawn = all(one.drawn == len(one.trials) for one in report.tuning)
+    words = []
+    if found:
+        words.append(
+            f"Tuning chose values in the outer tenth of their ranges for {', '.join(found)}: "
+            "better ones may lie outside."
+        )
+    if drawn:
+        words.append(
+            "Every trial after the first was a random draw: a verdict can rest on their luck."
+        )
+    return "\n".join(words)
 
 
 def _claims(report: ComparisonReport) -> list[str]:
@@ -62,16 +98,36 @@ def _all_beat_the_baseline(report: ComparisonReport) -> str:
         lines.append(
             f"| {row.first} | {interval(own, accuracy)} | "
             f"{interval(row.difference, accuracy, sign=True)} | {p_value(row.p_adjusted)} | "
-            f"{100 * row.detectable:.2f} points |"
+            f"{_points(row.detectable)} |"
         )
     lines += [
         "",
         f"Better than {report.baseline}: {_names(better)}. Worse: {_names(worse)}. "
-        f"Not told apart: {_names(open_)}. *Detectable*: the true difference that the test would "
-        "find 4 times in 5.",
+        f"Not told apart: {_names(open_)}. *Detectable*: the true difference that the pair's test "
+        "would find 4 times in 5 at the strictest level that Holm's correction can ask for, were "
+        "the spreads as seen.",
+        *_power(report),
         "",
     ]
     return "\n".join(lines)
+
+
+def _points(value: float | None) -> str:
+    return "unknown" if value is None else f"{100 * value:.2f} points"
+
+
+def _power(report: ComparisonReport) -> list[str]:
+    found = next((one for one in report.power if one.measure == "accuracy"), None)
+    if found is None:
+        return []
+    lead = found.lead
+    return [
+        f"By {found.simulations:,} simulations with the spreads seen, a loss that is "
+        f"{100 * lead.value:.1f} points ahead of all others (95 %: {100 * lead.low:.1f} to "
+        f"{100 * lead.high:.1f}, since the spreads come from {report.protocol.seeds} seeds) is "
+        "told apart from every one of them 4 times in 5; where all are equal, some pair is told "
+        f"apart in {found.false_alarms:.1%}."
+    ]
 
 
 def _leads(report: ComparisonReport, loss: str, name: str) -> str:

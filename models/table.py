@@ -1,6 +1,6 @@
 """The losses side by side, as Markdown tables made from the comparison and from the reports."""
 
-from models.comparison import ComparisonReport, Measure
+from models.comparison import ComparisonReport, Measure, Verdict
 from models.evidence.confidence import Confidence
 from models.report import Report
 from models.store import Store
@@ -23,8 +23,13 @@ def comparison_table(report: ComparisonReport) -> str:
     head = ["Loss", *(f"{one.title} ({_better(one)})" for one in measures)]
     rows = [[loss, *(_marked(report, one, loss) for one in measures)] for loss in report.losses]
     lines = [head, ["---"] * len(head), *rows]
-    verdicts = [f"- **To {one.goal}**: {one.sentence}" for one in report.verdicts]
+    verdicts = [f"- **To {one.goal}**: {' '.join(_said(one))}" for one in report.verdicts]
     return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", *verdicts])
+
+
+def _said(verdict: Verdict) -> list[str]:
+    against = [one.sentence for one in verdict.opinions if set(one.best) != set(verdict.best)]
+    return [verdict.sentence, *against]
 
 
 def _better(measure: Measure) -> str:

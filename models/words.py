@@ -35,6 +35,22 @@ def interval(estimate: Estimate, measure: Measure, sign: bool = False) -> str:
     return f"{scale * estimate.value:{plus}.{digits}f} ± {scale * reach:.{digits}f}{unit}"
 
 
+def images_known(report: ComparisonReport) -> str:
+    """What intervals and tests know of the draw of the test images, in a sentence each."""
+    words = {
+        "paired resamples": "of {0}, from the same resamples of the test images for every run",
+        "bound": "of {0}, by an upper bound: no image's outcome was kept, losses are taken to err "
+        "as if independently, and images count as queries alone where they are searched",
+        "not included": "of {0}, not at all: these hold for these test images alone",
+    }
+    said = []
+    for kind, sentence in words.items():
+        titles = [one.title for one in report.measures if one.image_variance == kind]
+        if titles:
+            said.append(sentence.format(", ".join(titles)))
+    return "; ".join(said)
+
+
 def p_value(value: float) -> str:
     """`p = 0.012`, or `p < 0.001`."""
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

@@ -7,12 +7,17 @@ from typing import get_args
 from models.comparison import (
     ComparisonReport,
     ConfusedClasses,
+    Convergence,
     Difference,
     Goal,
+    GoalMeasures,
     Measure,
+    Opinion,
+    Power,
     Protocol,
     Reader,
     Result,
+    Searched,
     Swap,
     Trial,
     Tuned,
@@ -20,6 +25,7 @@ from models.comparison import (
 )
 from models.evidence.estimate import Estimate
 from models.report import Figure
+from models.tied import tied_sets, unbeaten
 from tests.reports import dataset
 
 LOSSES = ("softmax", "center", "cosface", "arcface", "triplet")
@@ -56,7 +62,14 @@ def comparison() -> ComparisonReport:
             batch_size=256,
             optimiser="AdamW",
             trials=12,
+            trials_per_value=4,
             tuning_epochs=6,
+            tuning_images=4321,
+            goals=tuple(
+                GoalMeasures(goal=goal, primary=name, secondary=("nll",) if name == "ece" else ())
+                for name, (_, goal) in _TITLES.items()
+                if goal
+            ),
             seeds=SEEDS,
             epochs=15,
             unknown_epochs=10,
@@ -86,6 +99,16 @@ def comparison() -> ComparisonReport:
             ConfusedClasses(first="deer", second="horse", share=0.0521, by_loss=_shares(0.0521)),
         ),
         verdicts=tuple(_verdict(name, goal) for name, (_, goal) in _TITLES.items() if goal),
+        power=tuple(_power(name) for name, (_, goal) in _TITLES.items() if goal),
+        convergence=(
+            Convergence(
+                loss="triplet",
+                epochs=2,
+                gain=Estimate(value=0.0123, low=0.0045, high=0.0234),
+                converged=False,
+            ),
+        ),
+        majority_share=0.1234,
         figures=tuple(
             Figure(name=name, title=f"Title of {name}", caption=f"Caption of {name}")
             for name in FIGURES
@@ -104,7 +127,14 @@ def _tuned(loss: str) -> Tuned:
         Trial(values={"learning_rate": 0.00212}, tuning_accuracy=0.7834),
         Trial(values={"learning_rate": 0.03}, tuning_accuracy=None),
     )
-    return Tuned(loss=loss, trials=trials, chosen={"learning_rate": 0.00212, "scale": 14.25})
+    return Tuned(
+        loss=loss,
+        trials=trials,
+        chosen={"learning_rate": 0.00212, "scale": 14.25},
+        searched={"scale": Searched(low=8.5, high=32.5, logarithmic=True)},
+        at_edge=("scale",),
+        drawn=7,
+    )
 
 
 def _measure(name: str) -> Measure:
@@ -116,6 +146,8 @@ def _measure(name: str) -> Measure:
         higher_is_better=name not in _LOWER_IS_BETTER,
         percent=name not in ("unknown_auroc", "nll"),
         description=f"What {title} says of the test images.",
+        secondary_to="be calibrated" if name == "nll" else None,
+        image_variance="not included" if name == "nll" else "paired resamples",
     )
 
 
@@ -135,27 +167,43 @@ def _difference(name: str, first: str, second: str) -> Difference:
         p_value=p_value,
         p_adjusted=min(1.0, 4 * p_value),
         detectable=0.0061,
+        image_sd=0.0017,
     )
 
 
 def _verdict(name: str, goal: Goal) -> Verdict:
     sign = -1 if name in _LOWER_IS_BETTER else 1
     best = max(LOSSES, key=lambda loss: sign * _mean(loss, name))
-    tied = [loss for loss in LOSSES if abs(_mean(loss, name) - _mean(best, name)) <= 0.006]
+    tests = [_difference(name, second, first) for first, second in combinations(LOSSES, 2)]
+    tied = unbeaten(LOSSES, tests, _measure(name))
     title = _TITLES[name][0]
-    sentence = (
-        f"No detectable difference in {title} between {', '.join(tied)}: prefer {tied[0]}."
-        if len(tied) > 1
-        else f"{best} is best in {title}."
-    )
     return Verdict(
         goal=goal,
         measure=name,
-        best=tuple(tied),
-        prefer=tied[0],
+        best=tied,
+        prefer=best,
         tie=len(tied) > 1,
-        sentence=sentence,
+        tied=tied_sets(LOSSES, tests),
+        seeds_needed=23 if len(tied) > 1 else None,
+        opinions=_opinions(goal),
+        sentence=f"Undecided in {title} between {', '.join(tied)} (best mean: {best})."
+        if len(tied) > 1
+        else f"{best} is best in {title}.",
     )
+
+
+def _opinions(goal: Goal) -> tuple[Opinion, ...]:
+    if goal != "be calibrated":
+        return ()
+    sentence = "By Negative log-likelihood, center is best."
+    return (
+        Opinion(measure="nll", leader="center", best=("center",), agrees=False, sentence=sentence),
+    )
+
+
+def _power(name: str) -> Power:
+    lead = Estimate(value=0.0123, low=0.0087, high=0.0345)
+    return Power(measure=name, lead=lead, pair_found=0.934, false_alarms=0.041, simulations=1000)
 
 
 def _shares(share: float) -> dict[str, float]:

@@ -38,6 +38,10 @@ _STEPS = {
         "shares the work with other processes of the same command",
         studies.compare_losses,
     ),
+    "restate": (
+        "work out the published comparison's statistics anew, from its measurements",
+        studies.restate_comparison,
+    ),
     "embed": (
         "every image below a folder into Parquet files of embeddings, here or on a Ray cluster; "
         "goes on",

@@ -16,6 +16,7 @@ from models.comparison import (
     Verdict,
 )
 from models.evidence.estimate import Estimate
+from models.tied import unbeaten
 
 Mark = Literal["best", "tied", ""]
 
@@ -30,7 +31,7 @@ QUESTIONS: Mapping[Goal, str] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One loss on one measure: the best mean, not told apart from it, or neither."""
+    """One loss on one measure: alone the best, one of several that could be, or neither."""
 
     result: Result
     mark: Mark
@@ -62,14 +63,20 @@ class Comparing:
 
     @property
     def choices(self) -> Mapping[str, list[Goal]]:
-        """The goals that each preferred loss serves best, or no worse than any other."""
+        """The goals for which each loss is the best; undecided ones are left out."""
         found: defaultdict[str, list[Goal]] = defaultdict(list)
         for verdict in self.report.verdicts:
-            found[verdict.prefer].append(verdict.goal)
+            if not verdict.tie:
+                found[verdict.prefer].append(verdict.goal)
         return found
 
+    @property
+    def undecided(self) -> list[Goal]:
+        """The goals for which no loss is told apart as the best."""
+        return [verdict.goal for verdict in self.report.verdicts if verdict.tie]
+
     def reached(self, verdict: Verdict) -> Estimate | None:
-        """What the preferred loss reached on the verdict's measure."""
+        """What the loss with the best mean reached on the verdict's measure."""
         found = (one for one in self.report.results if one.measure == verdict.measure)
         return next((one.mean for one in found if one.loss == verdict.prefer), None)
 
@@ -103,23 +110,23 @@ def _row(report: ComparisonReport, measure: Measure) -> Row:
     results = {one.loss: one for one in report.results if one.measure == measure.name}
     pairs = [one for one in report.differences if one.measure == measure.name]
     against = (_against(one, report.baseline) for one in pairs)
+    marks = _marks(results, pairs, measure)
     return Row(
         measure,
-        {loss: Cell(one, _mark(one, results, pairs, measure)) for loss, one in results.items()},
+        {loss: Cell(one, marks.get(loss, "")) for loss, one in results.items()},
         {one.first: one for one in against if one is not None},
     )
 
 
-def _mark(
-    one: Result, results: Mapping[str, Result], pairs: list[Difference], measure: Measure
-) -> Mark:
-    sign = 1 if measure.higher_is_better else -1
-    best = max(results.values(), key=lambda result: sign * result.mean.value)
-    if one.loss == best.loss:
-        return "best"
-    both = {one.loss, best.loss}
-    told_apart = [pair.significant for pair in pairs if {pair.first, pair.second} == both]
-    return "tied" if told_apart == [False] else ""
+def _marks(
+    results: Mapping[str, Result], pairs: list[Difference], measure: Measure
+) -> Mapping[str, Mark]:
+    """Only where every pair was tested: an untested one is neither tied nor told apart."""
+    tested = {frozenset((pair.first, pair.second)) for pair in pairs}
+    if len(tested) < len(results) * (len(results) - 1) // 2:
+        return {}
+    best = unbeaten(tuple(results), pairs, measure)
+    return {loss: "best" if len(best) == 1 else "tied" for loss in best}
 
 
 def _against(found: Difference, baseline: str) -> Difference | None:

@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from models.manifest import Manifest
 from models.report import Report
+from models.words import images_known
 from service.entry import Entry
 from service.http import comparing, formats, reporting, trust, words
 from service.http.schemas import ReportOverview, ThresholdAnswer
@@ -45,6 +46,7 @@ class Pages:
             "overview.html",
             comparing=None if report is None else comparing.arrange(report),
             improves=comparing.improves,
+            images_known=images_known,
             questions=comparing.QUESTIONS,
             damage=overview.comparison_damage,
             losses=sorted(overview.losses, key=lambda one: -one.accuracy.value),

@@ -1,16 +1,20 @@
 """Many runs with one question: the best parameters of a loss, the best loss."""
 
 from argparse import Namespace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from models.comparison import ComparisonReport
 from models.store import Store
 from training import data
 from training.commands.options import backbone, dataset, losses, say, seen, settled, tracking
 from training.commands.tables import tuning_table
 from training.comparison.protocol import Protocol
+from training.comparison.revise import revised
 from training.comparison.runs import Comparison
 from training.comparison.summary import summarize
 from training.config import load_recipe, preprocess_at
-from training.errors import StillTraining
+from training.errors import InvalidRun, StillTraining
 from training.evaluate.evaluation import FIGURES
 from training.evaluate.figures.bundle import draw_comparison
 from training.run import RunFolder
@@ -20,9 +24,13 @@ from training.tune import Budget, Tuning
 
 def tune_losses(options: Namespace) -> None:
     """Spend the same budget on each loss that was asked for, and write its recipe."""
-    budget = Budget(trials=options.trials, epochs=options.epochs, prune=options.prune)
-    say(f"budget of each loss: {budget.trials} trials of {budget.epochs} epochs")
-    done = []
+    budget = Budget(
+        trials=options.trials,
+        trials_per_value=options.trials_per_value,
+        epochs=options.epochs,
+        prune=options.prune,
+    )
+    done, classes = [], 0
     for loss in losses(options):
         changes = {"seed": options.seed, "size_px": options.size_px, **backbone(options)}
         start = settled(load_recipe(loss, options.recipe, **changes), options)
@@ -31,21 +39,27 @@ def tune_losses(options: Namespace) -> None:
         known, splits = data.prepare(whole, start)
         check_teachers(start, known)
         tuning = Tuning(path, start, budget, tracking(options))
+        say(f"budget of {loss}: {tuning.trials} trials of {budget.epochs} epochs")
         tuning.run(options.data, known, splits)
         recipe_path = tuning.recipe_path
         if options.write_recipe is not None:
             recipe_path = options.write_recipe / f"{loss}.toml"
             tuning.write_recipe(recipe_path)
-        say(f"{loss}: the best of {budget.trials} trials is in {recipe_path}")
+        say(f"{loss}: the best of {tuning.trials} trials is in {recipe_path}")
         done.append(tuning)
-    for line in tuning_table(done):
+        classes = len(known.class_names)
+    for line in tuning_table(done, classes):
         say(line)
 
 
 def compare_losses(options: Namespace) -> None:
     """Tune all losses alike, train each with every seed, and compare what came out."""
     protocol = Protocol(
-        budget=Budget(trials=options.trials, epochs=options.tuning_epochs),
+        budget=Budget(
+            trials=options.trials,
+            trials_per_value=options.trials_per_value,
+            epochs=options.tuning_epochs,
+        ),
         seeds=options.seeds,
         epochs=options.epochs,
         unknown_epochs=options.unknown_epochs,
@@ -59,10 +73,24 @@ def compare_losses(options: Namespace) -> None:
             f"another process is still training in {options.runs}; it will finish the comparison, "
             "or run this command again when it is done"
         )
-    report = summarize(comparison)
-    figures = options.runs / FIGURES
+    _publish(summarize(comparison), options.runs / FIGURES, Store(options.registry))
+
+
+def restate_comparison(options: Namespace) -> None:
+    """Publish the comparison again with today's statistics of the same measurements."""
+    store = Store(options.registry)
+    report = store.comparison()
+    if report is None:
+        raise InvalidRun(
+            f"{options.registry} holds no comparison; make one: python -m training compare"
+        )
+    with TemporaryDirectory() as folder:
+        _publish(revised(report), Path(folder), store)
+
+
+def _publish(report: ComparisonReport, figures: Path, store: Store) -> None:
     drawn = draw_comparison(report, figures)
-    report = report.model_copy(update={"figures": drawn})
-    Store(options.registry).put_comparison(report, figures)
-    for verdict in report.verdicts:
+    whole = report.model_copy(update={"figures": drawn})
+    store.put_comparison(whole, figures)
+    for verdict in whole.verdicts:
         say(f"{verdict.goal}: {verdict.sentence}")

@@ -9,24 +9,51 @@ from models.evidence.unknowns import LeaveOutRound
 from models.manifest import Frozen
 from training.calibrate import calibrate
 from training.comparison.heads import head_swap
-from training.comparison.measures import Said, round_values, run_values
+from training.comparison.images import moved
+from training.comparison.measures import (
+    Said,
+    round_influences,
+    round_values,
+    run_influences,
+    run_values,
+)
 from training.data.dataset import Dataset, Splits
 from training.evaluate import weights
 from training.evaluate.answering import network_answers
 from training.evaluate.classification import count_confusions
-from training.evaluate.rounds import leave_out_round
-from training.run import RunFolder
+from training.evaluate.rounds import left_out_answers
+from training.evaluate.unknowns import score_round
+from training.machine import Machine
+from training.optimizer import has_bfloat16
+from training.run import RunFolder, RunRecord
 
 _MEASURED = "measured.json"
 
 
 class Measured(Frozen):
-    """The measures of a run by name; `heads` and `confusions` where it knows all classes."""
+    """The measures of a run by name; `heads` and `confusions` where it knows all classes.
+
+    Whole in itself: the run's weights may be deleted once it is written.
+    """
 
     values: dict[str, float]
+    resampled: dict[str, tuple[float, ...]] = Field(
+        default={},
+        description="how far each measure moves in 256 resamples of the test images, the same ones "
+        "for every run",
+    )
+    images: int | None = Field(default=None, description="test images that were resampled")
     heads: dict[Reader, float] = Field(default={})
     confusions: tuple[tuple[int, ...], ...] = ()
     unknowns: LeaveOutRound | None = None
+    tuning_curve: tuple[float, ...] = Field(
+        default=(), description="accuracy on the tuning split after each epoch"
+    )
+    training_seconds: float | None = None
+    record: RunRecord | None = Field(
+        default=None, description="what was trained on what, on which machine"
+    )
+    precision: str | None = Field(default=None, description="of the backbone in training")
 
     @classmethod
     def read(cls, path: Path) -> "Measured":
@@ -34,30 +61,58 @@ class Measured(Frozen):
         return cls.model_validate_json((path / _MEASURED).read_bytes())
 
 
+def is_measured(path: Path) -> bool:
+    """Whether the run in this folder is finished and measured."""
+    return (path / _MEASURED).is_file()
+
+
 def measure_run(folder: RunFolder, splits: Splits) -> None:
     """Calibrate a finished run and measure it on the test set, once."""
-    if (folder.path / _MEASURED).is_file():
+    if is_measured(folder.path):
         return
     model, _ = calibrate(weights.trained(folder, splits), splits)
     train, test = (network_answers(model, part) for part in (splits.train, splits.test))
     metric = model.loss.metric
-    _write(
-        folder,
-        Measured(
-            values=run_values(Said(metric, train, test)),
-            heads=head_swap(metric, train, test),
-            confusions=count_confusions(test.labels, test.predicted, test.probabilities.shape[1]),
-        ),
+    said = Said(metric, train, test)
+    trained = Measured(
+        values=run_values(said),
+        resampled={name: moved(each) for name, each in run_influences(said).items()},
+        images=len(test),
+        heads=head_swap(metric, train, test),
+        confusions=count_confusions(test.labels, test.predicted, test.probabilities.shape[1]),
     )
+    _write(folder, trained)
 
 
 def measure_round(folder: RunFolder, dataset: Dataset) -> None:
     """Measure a finished run without some classes, once."""
-    if (folder.path / _MEASURED).is_file():
+    if is_measured(folder.path):
         return
-    scored = leave_out_round(folder, dataset)
-    _write(folder, Measured(values=round_values(scored), unknowns=scored))
+    left_out, metric = left_out_answers(folder, dataset)
+    scored, ids = score_round(left_out, metric), dataset.test.ids
+    influences = round_influences(scored, left_out, metric, ids)
+    trained = Measured(
+        values=round_values(scored),
+        resampled={name: moved(each) for name, each in influences.items()},
+        images=len(ids),
+        unknowns=scored,
+    )
+    _write(folder, trained)
 
 
 def _write(folder: RunFolder, measured: Measured) -> None:
-    folder.write_text(_MEASURED, measured.model_dump_json(indent=2) + "\n")
+    progress = folder.load(folder.checkpoint_path)["progress"]
+    record = folder.record()
+    whole = measured.model_copy(
+        update={
+            "tuning_curve": tuple(float(one["tuning_accuracy"]) for one in progress["history"]),
+            "training_seconds": float(progress["seconds"]),
+            "record": record,
+            "precision": _precision(),
+        }
+    )
+    folder.write_text(_MEASURED, whole.model_dump_json(indent=2) + "\n")
+
+
+def _precision() -> str:
+    return "bfloat16" if has_bfloat16(Machine.here().device) else "float32"

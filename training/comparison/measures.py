@@ -1,24 +1,37 @@
-"""The headline metrics of a comparison, each a number for one trained run."""
+"""The measures of a comparison, each a number for one trained run, and what images do to it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from jaxtyping import Float64, Int64
 
-from models.comparison import Measure
 from models.evidence.unknowns import LeaveOutRound, ScorerResult
-from models.manifest import Metric
+from models.manifest import Metric, Scorer
+from models.unknown import reference, scores
+from training.comparison import influence
+from training.comparison.images import Influence
 from training.evaluate.answers import Answers
-from training.evaluate.collapse import margins_rad, unit_rows
-from training.evaluate.confidence import calibration_error, equal_mass, equal_width, outcomes
+from training.evaluate.collapse import ClassMeans, margins_rad, unit_rows
+from training.evaluate.confidence import (
+    Outcomes,
+    calibration_error,
+    equal_mass,
+    equal_width,
+    outcomes,
+)
 from training.evaluate.geometry import fisher_ratio
-from training.evaluate.pair_scores import pair_scores
+from training.evaluate.pair_scores import Scores, pair_scores
 from training.evaluate.retrieval import query_values
 from training.evaluate.sampling import stratified
 from training.evaluate.selective import aurc, rank
+from training.evaluate.unknowns import K, LeftOut, accepting
 
 _FAR = 1e-3
 _IMAGES = 10_000  # searched and paired, as in a single report
+
+Points = Float64[np.ndarray, "n d"]
+Rows = Int64[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
@@ -29,129 +42,84 @@ class Said:
     train: Answers
     test: Answers
 
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        """Confidence and correctness of the test images."""
+        return outcomes(self.test)
 
-MEASURES = (
-    Measure(
-        name="accuracy",
-        title="Accuracy",
-        goal="classify",
-        higher_is_better=True,
-        percent=True,
-        description="share of test images given the right class by the loss's own head",
-    ),
-    Measure(
-        name="map_at_r",
-        title="MAP@R",
-        goal="retrieve",
-        higher_is_better=True,
-        percent=True,
-        description="mean average precision at R, each test image a query against the others",
-    ),
-    Measure(
-        name="recall_at_1",
-        title="Recall@1",
-        goal=None,
-        higher_is_better=True,
-        percent=True,
-        description="share of test images whose nearest other test image is of their class",
-    ),
-    Measure(
-        name="eer",
-        title="Equal error rate",
-        goal="verify",
-        higher_is_better=False,
-        percent=True,
-        description="over every pair of test images: same class or not, by the score of the pair",
-    ),
-    Measure(
-        name="tar_at_far_1e-3",
-        title="TAR at FAR 0.001",
-        goal=None,
-        higher_is_better=True,
-        percent=True,
-        description="share of same-class pairs accepted where 0.1 % of the others are",
-    ),
-    Measure(
-        name="unknown_auroc",
-        title="Unknowns: AUROC",
-        goal="reject unknowns",
-        higher_is_better=True,
-        percent=True,
-        description="chance that an image of a class left out of training scores as more unknown "
-        "than one of a known class; the best of three scorers, chosen on training images",
-    ),
-    Measure(
-        name="unknown_fpr95",
-        title="Unknowns: FPR95",
-        goal=None,
-        higher_is_better=False,
-        percent=True,
-        description="share of images of left-out classes accepted where 95 % of known ones are; "
-        "the same scorer",
-    ),
-    Measure(
-        name="ece",
-        title="ECE, calibrated",
-        goal="be calibrated",
-        higher_is_better=False,
-        percent=True,
-        description="expected calibration error over 15 equal-width bins, after the temperature",
-    ),
-    Measure(
-        name="adaptive_ece",
-        title="Adaptive ECE, calibrated",
-        goal=None,
-        higher_is_better=False,
-        percent=True,
-        description="the same over 15 bins of equally many images",
-    ),
-    Measure(
-        name="nll",
-        title="NLL, calibrated",
-        goal=None,
-        higher_is_better=False,
-        percent=False,
-        description="mean negative log-likelihood of the true class, in nats",
-    ),
-    Measure(
-        name="aurc",
-        title="AURC",
-        goal=None,
-        higher_is_better=False,
-        percent=True,
-        description="mean error over all coverages, refusing the least confident first",
-    ),
-    Measure(
-        name="fisher_ratio",
-        title="Fisher ratio",
-        goal=None,
-        higher_is_better=True,
-        percent=False,
-        description="scatter between classes over scatter within them, of test embeddings",
-    ),
-    Measure(
-        name="angular_margin",
-        title="Angular margin",
-        goal=None,
-        higher_is_better=True,
-        percent=False,
-        description="mean angle to the nearest other class mean less that to the own, in radians",
-    ),
-)
+    @cached_property
+    def by_confidence(self) -> Rows:
+        """The test images' rows by rising confidence, as in `outcomes`."""
+        confidence = np.minimum(self.test.probabilities.astype(np.float64).max(axis=1), 1)
+        return np.argsort(confidence, kind="stable")
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The test images that are searched and paired."""
+        return stratified(self.test.labels, _IMAGES, seed=0)
+
+    @cached_property
+    def labels(self) -> Rows:
+        """Theirs."""
+        labels: Rows = self.test.labels[self.rows]
+        return labels
+
+    @cached_property
+    def points(self) -> Points:
+        """Their embeddings, at unit length where the metric is cosine."""
+        points = self.test.embeddings[self.rows].astype(np.float64)
+        return unit_rows(points) if self.metric == "cosine" else points
+
+    @cached_property
+    def pairs(self) -> Scores:
+        """The scores of all their pairs."""
+        return pair_scores(self.points, self.labels, self.metric)
 
 
 def run_values(said: Said) -> dict[str, float]:
     """Every measure of a run that knows all classes, by name; undefined ones are left out."""
-    told = outcomes(said.test)
+    told = said.outcomes
+    found = query_values(said.test.embeddings[said.rows], said.labels, said.metric).mean(axis=0)
+    threshold = said.pairs.threshold(_FAR)
+    ratio = fisher_ratio(said.test)
+    strict = {} if threshold is None else {"tar_at_far_1e-3": said.pairs.tar(threshold)}
     return {
         "accuracy": float(told.right.mean()),
-        **_distances(said),
+        "map_at_r": float(found[-1]),
+        "recall_at_1": float(found[0]),
+        "eer": said.pairs.equal_error()[0],
+        **strict,
         "ece": calibration_error(told.confidence, told.right, equal_width),
         "adaptive_ece": calibration_error(told.confidence, told.right, equal_mass),
         "nll": float(told.nll.mean()),
         "aurc": aurc(rank(told.confidence, told.right == 0)),
-        **_geometry(said),
+        "angular_margin": float(np.nanmean(margins_rad(said.train, said.test))),
+        **({} if ratio is None else {"fisher_ratio": ratio}),
     }
+
+
+def run_influences(said: Said) -> dict[str, Influence]:
+    """By how much each test image moves each of `run_values`."""
+    told, order = said.outcomes, said.by_confidence
+    paired = influence.of_pairs(said.points, said.labels, said.metric, said.pairs, _FAR)
+    embeddings = said.test.embeddings[said.rows]
+    found_of = influence.of_retrieval(embeddings, said.labels, said.metric)
+    placed = {**found_of, "eer": paired["eer"]}
+    if "tar_at_far" in paired:
+        placed["tar_at_far_1e-3"] = paired["tar_at_far"]
+    test = said.test
+    found = {
+        "accuracy": influence.of_mean((test.predicted == test.labels).astype(np.float64)),
+        **{name: _spread(moves, said.rows, len(test)) for name, moves in placed.items()},
+        **influence.of_calibration(told, order),
+        "nll": influence.of_mean(told.nll, order),
+        "aurc": influence.of_aurc(1 - told.right, order),
+        "angular_margin": influence.of_mean(margins_rad(said.train, test)),
+    }
+    if fisher_ratio(test) is not None:
+        points = test.embeddings.astype(np.float64)
+        found["fisher_ratio"] = influence.of_fisher_ratio(points, test.labels, ClassMeans(test))
+    return found
 
 
 def round_values(scored: LeaveOutRound) -> dict[str, float]:
@@ -162,28 +130,36 @@ def round_values(scored: LeaveOutRound) -> dict[str, float]:
     return {"unknown_auroc": best.auroc.value, "unknown_fpr95": best.fpr95}
 
 
+def round_influences(
+    scored: LeaveOutRound, left_out: LeftOut, metric: Metric, ids: tuple[str, ...]
+) -> dict[str, Influence]:
+    """By how much each of the test images `ids`, known or not, moves each of `round_values`."""
+    if not scored.scorers:
+        return {}
+    best: Scorer = max(scored.scorers, key=_selection).scorer
+    gallery = left_out.gallery
+    compared = reference(best, K, metric, gallery.embeddings, gallery.labels)
+    known, unknown = (
+        scores(best, one.embeddings, one.probabilities, compared)
+        for one in (left_out.known, left_out.unknown)
+    )
+    places = {name: row for row, name in enumerate(ids)}
+    rows = np.array([places[name] for name in (*left_out.known.ids, *left_out.unknown.ids)])
+    moves = influence.of_unknowns(
+        known.astype(np.float64), unknown.astype(np.float64), accepting(known)
+    )
+    return {
+        name: _spread(each, rows, len(ids))
+        for name, each in zip(("unknown_auroc", "unknown_fpr95"), moves, strict=True)
+    }
+
+
 def _selection(result: ScorerResult) -> float:
     return -np.inf if result.selection_auroc is None else result.selection_auroc
 
 
-def _distances(said: Said) -> Mapping[str, float]:
-    rows = stratified(said.test.labels, _IMAGES, seed=0)
-    embeddings, labels = said.test.embeddings[rows], said.test.labels[rows]
-    found = query_values(embeddings, labels, said.metric).mean(axis=0)
-    points = embeddings.astype(np.float64)
-    scores = pair_scores(
-        unit_rows(points) if said.metric == "cosine" else points, labels, said.metric
-    )
-    threshold = scores.threshold(_FAR)
-    return {
-        "map_at_r": float(found[-1]),
-        "recall_at_1": float(found[0]),
-        "eer": scores.equal_error()[0],
-    } | ({} if threshold is None else {"tar_at_far_1e-3": scores.tar(threshold)})
-
-
-def _geometry(said: Said) -> dict[str, float]:
-    ratio = fisher_ratio(said.test)
-    margins = margins_rad(said.train, said.test)
-    values = {"angular_margin": float(np.nanmean(margins))}
-    return values if ratio is None else values | {"fisher_ratio": ratio}
+def _spread(moves: Influence, rows: Rows, n: int) -> Influence:
+    """At their rows among n images; 0 elsewhere."""
+    whole = np.zeros(n)
+    whole[rows] = moves
+    return whole

@@ -2,7 +2,9 @@
 
 from pydantic import Field
 
+from models.comparison import GoalMeasures
 from models.manifest import Frozen
+from training.comparison.catalog import GOALS
 from training.config import Recipe
 from training.tune import Budget
 
@@ -21,6 +23,9 @@ class Protocol(Frozen):
     epochs: int = Field(default=6, ge=1, description="of each final run")
     unknown_epochs: int = Field(
         default=4, ge=1, description="of each final run that leaves classes out"
+    )
+    goals: tuple[GoalMeasures, ...] = Field(
+        default=GOALS, description="what decides each goal, named before any run"
     )
 
     def start(self, loss: str) -> Recipe:

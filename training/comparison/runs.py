@@ -8,7 +8,7 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from training import data
-from training.comparison.measured import measure_round, measure_run
+from training.comparison.measured import Measured, is_measured, measure_round, measure_run
 from training.comparison.protocol import Protocol
 from training.config import Recipe, load_recipe
 from training.data.dataset import Dataset
@@ -89,9 +89,14 @@ class Comparison:
 
     def training_seconds(self) -> float:
         """Of all trials and final runs together, as if one after the other."""
-        folders = (RunFolder(path.parent) for path in self.path.rglob("checkpoint.pt"))
-        progress = (folder.load(folder.checkpoint_path)["progress"] for folder in folders)
-        return sum(float(one["seconds"]) for one in progress)
+        trials = (
+            RunFolder(path.parent) for path in self.path.glob("tuning/*/trials/*/checkpoint.pt")
+        )
+        progress = [folder.load(folder.checkpoint_path)["progress"] for folder in trials]
+        runs = [
+            Measured.read(job.path).training_seconds for job in (*self.finals(), *self.rounds())
+        ]
+        return sum(float(one["seconds"]) for one in progress) + sum(one or 0.0 for one in runs)
 
     def recipe(self, job: Job) -> Recipe | None:
         """What the job trains; None while the loss's study is not finished."""
@@ -117,6 +122,8 @@ class Comparison:
         if job.kind == "study":
             dataset, splits = data.prepare(self.dataset, self.protocol.start(job.loss))
             self.tuning(job.loss).run(self.source, dataset, splits)
+            return True
+        if is_measured(job.path):
             return True
         recipe = self.recipe(job)
         if recipe is None:

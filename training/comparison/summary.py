@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import get_args
@@ -13,22 +13,24 @@ from jaxtyping import Float64
 from models.comparison import (
     ComparisonReport,
     ConfusedClasses,
-    Difference,
     Measure,
     Reader,
     Swap,
-    Verdict,
+    Tuned,
 )
 from models.comparison import Protocol as Stated
+from models.report import DatasetRecord
+from training.comparison.assembly import Column, assemble
+from training.comparison.catalog import MEASURES
+from training.comparison.convergence import convergence_of
+from training.comparison.images import Images, Resampled
 from training.comparison.measured import Measured
-from training.comparison.measures import MEASURES
 from training.comparison.runs import Comparison, Job
-from training.comparison.statistics import BySeed, differences, mean_over_seeds, results_of
-from training.comparison.verdicts import verdict
+from training.comparison.statistics import mean_over_seeds
+from training.errors import InvalidRun
 from training.evaluate.against import BASELINE
 from training.losses import LOSSES
 from training.provenance import code_commit, hardware, versions
-from training.run import RunFolder
 
 _CONFUSED = 10
 _OPTIMISER = "AdamW, one-cycle learning rate"
@@ -36,53 +38,88 @@ _OPTIMISER = "AdamW, one-cycle learning rate"
 
 def summarize(comparison: Comparison) -> ComparisonReport:
     """Means, tests and verdicts of a comparison whose runs are all measured."""
-    finals = list(comparison.finals())
-    measured = [(job, Measured.read(job.path)) for job in (*finals, *comparison.rounds())]
-    table = {one: _by_loss(one.name, measured) for one in MEASURES}
-    table = {one: by_loss for one, by_loss in table.items() if len(by_loss) == len(LOSSES)}
-    tests = {one: differences(one.name, by_loss) for one, by_loss in table.items()}
-    first = RunFolder(finals[0].path).record()
+    finals = [(job, Measured.read(job.path)) for job in comparison.finals()]
+    measured = [*finals, *((job, Measured.read(job.path)) for job in comparison.rounds())]
+    found = assemble(_table(measured), comparison.protocol.goals)
+    first = finals[0][1].record
+    if first is None:
+        raise InvalidRun(
+            f"{finals[0][0].path} was measured by an older LossAtlas; name another --runs"
+        )
     return ComparisonReport(
         losses=tuple(LOSSES),
         baseline=BASELINE,
-        protocol=_stated(comparison),
+        protocol=_stated(comparison, first.dataset),
         dataset=first.dataset,
-        tuning=tuple(comparison.tuning(loss).tried() for loss in LOSSES),
-        measures=tuple(table),
-        results=tuple(
-            row for one, by_loss in table.items() for row in results_of(one.name, by_loss)
-        ),
-        differences=tuple(test for found in tests.values() for test in found),
+        tuning=_tuning(comparison, len(first.class_names)),
+        measures=found.measures,
+        results=found.results,
+        differences=found.differences,
         head_swap=tuple(_head_swap(measured)),
         confused=tuple(_confused(measured, first.class_names)),
-        verdicts=tuple(_verdicts(table, tests)),
+        verdicts=found.verdicts,
+        power=found.power,
+        convergence=convergence_of(_curves(finals)),
+        majority_share=_majority(finals[0][1]),
         command=shlex.join(["python", "-m", "training", *sys.argv[1:]]),
         commit=code_commit(),
         versions=versions(),
-        hardware=hardware(),
+        hardware=_hardware(measured),
         training_seconds=comparison.training_seconds(),
         evaluated=datetime.now(UTC),
     )
 
 
-def _by_loss(name: str, measured: Iterable[tuple[Job, Measured]]) -> dict[str, BySeed]:
-    """A measure's values by loss, in order of seeds; empty where a run lacks it."""
-    rows = [(job, one.values[name]) for job, one in measured if name in one.values]
-    seeds = sorted({job.seed for job, _ in rows})
-    found = {(job.loss, job.seed): value for job, value in rows}
-    if len(seeds) < 2 or any((loss, seed) not in found for loss in LOSSES for seed in seeds):
-        return {}
-    return {loss: np.array([found[loss, seed] for seed in seeds]) for loss in LOSSES}
+def _table(measured: Sequence[tuple[Job, Measured]]) -> list[Column]:
+    """Every measure that all losses have with the same seeds, two at least."""
+    table = []
+    for one in MEASURES:
+        rows = [(job, each) for job, each in measured if one.name in each.values]
+        seeds = sorted({job.seed for job, _ in rows})
+        runs = {(job.loss, job.seed): each for job, each in rows}
+        if len(seeds) < 2 or any((loss, seed) not in runs for loss in LOSSES for seed in seeds):
+            continue
+        by_loss = {loss: [runs[loss, seed] for seed in seeds] for loss in LOSSES}
+        values = {
+            loss: np.array([each.values[one.name] for each in of_loss])
+            for loss, of_loss in by_loss.items()
+        }
+        table.append(Column(one, values, _images(one, by_loss)))
+    return table
 
 
-def _verdicts(
-    table: dict[Measure, dict[str, BySeed]], tests: dict[Measure, list[Difference]]
-) -> list[Verdict]:
-    return [
-        verdict(one.goal, one, results_of(one.name, by_loss), tests[one])
-        for one, by_loss in table.items()
-        if one.goal is not None
-    ]
+def _images(measure: Measure, by_loss: dict[str, list[Measured]]) -> Images | None:
+    """What the runs kept of their resampled test images; None where one kept nothing."""
+    every = [run for runs in by_loss.values() for run in runs]
+    counts = {run.images for run in every}
+    if len(counts) > 1 or any(measure.name not in run.resampled for run in every):
+        return None
+    moved = {
+        loss: np.array([run.resampled[measure.name] for run in runs])
+        for loss, runs in by_loss.items()
+    }
+    return Resampled(moved, counts.pop() or 1, bounded=measure.percent)
+
+
+def _tuning(comparison: Comparison, classes: int) -> tuple[Tuned, ...]:
+    return tuple(comparison.tuning(loss).tried(classes) for loss in LOSSES)
+
+
+def _curves(finals: Sequence[tuple[Job, Measured]]) -> dict[str, list[tuple[float, ...]]]:
+    return {loss: [one.tuning_curve for job, one in finals if job.loss == loss] for loss in LOSSES}
+
+
+def _majority(run: Measured) -> float | None:
+    counts = np.array(run.confusions).sum(axis=1)
+    return float(counts.max() / counts.sum()) if counts.sum() else None
+
+
+def _hardware(measured: Sequence[tuple[Job, Measured]]) -> str:
+    """Every machine that trained a run, and in which precision."""
+    found = {
+        f"{one.record.hardware}, {one.precision}" for _, one in measured if one.record is not None
+    }
+    return "; ".join(sorted(found)) or hardware()
 
 
 def _head_swap(measured: Iterable[tuple[Job, Measured]]) -> list[Swap]:
@@ -129,15 +166,18 @@ def _between_classes(counts: Float64[np.ndarray, "c c"]) -> Float64[np.ndarray, 
     return shares
 
 
-def _stated(comparison: Comparison) -> Stated:
+def _stated(comparison: Comparison, dataset: DatasetRecord) -> Stated:
     protocol = comparison.protocol
     return Stated(
         backbone=protocol.backbone,
         embedding_size=protocol.embedding_size,
         batch_size=protocol.batch_size,
         optimiser=_OPTIMISER,
-        trials=protocol.budget.trials,
+        trials=min(comparison.tuning(loss).trials for loss in LOSSES),
+        trials_per_value=None if protocol.budget.trials else protocol.budget.trials_per_value,
         tuning_epochs=protocol.budget.epochs,
+        tuning_images=dataset.tuning,
+        goals=protocol.goals,
         seeds=protocol.seeds,
         epochs=protocol.epochs,
         unknown_epochs=protocol.unknown_epochs,

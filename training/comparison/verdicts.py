@@ -1,45 +1,124 @@
-"""Plain words for each goal; a tie is an answer."""
+"""Plain words for each goal; "undecided" is an answer."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from models.comparison import Difference, Goal, Measure, Result, Verdict
+from models.comparison import Difference, Goal, Measure, Opinion, Result, Verdict
+from models.tied import tied_sets, unbeaten
+from training.comparison.power import MOST_SEEDS
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One measure of every loss: results from the simplest loss on, and a test of every pair."""
+
+    measure: Measure
+    results: Sequence[Result]
+    tests: Sequence[Difference]
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Their names, the simplest first."""
+        return tuple(row.loss for row in self.results)
+
+    @property
+    def leader(self) -> str:
+        """The loss with the best mean; of equals the simplest."""
+        sign = 1 if self.measure.higher_is_better else -1
+        return max(self.results, key=lambda row: sign * row.mean.value).loss
+
+    @property
+    def best(self) -> tuple[str, ...]:
+        """The losses that none is better than, as far as the tests can tell."""
+        return unbeaten(self.losses, self.tests, self.measure)
+
+    @property
+    def seeds(self) -> int:
+        """Final runs of each loss."""
+        return len(self.results[0].by_seed)
 
 
 def verdict(
-    goal: Goal, measure: Measure, results: Sequence[Result], tests: Sequence[Difference]
+    goal: Goal,
+    evidence: Evidence,
+    seeds_needed: int | None = None,
+    secondary: Sequence[Evidence] = (),
 ) -> Verdict:
-    """Which loss to prefer for the goal, by this measure.
+    """Which loss is best for the goal, by this measure, or that it is undecided.
 
-    `results` come from the simplest loss to the least simple, one each; `tests` hold every pair.
-    The best loss is the one with the best mean; those that no test tells from it are tied with
-    it, and of these the simplest is preferred.
+    `seeds_needed` would decide it, as `power.seeds_needed` finds. No loss is advised for want of
+    evidence against it: where several could be the best, the one with the best mean is named as
+    that and no more.
     """
-    sign = 1 if measure.higher_is_better else -1
-    leader = max(results, key=lambda row: sign * row.mean.value).loss
-    best = tuple(
-        row.loss
-        for row in results
-        if row.loss == leader or not _between(leader, row.loss, tests).significant
-    )
-    beaten = [row.loss for row in results if row.loss not in best]
-    margins = [_beats(leader, other, measure, tests) for other in beaten]
-    prefer = best[0]
-    if len(best) == 1:
-        sentence = f"{leader} is best: it {_list(margins)}."
-    else:
+    leader, best = evidence.leader, evidence.best
+    decided = len(best) == 1
+    beaten = [loss for loss in evidence.losses if loss not in best]
+    if decided:
         sentence = (
-            f"No detectable difference between {_list(best)}: prefer the simplest, {prefer}."
-            f"{_unseen(leader, best, measure, tests)}"
+            f"{leader} is best: it {_list([_beats(leader, one, evidence) for one in beaten])}."
         )
-        if beaten:
-            sentence += f" Of these, {leader} has the best mean and {_list(margins)}."
+    else:
+        sentence = _undecided(evidence, seeds_needed)
     return Verdict(
         goal=goal,
-        measure=measure.name,
+        measure=evidence.measure.name,
         best=best,
-        prefer=prefer,
-        tie=len(best) > 1,
+        prefer=leader,
+        tie=not decided,
+        tied=tied_sets(evidence.losses, evidence.tests),
+        seeds_needed=None if decided else seeds_needed,
+        opinions=tuple(_opinion(one, evidence) for one in secondary),
         sentence=sentence,
+    )
+
+
+def _undecided(evidence: Evidence, seeds_needed: int | None) -> str:
+    leader, best = evidence.leader, evidence.best
+    beaten = [loss for loss in evidence.losses if loss not in best]
+    words = (
+        f"Undecided between {_list(best)} (best mean: {leader}; {_more(evidence, seeds_needed)})."
+    )
+    for loss in beaten:
+        by = [one for one in best if _between(one, loss, evidence.tests).significant]
+        by = by or [one for one in evidence.losses if _is_better(one, loss, evidence)]
+        words += f" {loss} is worse than {_list(by)}."
+    return words
+
+
+def _more(evidence: Evidence, seeds_needed: int | None) -> str:
+    if seeds_needed is not None and seeds_needed > evidence.seeds:
+        return f"more seeds needed: about {seeds_needed}, if the means are as seen"
+    if seeds_needed is not None:
+        return "as many seeds again would probably decide, if the means are as seen"
+    if evidence.measure.image_variance == "bound":
+        return (
+            "no number of seeds would decide: the images' outcomes were not kept, and the bound in "
+            "their place is wide"
+        )
+    if evidence.measure.image_variance == "not included":
+        return f"more seeds needed: over {MOST_SEEDS}, if the means are as seen"
+    return f"not even {MOST_SEEDS} seeds would decide on these test images"
+
+
+def _opinion(evidence: Evidence, primary: Evidence) -> Opinion:
+    leader, best = evidence.leader, evidence.best
+    agrees = primary.leader in best and leader in primary.best
+    title = evidence.measure.title
+    if len(best) == 1:
+        words = f"By {title}, {leader} is best"
+    else:
+        words = f"By {title}, undecided between {_list(best)} (best mean: {leader})"
+    if primary.leader not in best:
+        by = [one for one in evidence.losses if _is_better(one, primary.leader, evidence)]
+        words += f"; {_list([_beats(one, primary.leader, evidence) for one in by], by)}"
+    elif leader != primary.leader:
+        words += f"; {_ahead(leader, primary.leader, evidence)}"
+    return Opinion(
+        measure=evidence.measure.name,
+        leader=leader,
+        best=best,
+        agrees=agrees,
+        sentence=f"{words}.",
     )
 
 
@@ -47,18 +126,24 @@ def _between(first: str, second: str, tests: Sequence[Difference]) -> Difference
     return next(test for test in tests if {test.first, test.second} == {first, second})
 
 
-def _beats(winner: str, loser: str, measure: Measure, tests: Sequence[Difference]) -> str:
-    test = _between(winner, loser, tests)
+def _is_better(one: str, other: str, evidence: Evidence) -> bool:
+    if one == other:
+        return False
+    test = _between(one, other, evidence.tests)
+    ahead = (test.difference.value > 0) == evidence.measure.higher_is_better
+    return test.significant and ahead == (test.first == one)
+
+
+def _beats(winner: str, loser: str, evidence: Evidence) -> str:
+    test = _between(winner, loser, evidence.tests)
     reach = (test.difference.high - test.difference.low) / 2
-    gap = amount(abs(test.difference.value), measure)
-    return f"beats {loser} by {gap} ± {amount(reach, measure)}"
+    gap = amount(abs(test.difference.value), evidence.measure)
+    return f"beats {loser} by {gap} ± {amount(reach, evidence.measure)}"
 
 
-def _unseen(leader: str, best: Sequence[str], measure: Measure, tests: Sequence[Difference]) -> str:
-    largest = max(_between(leader, other, tests).detectable for other in best if other != leader)
-    if measure.percent and largest > 1:
-        return " With so few seeds no difference could be found reliably."
-    return f" A true difference of {amount(largest, measure)} would be found 4 times in 5."
+def _ahead(leader: str, other: str, evidence: Evidence) -> str:
+    gap = abs(_between(leader, other, evidence.tests).difference.value)
+    return f"{leader} is {amount(gap, evidence.measure)} ahead of {other}, not told apart"
 
 
 def amount(value: float, measure: Measure) -> str:
@@ -66,5 +151,6 @@ def amount(value: float, measure: Measure) -> str:
     return f"{100 * value:.2f} points" if measure.percent else f"{value:.3f}"
 
 
-def _list(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"
+def _list(words: Sequence[str], before: Sequence[str] = ()) -> str:
+    said = [f"{one} {word}" for one, word in zip(before, words, strict=True)] if before else words
+    return said[0] if len(said) == 1 else ", ".join(said[:-1]) + f" and {said[-1]}"

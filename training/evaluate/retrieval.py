@@ -94,7 +94,7 @@ def _searched(
     centred = points if metric == "cosine" else points - points.mean(axis=0)
     blocks, sums, told = [], np.zeros((len(kinds), len(_RECALL_AT) + 2)), np.zeros(len(kinds))
     for part in np.array_split(queries, len(queries) * len(labels) // _BLOCK_ITEMS + 1):
-        near = _nearest(centred, part, depth, metric)
+        near = nearest_rows(centred, part, depth, metric)
         same = labels[near] == labels[part, None]
         blocks.append(_values(same, np.ones_like(same), relevant[part]))
         for row, kind in enumerate(kinds):
@@ -131,7 +131,7 @@ def _neighbour_accuracy(
     )
 
 
-def _nearest(
+def nearest_rows(
     points: Points, queries: Int64[np.ndarray, " q"], depth: int, metric: Metric
 ) -> Int64[np.ndarray, "q depth"]:
     """The `depth` nearest other rows of each query, nearest first."""

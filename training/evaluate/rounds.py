@@ -1,6 +1,7 @@
 """Answers of the runs that were trained without some classes."""
 
 from models.evidence.unknowns import LeaveOutRound
+from models.manifest import Metric
 from training import data
 from training.calibrate import calibrate
 from training.data.dataset import Dataset
@@ -13,6 +14,14 @@ from training.run import RunFolder
 
 def leave_out_round(folder: RunFolder, dataset: Dataset) -> LeaveOutRound:
     """How the run rejects the classes that its recipe leaves out of `dataset`.
+
+    Raises InvalidRun where its training is unfinished.
+    """
+    return score_round(*left_out_answers(folder, dataset))
+
+
+def left_out_answers(folder: RunFolder, dataset: Dataset) -> tuple[LeftOut, Metric]:
+    """What the run says of the classes that it knows and of those that its recipe leaves out.
 
     Raises InvalidRun where its training is unfinished.
     """
@@ -29,4 +38,4 @@ def leave_out_round(folder: RunFolder, dataset: Dataset) -> LeaveOutRound:
         unknown=network_answers(model, unknown.test),
         unknown_train=network_answers(model, unknown.train),
     )
-    return score_round(left_out, model.loss.metric)
+    return left_out, model.loss.metric

@@ -33,9 +33,9 @@ def describe_measures(report: ComparisonReport) -> Figure:
         name="comparison-measures",
         title="The losses side by side",
         caption=f"Large dots: each loss's mean over {report.protocol.seeds} seeds with its 95 % "
-        "interval (Student's t); small dots: the seeds. The arrow says which way is better. Losses "
-        "from the simplest (top) to the least simple. Overlapping intervals are no test: the "
-        f"differences to {report.baseline} are.",
+        "interval over seeds and, where the measure's part is known, test images; small dots: the "
+        "seeds. The arrow says which way is better. Losses from the simplest (top) to the least "
+        f"simple. Overlapping intervals are no test: the differences to {report.baseline} are.",
     )
 
 
@@ -45,9 +45,10 @@ def describe_differences(report: ComparisonReport) -> Figure:
         name="comparison-differences",
         title=f"Differences to {report.baseline}",
         caption=f"Each loss less {report.baseline}, trained and tested with the same "
-        f"{report.protocol.seeds} seeds: mean and 95 % interval of the paired t-test. Filled: "
-        "different at 5 % after Holm's correction over all pairs of losses on that measure. "
-        "Hollow: no detectable difference. The arrow says which way is better.",
+        f"{report.protocol.seeds} seeds: mean and 95 % interval of the test, over seeds and, where "
+        "the measure's part is known, test images. Filled: different at 5 % after Holm's "
+        "correction over all pairs of losses on that measure. Hollow: not told apart. The arrow "
+        "says which way is better.",
     )
 
 

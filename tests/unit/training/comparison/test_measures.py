@@ -7,7 +7,8 @@ from models.evidence.estimate import Estimate
 from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric, Scorer
 from tests.unit.training.clusters import clusters
-from training.comparison.measures import MEASURES, Said, round_values, run_values
+from training.comparison.catalog import MEASURES
+from training.comparison.measures import Said, round_values, run_values
 from training.evaluate.classification import classification_section
 from training.evaluate.confidence import confidence_section
 from training.evaluate.geometry import geometry

@@ -8,8 +8,8 @@ import torch
 from filelock import FileLock
 
 from models.comparison import ComparisonReport
+from training.comparison.catalog import MEASURES
 from training.comparison.measured import Measured
-from training.comparison.measures import MEASURES
 from training.comparison.protocol import Protocol
 from training.comparison.runs import Comparison
 from training.comparison.summary import summarize

@@ -1,0 +1,129 @@
+"""The measures that every comparison holds, and which of them decides what."""
+
+from models.comparison import GoalMeasures, Measure
+
+MEASURES = (
+    Measure(
+        name="accuracy",
+        title="Accuracy",
+        goal="classify",
+        higher_is_better=True,
+        percent=True,
+        description="share of test images given the right class by the loss's own head",
+    ),
+    Measure(
+        name="map_at_r",
+        title="MAP@R",
+        goal="retrieve",
+        higher_is_better=True,
+        percent=True,
+        description="mean average precision at R, each test image a query against the others",
+    ),
+    Measure(
+        name="recall_at_1",
+        title="Recall@1",
+        goal=None,
+        secondary_to="retrieve",
+        higher_is_better=True,
+        percent=True,
+        description="share of test images whose nearest other test image is of their class",
+    ),
+    Measure(
+        name="eer",
+        title="Equal error rate",
+        goal="verify",
+        higher_is_better=False,
+        percent=True,
+        description="over every pair of test images: same class or not, by the score of the pair",
+    ),
+    Measure(
+        name="tar_at_far_1e-3",
+        title="TAR at FAR 0.001",
+        goal=None,
+        secondary_to="verify",
+        higher_is_better=True,
+        percent=True,
+        description="share of same-class pairs accepted where 0.1 % of the others are",
+    ),
+    Measure(
+        name="unknown_auroc",
+        title="Unknowns: AUROC",
+        goal="reject unknowns",
+        higher_is_better=True,
+        percent=True,
+        description="chance that an image of a class left out of training scores as more unknown "
+        "than one of a known class; the best of three scorers, chosen on training images",
+    ),
+    Measure(
+        name="unknown_fpr95",
+        title="Unknowns: FPR95",
+        goal=None,
+        secondary_to="reject unknowns",
+        higher_is_better=False,
+        percent=True,
+        description="share of images of left-out classes accepted where 95 % of known ones are; "
+        "the same scorer",
+    ),
+    Measure(
+        name="ece",
+        title="ECE, calibrated",
+        goal="be calibrated",
+        higher_is_better=False,
+        percent=True,
+        description="expected calibration error over 15 equal-width bins, after the temperature",
+    ),
+    Measure(
+        name="adaptive_ece",
+        title="Adaptive ECE, calibrated",
+        goal=None,
+        secondary_to="be calibrated",
+        higher_is_better=False,
+        percent=True,
+        description="the same over 15 bins of equally many images",
+    ),
+    Measure(
+        name="nll",
+        title="NLL, calibrated",
+        goal=None,
+        secondary_to="be calibrated",
+        higher_is_better=False,
+        percent=False,
+        description="mean negative log-likelihood of the true class, in nats",
+    ),
+    Measure(
+        name="aurc",
+        title="AURC",
+        goal=None,
+        higher_is_better=False,
+        percent=True,
+        description="mean error over all coverages, refusing the least confident first",
+    ),
+    Measure(
+        name="fisher_ratio",
+        title="Fisher ratio",
+        goal=None,
+        higher_is_better=True,
+        percent=False,
+        description="scatter between classes over scatter within them, of test embeddings",
+    ),
+    Measure(
+        name="angular_margin",
+        title="Angular margin",
+        goal=None,
+        higher_is_better=True,
+        percent=False,
+        description="mean angle to the nearest other class mean less that to the own, in radians",
+    ),
+)
+
+
+GOALS = tuple(
+    GoalMeasures(
+        goal=one.goal,
+        primary=one.name,
+        secondary=tuple(other.name for other in MEASURES if other.secondary_to == one.goal),
+    )
+    for one in MEASURES
+    if one.goal is not None
+)
+"""What decides each goal and what it is held against: part of the protocol, before any run."""

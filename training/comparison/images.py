@@ -1,0 +1,119 @@
+"""What other test images would have said: the same resamples for every run, or an upper bound."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float64
+
+from models.comparison import ImageVariance
+
+RESAMPLES = 256
+_SEED = 0
+_DIGITS = 6
+
+Influence = Float64[np.ndarray, " n"]
+"""By how much a measure grows with the weight of each image: the sum is 0."""
+
+
+@dataclass(frozen=True)
+class FromImages:
+    """What the draw of test images adds to the variance of a mean over seeds.
+
+    `shared` is the same for every seed, so that more seeds do not reduce it. `own` is the least
+    that the seeds' own spread must show, since each seed errs on other images.
+    """
+
+    shared: float
+    own: float
+    freedom: int
+
+
+class Images(ABC):
+    """What is known of the test images' part in one measure of every loss."""
+
+    kind: ClassVar[ImageVariance]
+
+    @abstractmethod
+    def single(self, loss: str) -> FromImages:
+        """For the loss's mean over seeds."""
+
+    @abstractmethod
+    def difference(self, first: str, second: str) -> FromImages:
+        """For the mean difference of two losses, on the same images."""
+
+
+@dataclass(frozen=True)
+class Resampled(Images):
+    """Every run's measure over the same resamples of n images, less its value: by loss [s, r].
+
+    `bounded` measures lie in 0..1: as many images as Agresti and Coull (a mean) or Bonett and Price
+    (a difference) add are added, so that n images which all agree still leave a variance.
+    """
+
+    kind: ClassVar[ImageVariance] = "paired resamples"
+    moved: Mapping[str, Float64[np.ndarray, "s r"]]
+    n: int
+    bounded: bool
+
+    def single(self, loss: str) -> FromImages:
+        """The variance over resamples, in parts."""
+        return self._of(self.moved[loss], 4 / (self.n + 4) ** 2)
+
+    def difference(self, first: str, second: str) -> FromImages:
+        """The variance over resamples, in parts."""
+        return self._of(self.moved[first] - self.moved[second], 2 / (self.n + 2) ** 2)
+
+    def _of(self, moved: Float64[np.ndarray, "s r"], added: float) -> FromImages:
+        seeds, resamples = moved.shape
+        unbiased = self.n / max(1, self.n - 1)
+        whole = float(moved.mean(axis=0).var(ddof=1)) * unbiased
+        each = float(moved.var(axis=1, ddof=1).mean()) * unbiased
+        own = max(0.0, each - whole) / (seeds - 1)
+        return FromImages(
+            shared=max(0.0, whole - own) + (added if self.bounded else 0.0),
+            own=own,
+            freedom=max(1, min(self.n, resamples) - 1),
+        )
+
+
+@dataclass(frozen=True)
+class Bounded(Images):
+    """Upper bounds of the variance of each loss's mean, where no image's outcome was kept.
+
+    The bound of a difference is the sum of both: it holds where two losses do not err on each
+    other's right images more often than chance would have it.
+    """
+
+    kind: ClassVar[ImageVariance] = "bound"
+    variances: Mapping[str, float]
+    n: int
+
+    def single(self, loss: str) -> FromImages:
+        """The bound."""
+        return FromImages(self.variances[loss], 0.0, max(1, self.n - 1))
+
+    def difference(self, first: str, second: str) -> FromImages:
+        """The sum of both bounds."""
+        both = self.variances[first] + self.variances[second]
+        return FromImages(both, 0.0, max(1, self.n - 1))
+
+
+def moved(influence: Influence) -> tuple[float, ...]:
+    """How far a measure moves, to first order, in each of the resamples of its n images.
+
+    For the same n these are the same resamples, so that the numbers of two runs on the same images
+    can be paired.
+    """
+    values = _times(len(influence)) @ influence
+    return tuple(float(f"{value:.{_DIGITS}g}") for value in values)
+
+
+@lru_cache(maxsize=1)
+def _times(n: int) -> Float64[np.ndarray, "r n"]:
+    """How often each of n images is drawn, in each resample."""
+    drawn = np.random.default_rng(_SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    return drawn.astype(np.float64)

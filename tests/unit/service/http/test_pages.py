@@ -19,6 +19,8 @@ VOID = {"meta", "link", "img", "br", "line", "polyline", "input"}
 PARTS = {  # of the report, by the section that shows them
     "classification": ("classification",),
     "confidence": ("confidence",),
+    "robustness": ("robustness",),
+    "leaks": ("leaks",),
     "unknowns": ("unknowns",),
     "geometry": ("geometry",),
     "retrieval": ("retrieval", "verification"),
@@ -30,7 +32,7 @@ PARTS = {  # of the report, by the section that shows them
 DRAWN = {"edges", "counts", "curve", "choices", "roc"}  # shown by figures
 RETOLD = {  # in other words, or as a date or a time
     "schema_version", "chosen_by", "evaluated", "score", "training_seconds", "severity", "measure",
-    "method", "primary", "secondary",
+    "method", "primary", "secondary", "change",
 }  # fmt: skip
 
 
@@ -69,7 +71,9 @@ def section(html: str, anchor: str) -> str:
 
 
 def told(path: Path) -> bool:
-    return not DRAWN & set(path[1:]) and path[-1] not in RETOLD and path != ("measures", "name")
+    in_caption = path[0] == "robustness" and path[-1] == "n"  # alike in all rows
+    named = path[-1] in RETOLD or path == ("measures", "name")
+    return not (in_caption or named or DRAWN & set(path[1:]))
 
 
 def test_every_part_of_a_report_has_its_section() -> None:
@@ -174,7 +178,7 @@ def hostile(node: Any) -> Any:
         kept = ("name", "schema_version", "severity", "scorer", "chosen_by", "metric", "score",
                 "sha256", "evaluated", "goal", "reader", "loss", "measure", "baseline",
                 "method", "interval", "image_variance", "secondary_to", "primary",
-                "secondary")  # fmt: skip
+                "secondary", "split", "other")  # fmt: skip
         return {key: value if key in kept else hostile(value) for key, value in node.items()}
     if isinstance(node, list):
         return [hostile(value) for value in node]

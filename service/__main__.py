@@ -2,36 +2,23 @@
 
 import argparse
 import contextlib
-import gc
 import os
 import socket
 import sys
 from collections.abc import Sequence
-from functools import partial
-from importlib import import_module
-from multiprocessing.connection import Connection
-from pathlib import Path
-from types import ModuleType
 
 import structlog
 
-from models.store import Store
 from service.checks import check, count_workers
 from service.commands import COMMANDS, run
 from service.errors import StartError
 from service.folders import shared_folder
-from service.heartbeat import Heart
-from service.listening import listen, port_of, reopener
+from service.listening import listen, port_of
 from service.logs import configure_logs
-from service.process import Care
-from service.published import Published, newest_bytes, read_published, why_changed
-from service.server import Server, make_server
+from service.serving import care, serve_alone
 from service.settings import Settings, flag, read_settings, to_environment
 from service.supervisor import supervise
-from service.workers import CANNOT_START, SHARED, loaded_by_any, memory_advice
-
-# At Python's own 700, collecting takes a twentieth of what a small request does (measured).
-_GC_THRESHOLD = 5000
+from service.workers import SHARED
 
 log = structlog.get_logger("service")
 
@@ -89,52 +76,10 @@ def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> int:
     address = f"http://{host}:{port_of(listeners[0])}"
     log.info("listening", address=address, docs=f"{address}/docs", workers=settings.workers)
     if settings.workers == 1:
-        app = _import_app().create_app(settings)
-        return _run(make_server(settings, app, Heart(settings.worker_timeout_s)), listeners[0])
+        return serve_alone(settings, listeners[0])
     with shared_folder(settings.data_dir) as shared:
         os.environ.update(to_environment(settings), **{SHARED: str(shared)})
-        _import_app()
-        return supervise(_care(settings, listeners[0], shared), listeners)
-
-
-def _care(settings: Settings, listener: socket.socket, shared: Path) -> Care:
-    store = Store(settings.registry)
-    published = read_published(store)
-    return Care(
-        serve=partial(_be_worker, published),
-        reopen=reopener(settings, listener),
-        why_not=lambda: why_changed(store, published, loaded_by_any(shared)),
-        advice=memory_advice(settings.workers or 1, newest_bytes(store)),
-        stop_s=settings.stop_s,
-        hung_s=settings.worker_timeout_s,
-    )
-
-
-def _be_worker(published: Published, listener: socket.socket, outlet: Connection) -> None:
-    settings = read_settings({})
-    app = _import_app().worker_app(settings, published)
-    heart = Heart(settings.worker_timeout_s, outlet)
-    sys.exit(_run(make_server(settings, app, heart, supervised=True), listener))
-
-
-def _run(server: Server, listener: socket.socket) -> int:
-    """Serve until interrupted; CANNOT_START where it did not get as far as serving."""
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
-    return 0 if server.started else CANNOT_START
-
-
-def _import_app() -> ModuleType:
-    """What answers; imported late, since prometheus-client then looks for the workers' folder.
-
-    What an import makes stays: the garbage collector need not look through it, then or ever.
-    """
-    gc.disable()
-    app = import_module("service.http.app")
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD)
-    gc.enable()
-    return app
+        return supervise(care(settings, listeners[0], shared), listeners)
 
 
 if __name__ == "__main__":

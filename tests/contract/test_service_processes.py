@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,10 +77,12 @@ def run_script(script: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def service(registry: Path, *flags: str) -> Iterator[Service]:
+def service(
+    registry: Path, *flags: str, command: Sequence[str] = ("-m", "service")
+) -> Iterator[Service]:
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "service", "--port=0", "--device=cpu"),
+            *(sys.executable, *command, "--port=0", "--device=cpu"),
             *(f"--registry={registry}", f"--data-dir={registry.parent / 'var'}", *flags),
         ],
         cwd=ROOT,
@@ -302,3 +304,18 @@ def test_workers_that_die_before_they_are_ready_end_the_service(serve: str, reas
     assert len(lines) == 1
     assert "raise the memory limit" in lines[0]
     assert reason in ended.stderr
+
+
+def test_workers_can_be_spawned_where_they_cannot_be_forked(registry: Path) -> None:
+    """As on macOS: each imports what it does anew, and finds it by name."""
+    script = (
+        "import runpy, sys\n"
+        "import service.workers\n"
+        "service.workers.FORKED = False\n"
+        "sys.argv[0] = 'service'\n"
+        "runpy.run_module('service', run_name='__main__', alter_sys=True)\n"
+    )
+    with service(registry, "--workers=2", command=["-c", script]) as running:
+        assert running.answers(6) == {200}
+        running.process.terminate()
+        assert running.process.wait(PATIENCE_S) == 0

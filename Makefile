@@ -37,7 +37,7 @@ check: .venv/ready ## lint, formatting, types and the architecture's contracts
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-format: .venv/ready ## let ruff format the code and mend what it can
+format: .venv/ready ## let ruff format the code and fix what it can
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 

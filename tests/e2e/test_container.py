@@ -170,6 +170,39 @@ def test_no_training_stack_is_inside(container: Container) -> None:
     assert container.sh("ls /app").stdout.split() == ["models", "service"]
 
 
+def test_nothing_was_left_in_its_home(container: Container) -> None:
+    """Where onnxruntime would keep a device id and what it means to send."""
+    assert ".cache" not in container.sh("ls -A /data").stdout.split()
+    assert container.sh("echo $ORT_DISABLE_TELEMETRY").stdout.strip() == "1"
+
+
+def test_any_user_can_run_it_without_a_folder_to_write(container: Container) -> None:
+    """Also with Kubernetes' variables, little memory and a fraction of a processor."""
+    given = ("--user", "12345", "--read-only", "--cap-drop", "ALL", "--memory", "512m")
+    injected = ("-e", "LOSSATLAS_PORT=tcp://10.0.0.1:80", "-e", "LOSSATLAS_SERVICE_HOST=10.0.0.1")
+    name = f"{PROJECT}-odd"
+    made = run("docker", "run", "-d", "--name", name, *given, "--cpus", "0.9", *injected, IMAGE)
+    assert made.returncode == 0, made.stderr
+    try:
+        check = ("docker", "exec", name, "python", "-m", "service.health")
+        give_up = time.monotonic() + PATIENCE_S
+        while run(*check).returncode != 0:
+            logs = run("docker", "logs", name)
+            assert time.monotonic() < give_up, logs.stderr
+            assert run("docker", "inspect", "-f", "{{.State.Running}}", name).stdout == "true\n", (
+                logs.stderr
+            )
+            time.sleep(0.5)
+        said = run("docker", "logs", name).stderr
+        assert len([line for line in said.splitlines() if "cannot be written" in line]) <= 1
+        assert "workers=1" in said
+        assert "Traceback" not in said
+        assert run("docker", "stop", name).returncode == 0
+        assert run("docker", "inspect", "-f", "{{.State.ExitCode}}", name).stdout == "0\n"
+    finally:
+        run("docker", "rm", "-f", name)
+
+
 def test_it_stops_when_told_to(container: Container) -> None:
     assert container.do("stop").returncode == 0
     assert container.state("{{.State.ExitCode}}") != "137"  # not killed after ten seconds

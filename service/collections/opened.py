@@ -39,8 +39,10 @@ class Opened:
         self.connections = Connections(folder)
         try:
             self.keeper = Keeper(folder, self.connections)
-        except BaseException:
+        except BaseException as error:
             self.connections.close()
+            if isinstance(error, FileNotFoundError):  # deleted since the connections were opened
+                raise self.connections.unknown() from None
             raise
         self._folder = folder
         self._open_index = open_index

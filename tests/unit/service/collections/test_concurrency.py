@@ -12,7 +12,8 @@ from threading import Event
 import numpy as np
 import pytest
 
-from service.collections import Collection, NewItem, Search, parse_filter
+from service.collections import Collection, NewItem, Search, opened, parse_filter
+from service.collections.connections import Connections
 from service.collections.errors import UnknownCollection
 from tests.unit.service.collections.conftest import Opener
 from tests.unit.service.collections.small import DIMENSION, spec_of
@@ -115,6 +116,22 @@ def test_a_collection_may_be_deleted_while_it_is_used(open_library: Opener) -> N
     last = mine.get("points")
     last.put(version(IDS, 0))
     assert theirs.get("points").has(IDS) == [True] * len(IDS)
+
+
+def test_one_that_is_deleted_while_it_is_opened_is_gone(
+    open_library: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = open_library(), open_library()
+    mine.create(spec_of("points", "l2"))
+
+    class Overtaken(Connections):
+        def __init__(self, folder: Path) -> None:
+            super().__init__(folder)
+            mine.delete("points")
+
+    monkeypatch.setattr(opened, "Connections", Overtaken)
+    with pytest.raises(UnknownCollection):
+        theirs.get("points")
 
 
 CHILD = """

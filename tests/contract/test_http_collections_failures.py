@@ -47,7 +47,6 @@ def test_where_the_model_has_no_room_vectors_are_taken_all_the_same(
     with ready(tiny_registry) as client:
         address = made(client, "full")
         monkeypatch.setattr(Batcher, "check_room", refuse)
-        monkeypatch.setattr(Batcher, "full", property(lambda _: True))
         for path in (f"{address}/items", "/neighbors?collection=full"):
             answer = client.post(path, **image)
             assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")

@@ -97,8 +97,11 @@ class Batcher:
 
         Where nothing is in progress there is room for any request.
         """
-        limit = self.room if self._items else self._limits.queue_items
-        if self._items + items > limit:
+        held = self._items + items
+        fits_one = not self._items or held <= self._limits.max_batch
+        in_time = fits_one or self._pace.seconds(held) <= self._limits.wait_s
+        if held > self._limits.queue_items or not in_time:
+            limit = self.room if self._items else self._limits.queue_items
             retry_s = min(self._pace.seconds(self._items), self._limits.wait_s)
             raise Overloaded(limit, max(1, ceil(retry_s)))
 

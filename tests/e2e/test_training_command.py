@@ -83,7 +83,6 @@ def test_a_run_is_taught_by_another(tmp_path: Path) -> None:
             ["fit", "--loss", "softmax", "--data", "x", "--recipe", "y.toml"],
             "no recipe file y.toml",
         ),
-        (["fit", "--loss", "arcface", "--data", "x", "--epochs", "0"], "epochs"),
         (
             ["fit", "--loss", "arcface", "--data", "x", "--teacher", "y"],
             "teach a softmax run, then --trunk",
@@ -101,6 +100,13 @@ def test_a_mistake_is_one_line_and_status_1(
     assert answer.returncode == 1
     assert answer.stderr.startswith("error: ")
     assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_number_out_of_range_is_refused_by_name() -> None:
+    answer = training("fit", "--loss", "arcface", "--data", "x", "--epochs", "0")
+    assert answer.returncode == 2
+    assert "argument --epochs: must be" in answer.stderr
     assert "Traceback" not in answer.stderr
 
 

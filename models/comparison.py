@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from models.evidence.estimate import Estimate
 from models.manifest import Frozen
@@ -64,6 +64,14 @@ class Protocol(Frozen):
     embedding_size: int
     batch_size: int
     optimiser: str
+    precision: str | None = Field(
+        default=None, description="of the network in training; null where it was not recorded"
+    )
+    recipe: dict[str, JsonValue] = Field(
+        default={},
+        description="what all runs had in common, by the recipe's names; empty where it was not "
+        "recorded",
+    )
     trials: int = Field(description="of tuning, for the loss with the fewest")
     trials_per_value: int | None = Field(
         default=None,

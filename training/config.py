@@ -205,8 +205,9 @@ def preprocess_at(size_px: int) -> Preprocess:
 def load_recipe(loss: str, path: Path | None = None, **overrides: object) -> Recipe:
     """The recipe of a loss: `path`, else its file in `recipes/`, else the defaults.
 
-    `path` may be a file, a folder that holds `<loss>.toml`, or the name of a folder in `recipes/`
-    such as `strong`. `overrides` that are None are ignored. Raises InvalidRecipe naming the field.
+    `path` may be a file, a folder that holds `<loss>.toml`, or the name of a folder or file in
+    `recipes/`, such as `strong` or `compact`. `overrides` that are None are ignored. Raises
+    InvalidRecipe naming the field.
     """
     if loss not in ALL_LOSSES:
         raise InvalidRecipe(f"no loss {loss!r}; available: {', '.join(ALL_LOSSES)}")
@@ -219,10 +220,18 @@ def load_recipe(loss: str, path: Path | None = None, **overrides: object) -> Rec
 
 
 def _found(path: Path, loss: str) -> Path:
-    for candidate in (path, path / f"{loss}.toml", RECIPES / path / f"{loss}.toml"):
+    named = RECIPES / path
+    for candidate in (
+        path,
+        path / f"{loss}.toml",
+        named / f"{loss}.toml",
+        named.with_name(f"{named.name}.toml"),
+    ):
         if candidate.is_file():
             return candidate
-    shipped = ", ".join(sorted(folder.name for folder in RECIPES.iterdir() if folder.is_dir()))
+    shipped = ", ".join(
+        sorted(one.stem for one in RECIPES.iterdir() if one.is_dir() or one.stem not in ALL_LOSSES)
+    )
     raise InvalidRecipe(
         f"there is no recipe file {path}, nor a recipe for {loss} in a folder of that name; "
         f"recipes that come with LossAtlas: {shipped}"

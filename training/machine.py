@@ -14,6 +14,7 @@ from training.errors import InvalidMachine
 from training.ranks import ALONE, Ranks
 
 Precision = Literal["auto", "float32"]  # auto: bfloat16 where the hardware multiplies it
+Computed = Literal["bfloat16", "float32"]
 
 _LONGEST_WAIT = timedelta(hours=4)  # for the first process, while it decodes or evaluates
 
@@ -31,6 +32,19 @@ class Machine:
     def here(cls) -> "Machine":
         """This process alone, on the GPU where there is one."""
         return cls(_device("auto", ALONE))
+
+    @property
+    def computed(self) -> Computed:
+        """The precision of the network in training."""
+        return "bfloat16" if self.precision == "auto" and has_bfloat16(self.device) else "float32"
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def launched() -> bool:

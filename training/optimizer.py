@@ -1,4 +1,4 @@
-"""The optimisers of a recipe and their schedules; the precision that the hardware is good at."""
+"""The optimizers of a recipe and their schedules."""
 
 from typing import Any
 
@@ -86,11 +86,3 @@ def _schedule(optimizer: Optimizer, recipe: Recipe, steps: int) -> LRScheduler:
     return LambdaLR(
         optimizer, lambda step: min((step + 1) / rising, 1.0) * (1 - falling * step / steps)
     )
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -15,7 +15,7 @@ from training.config import Recipe
 from training.data.dataset import Dataset, Splits
 from training.data.inventory import Inventory
 from training.errors import InvalidRun
-from training.machine import launcher
+from training.machine import Computed, launcher
 from training.provenance import code_commit, hardware, versions
 
 
@@ -30,6 +30,9 @@ class RunRecord(Frozen):
     commit: str | None
     versions: dict[str, str]
     hardware: str
+    precision: Computed | None = Field(
+        default=None, description="of the network in training; null in runs from before it was kept"
+    )
     inventory: Inventory | None = Field(default=None, description="what the data's folder held")
 
 
@@ -93,7 +96,13 @@ class RunFolder:
         return path
 
 
-def describe(recipe: Recipe, source: str, dataset: Dataset, splits: Splits) -> RunRecord:
+def describe(
+    recipe: Recipe,
+    source: str,
+    dataset: Dataset,
+    splits: Splits,
+    precision: Computed | None = None,
+) -> RunRecord:
     """The record of a run that starts now, on this machine, with this command line."""
     return RunRecord(
         recipe=recipe,
@@ -112,5 +121,6 @@ def describe(recipe: Recipe, source: str, dataset: Dataset, splits: Splits) -> R
         commit=code_commit(),
         versions=versions(),
         hardware=hardware(),
+        precision=precision,
         inventory=dataset.inventory,
     )

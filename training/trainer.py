@@ -22,7 +22,7 @@ from training.joined_step import JoinedStep
 from training.kept import KeptWeights
 from training.losses.balance import weigh
 from training.machine import Machine
-from training.optimizer import Optimization, has_bfloat16
+from training.optimizer import Optimization
 from training.progress import Progress
 from training.resident import ResidentData
 from training.seeds import seeded
@@ -50,7 +50,7 @@ class Trainer:
         self.recipe = recipe
         self.splits = splits = Learnable(splits.train, splits.tuning)
         self.device, self.ranks = machine.device, machine.ranks
-        self._bfloat16 = machine.precision == "auto" and has_bfloat16(machine.device)
+        self.precision = machine.computed
         self.progress = Progress()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
@@ -198,7 +198,9 @@ class Trainer:
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """bfloat16 autocast where the machine computes in it, float32 otherwise."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16)
+        return torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
+        )
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on: tensors and plain values, for `torch.save`."""

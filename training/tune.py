@@ -4,11 +4,14 @@ import shlex
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import optuna
 from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 from pydantic import Field
@@ -21,7 +24,8 @@ from training.config import Recipe
 from training.data.dataset import Dataset, Splits
 from training.errors import Diverged, InvalidRun
 from training.fit import fit
-from training.run import RunFolder, describe
+from training.machine import Machine
+from training.run import RunFolder, RunRecord, describe
 from training.search import at_edge, search_space, starting_values, with_values
 from training.tracking.pruning import PruningTracker
 from training.tracking.track import UNTRACKED, Tracking
@@ -29,6 +33,7 @@ from training.trainer import Trainer
 
 _SPENT = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 _PROTOCOL = "protocol"
+_COST = "cost"
 _UNPRUNED = 2  # trials that always run to their end, so that a median means something
 _DRAWN_PER_VALUE = 3  # trials for each searched value before TPE models what they came to
 
@@ -53,6 +58,24 @@ class Budget(Frozen):
         return self.trials or self.trials_per_value * max(1, values)
 
 
+class _Ending(TypedDict, total=False):
+    values: float
+    state: TrialState
+
+
+class _Cost(Frozen):
+    """What a trial cost, on what it was trained and where."""
+
+    epochs: int
+    seconds: float
+    source: str
+    dataset: str
+    tuning: int = Field(description="images that it was judged by")
+    command: str
+    hardware: str
+    commit: str | None
+
+
 class _Protocol(Frozen):
     """What a study must not change while it goes on."""
 
@@ -68,14 +91,16 @@ class Tuning:
 
     The next trials are drawn at random, three for each searched value, by random numbers of this
     loss alone; from then on the sampler models what the trials came to. The folder holds the study,
-    a run folder for each trial, and in the end the chosen recipe. The criterion is the tuning
-    split's accuracy with the weights that a trial keeps.
+    a run folder for each trial, and in the end the chosen recipe; `study.jsonl` alone is enough to
+    go on from, on any machine of the same precision. The criterion is the tuning split's accuracy
+    with the weights that a trial keeps.
     """
 
     path: Path
     start: Recipe
     budget: Budget
     tracking: Tracking = UNTRACKED
+    machine: Machine | None = None
 
     @property
     def recipe_path(self) -> Path:
@@ -91,17 +116,18 @@ class Tuning:
         study = self._study(dataset)
         while (trial := self._next(study)) is not None:
             recipe = self._proposed(trial, len(dataset.class_names))
-            record = describe(recipe, source, dataset, splits)
-            trainer = Trainer(recipe, splits, len(dataset.class_names))
+            trainer = Trainer(recipe, splits, len(dataset.class_names), self.machine)
+            record = describe(recipe, source, dataset, splits, trainer.precision)
             folder = RunFolder(self.path / "trials" / str(trial.number))
             try:
                 fit(trainer, folder, record, resume=True, tracking=self._tracking(trial))
+                ending: _Ending = {"values": trainer.kept_epoch.tuning_accuracy}
             except Diverged:
-                study.tell(trial, state=TrialState.FAIL)
+                ending = {"state": TrialState.FAIL}
             except optuna.TrialPruned:
-                study.tell(trial, state=TrialState.PRUNED)
-            else:
-                study.tell(trial, trainer.kept_epoch.tuning_accuracy)
+                ending = {"state": TrialState.PRUNED}
+            trial.set_user_attr(_COST, _cost(trainer, record).model_dump(mode="json"))
+            study.tell(trial, **ending)
         return self._choose(study)
 
     @property
@@ -111,7 +137,7 @@ class Tuning:
 
     def tried(self, classes: int) -> Tuned:
         """Every trial, the chosen values, and which of them lie at the edge of their range."""
-        study = optuna.load_study(study_name=self.start.loss, storage=self._storage)
+        study = self.study()
         space = search_space(self.start, classes)
         return Tuned(
             loss=self.start.loss,
@@ -130,21 +156,27 @@ class Tuning:
 
     def epochs_spent(self) -> int:
         """Of all trials together."""
-        study = optuna.load_study(study_name=self.start.loss, storage=self._storage)
-        return sum(
-            max(self._epochs_kept(trial.number), trial.last_step or 0)
-            for trial in study.get_trials(deepcopy=False)
-        )
+        return sum(cost.epochs for cost in self._costs())
 
-    def _epochs_kept(self, number: int) -> int:
-        folder = RunFolder(self.path / "trials" / str(number))
-        if not folder.checkpoint_path.is_file():
-            return 0
-        return int(folder.load(folder.checkpoint_path)["progress"]["epoch"])
+    def seconds_spent(self) -> float:
+        """Of training, in all trials together."""
+        return sum(cost.seconds for cost in self._costs())
+
+    def study(self) -> Study:
+        """What Optuna knows of the trials so far."""
+        return optuna.load_study(study_name=self.start.loss, storage=self._storage)
+
+    def _costs(self) -> list[_Cost]:
+        attributes = (trial.user_attrs for trial in self.study().get_trials(deepcopy=False))
+        return [_Cost.model_validate(one[_COST]) for one in attributes if _COST in one]
 
     @property
-    def _storage(self) -> str:
-        return f"sqlite:///{self.path / 'study.db'}"
+    def _storage(self) -> str | JournalStorage:
+        """A text file that only grows; a database where an older LossAtlas began the study."""
+        database = self.path / "study.db"
+        if database.is_file():
+            return f"sqlite:///{database}"
+        return JournalStorage(JournalFileBackend(str(self.path / "study.jsonl")))
 
     def _study(self, dataset: Dataset) -> Study:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -211,24 +243,37 @@ class Tuning:
     def write_recipe(self, path: Path) -> None:
         """Write the chosen recipe, with how it was chosen, where `--recipe` can read it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._write(optuna.load_study(study_name=self.start.loss, storage=self._storage), path)
+        self._write(self.study(), path)
 
     def _chosen(self, study: Study) -> Recipe:
         return with_values(self.start, study.best_params)
 
     def _write(self, study: Study, path: Path) -> None:
-        record = RunFolder(self.path / "trials" / str(study.best_trial.number)).record()
+        cost = _Cost.model_validate(study.best_trial.user_attrs[_COST])
         trials = len(study.get_trials(deepcopy=False, states=_SPENT))
-        use = ["--loss", self.start.loss, "--recipe", str(path), "--data", record.source]
+        use = ["--loss", self.start.loss, "--recipe", str(path), "--data", cost.source]
         header = (
             shlex.join(["python", "-m", "training", "run", *use]),
             f"best of {trials} trials of {self.budget.epochs} epochs"
             + (" (pruned ones shorter)" if self.budget.prune else "")
-            + f": {study.best_value:.2%} on the tuning split of {record.dataset.name}"
-            f" (n = {record.dataset.tuning:,}); the test images were not read",
-            f"chosen by: {record.command}",
-            f"{record.hardware}; commit {record.commit or 'unknown'}",
+            + f": {study.best_value:.2%} on the tuning split of {cost.dataset}"
+            f" (n = {cost.tuning:,}); the test images were not read",
+            f"chosen by: {cost.command}",
+            f"{cost.hardware}; commit {cost.commit or 'unknown'}",
         )
         with replacing(path) as temporary:
             comment = "".join(f"# {line}\n" for line in header)
             temporary.write_text(comment + self._chosen(study).to_toml())
+
+
+def _cost(trainer: Trainer, record: RunRecord) -> _Cost:
+    return _Cost(
+        epochs=trainer.progress.epoch,
+        seconds=trainer.progress.seconds,
+        source=record.source,
+        dataset=record.dataset.name,
+        tuning=record.dataset.tuning,
+        command=record.command,
+        hardware=record.hardware,
+        commit=record.commit,
+    )

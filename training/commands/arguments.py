@@ -8,8 +8,7 @@ from training.commands import numbers
 from training.commands.embed import add_embed_options
 from training.commands.make_data import add_make_data_options
 from training.commands.reevaluate import add_reevaluate_options
-from training.comparison.protocol import Protocol
-from training.losses import ALL_LOSSES
+from training.losses import ALL_LOSSES, LOSSES
 from training.machine import Precision
 from training.tune import Budget
 
@@ -164,24 +163,41 @@ def _add_budget_options(step: argparse.ArgumentParser) -> None:
 
 
 def _add_comparison_options(step: argparse.ArgumentParser) -> None:
-    usual = Protocol()
     _add_data_option(step)
-    _add_budget_options(step)
     step.add_argument(
-        "--tuning-epochs", type=numbers.epochs, default=usual.budget.epochs, help="of each trial"
+        "--losses",
+        action="append",
+        metavar="LOSS,...",
+        help=f"of {', '.join(ALL_LOSSES)} (default: {','.join(LOSSES)})",
     )
     step.add_argument(
-        "--seeds", type=numbers.whole(2, 1_000), default=usual.seeds, help="final runs of each loss"
+        "--recipe",
+        type=Path,
+        default=Path("compact"),
+        help="a TOML file, a folder with one for each loss, or a name: compact (the paper's "
+        "network, default), small (a modern one) or strong; all losses must have the same but for "
+        "their own parameters and what is tuned",
     )
+    step.add_argument("--backbone", help="airbench, compact or timm:NAME, instead of the recipe's")
     step.add_argument(
-        "--epochs", type=numbers.epochs, default=usual.epochs, help="of each final run"
+        "--epochs", type=numbers.epochs, help="of each final run, instead of the recipe's"
     )
     step.add_argument(
         "--unknown-epochs",
         type=numbers.epochs,
-        default=usual.unknown_epochs,
-        help="of each final run without some classes",
+        help="of each final run without some classes (default: as many)",
     )
+    step.add_argument(
+        "--tuning-epochs",
+        type=numbers.epochs,
+        help="of each trial (default: as many; fewer are faster, and may choose other values)",
+    )
+    step.add_argument(
+        "--seeds", type=numbers.whole(2, 1_000), default=5, help="final runs of each loss"
+    )
+    _add_budget_options(step)
+    _add_size_options(step)
+    _add_machine_options(step)
 
 
 def _add_backbone_options(step: argparse.ArgumentParser) -> None:
@@ -229,10 +245,15 @@ def _add_recipe_options(step: argparse.ArgumentParser) -> None:
     )
     step.add_argument("--epochs", type=numbers.epochs, help="instead of the recipe's")
     step.add_argument(
-        "--batch-size", type=numbers.whole(2, 1_000_000), help="instead of the recipe's"
-    )
-    step.add_argument(
         "--learning-rate", type=numbers.above_zero(100.0), help="instead of the recipe's"
+    )
+    _add_size_options(step)
+    step.add_argument("--seed", type=numbers.seeds, help="instead of the recipe's")
+
+
+def _add_size_options(step: argparse.ArgumentParser) -> None:
+    step.add_argument(
+        "--batch-size", type=numbers.whole(2, 1_000_000), help="instead of the recipe's"
     )
     step.add_argument(
         "--embedding-size", type=numbers.whole(1, 65_536), help="instead of the recipe's"
@@ -242,7 +263,6 @@ def _add_recipe_options(step: argparse.ArgumentParser) -> None:
         type=numbers.size_px,
         help="input height and width; default: the recipe's, or by the images' sizes",
     )
-    step.add_argument("--seed", type=numbers.seeds, help="instead of the recipe's")
 
 
 def _add_tracking_options(step: argparse.ArgumentParser) -> None:

@@ -46,7 +46,7 @@ def fit_runs(options: Namespace) -> None:
             known, splits = data.prepare(whole, chosen)
             check_teachers(chosen, known)
             trainer = Trainer(chosen, splits, len(known.class_names), here)
-            record = describe(chosen, options.data, known, splits)
+            record = describe(chosen, options.data, known, splits, trainer.precision)
             fit(trainer, run, record, options.resume, tracking(options))
 
 
@@ -111,7 +111,7 @@ def train(chosen: Recipe, source: str, whole: Dataset, run: RunFolder, *, resume
     known, splits = data.prepare(whole, chosen)
     check_teachers(chosen, known)
     trainer = Trainer(chosen, splits, len(known.class_names))
-    fit(trainer, run, describe(chosen, source, known, splits), resume)
+    fit(trainer, run, describe(chosen, source, known, splits, trainer.precision), resume)
 
 
 def export_runs(options: Namespace) -> None:

@@ -4,19 +4,24 @@ from argparse import Namespace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pydantic import ValidationError
+
 from models.comparison import ComparisonReport
 from models.store import Store
 from training import data
+from training.backbones.weights import RANDOM
 from training.commands.options import backbone, dataset, losses, say, seen, settled, tracking
 from training.commands.tables import tuning_table
-from training.comparison.protocol import Protocol
+from training.comparison.protocol import START_SEED, Protocol
 from training.comparison.revise import revised
 from training.comparison.runs import Comparison
 from training.comparison.summary import summarize
-from training.config import load_recipe, preprocess_at
-from training.errors import InvalidRun, StillTraining
+from training.config import Recipe, load_recipe
+from training.errors import InvalidRecipe, InvalidRun, StillTraining
 from training.evaluate.evaluation import FIGURES
 from training.evaluate.figures.bundle import draw_comparison
+from training.losses import ALL_LOSSES, LOSSES
+from training.machine import Machine, machine
 from training.run import RunFolder
 from training.teachers import check_teachers
 from training.tune import Budget, Tuning
@@ -54,26 +59,75 @@ def tune_losses(options: Namespace) -> None:
 
 def compare_losses(options: Namespace) -> None:
     """Tune all losses alike, train each with every seed, and compare what came out."""
-    protocol = Protocol(
-        budget=Budget(
-            trials=options.trials,
-            trials_per_value=options.trials_per_value,
-            epochs=options.tuning_epochs,
-        ),
-        seeds=options.seeds,
-        epochs=options.epochs,
-        unknown_epochs=options.unknown_epochs,
-        size_px=data.choose_size_px(options.data, Protocol().backbone),
-    )
-    whole = dataset(options, preprocess_at(protocol.size_px))
-    comparison = Comparison(options.runs, protocol, options.data, whole)
-    comparison.begin()
-    if not comparison.train():
-        raise StillTraining(
-            f"another process is still training in {options.runs}; it will finish the comparison, "
-            "or run this command again when it is done"
-        )
+    with machine(options.device, compiled=options.compile, precision=options.precision) as here:
+        protocol = _protocol(options, here)
+        whole = dataset(options, protocol.common.preprocess)
+        comparison = Comparison(options.runs, protocol, options.data, whole, here)
+        comparison.begin()
+        say(_size_of(comparison))
+        if not comparison.train():
+            raise StillTraining(
+                f"another process is still training in {options.runs}; it will finish the "
+                "comparison, or run this command again when it is done"
+            )
     _publish(summarize(comparison), options.runs / FIGURES, Store(options.registry))
+
+
+def _protocol(options: Namespace, here: Machine) -> Protocol:
+    recipes = tuple(_start(options, loss) for loss in _compared(options))
+    epochs = recipes[0].epochs
+    try:
+        return Protocol(
+            recipes=recipes,
+            precision=here.computed,
+            budget=Budget(
+                trials=options.trials,
+                trials_per_value=options.trials_per_value,
+                epochs=options.tuning_epochs or epochs,
+            ),
+            seeds=options.seeds,
+            unknown_epochs=options.unknown_epochs or epochs,
+        )
+    except ValidationError as error:
+        said = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
+        raise InvalidRecipe(said) from error
+
+
+def _compared(options: Namespace) -> tuple[str, ...]:
+    named = tuple(name for text in options.losses or () for name in text.split(",") if name)
+    if unknown := [name for name in named if name not in ALL_LOSSES]:
+        raise InvalidRecipe(f"no loss {unknown[0]!r}; available: {', '.join(ALL_LOSSES)}")
+    if len(named) == 1:
+        raise InvalidRecipe("--losses must name two losses at least")
+    return named or tuple(LOSSES)
+
+
+def _start(options: Namespace, loss: str) -> Recipe:
+    """The first trial of a loss, from random weights: others may have seen what is left out."""
+    chosen = load_recipe(
+        loss,
+        options.recipe,
+        backbone=options.backbone,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        embedding_size=options.embedding_size,
+        size_px=options.size_px,
+        seed=START_SEED,
+    )
+    if chosen.weights != RANDOM or chosen.teachers or chosen.leave_out:
+        raise InvalidRecipe(
+            "a comparison trains from random weights, without teachers, on all classes; the recipe "
+            f"for {loss} must leave weights, teachers and leave_out alone"
+        )
+    return settled(chosen, options)
+
+
+def _size_of(comparison: Comparison) -> str:
+    protocol = comparison.protocol
+    return (
+        f"{', '.join(protocol.losses)}: tuning, {protocol.seeds} final runs each and as many "
+        f"without some classes come to {comparison.epochs():,} epochs in all"
+    )
 
 
 def restate_comparison(options: Namespace) -> None:

@@ -23,8 +23,7 @@ from training.evaluate.answering import network_answers
 from training.evaluate.classification import count_confusions
 from training.evaluate.rounds import left_out_answers
 from training.evaluate.unknowns import score_round
-from training.machine import Machine
-from training.optimizer import has_bfloat16
+from training.machine import Computed
 from training.run import RunFolder, RunRecord
 
 _MEASURED = "measured.json"
@@ -53,7 +52,7 @@ class Measured(Frozen):
     record: RunRecord | None = Field(
         default=None, description="what was trained on what, on which machine"
     )
-    precision: str | None = Field(default=None, description="of the backbone in training")
+    precision: Computed | None = Field(default=None, description="of the backbone in training")
 
     @classmethod
     def read(cls, path: Path) -> "Measured":
@@ -108,11 +107,13 @@ def _write(folder: RunFolder, measured: Measured) -> None:
             "tuning_curve": tuple(float(one["tuning_accuracy"]) for one in progress["history"]),
             "training_seconds": float(progress["seconds"]),
             "record": record,
-            "precision": _precision(),
+            "precision": record.precision,
+            "resampled": {name: _short(moves) for name, moves in measured.resampled.items()},
         }
     )
-    folder.write_text(_MEASURED, whole.model_dump_json(indent=2) + "\n")
+    folder.write_text(_MEASURED, whole.model_dump_json() + "\n")
 
 
-def _precision() -> str:
-    return "bfloat16" if has_bfloat16(Machine.here().device) else "float32"
+def _short(moves: tuple[float, ...]) -> tuple[float, ...]:
+    """To four digits: these are noise, and files of a hundred runs are kept in git."""
+    return tuple(float(f"{move:.4g}") for move in moves)

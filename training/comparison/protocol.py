@@ -1,41 +1,79 @@
 """What is the same for every loss in a comparison."""
 
-from pydantic import Field
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, model_validator
 
 from models.comparison import GoalMeasures
 from models.manifest import Frozen
 from training.comparison.catalog import GOALS
 from training.config import Recipe
+from training.machine import Computed
+from training.search import OPTIMIZERS
 from training.tune import Budget
 
 START_SEED = 0
+_OPTIMIZERS: Mapping[str, str] = {"adamw": "AdamW", "muon": "Muon for convolutions, AdamW else"}
+_OF_THE_LOSS = frozenset(("loss", "parameters"))
 
 
 class Protocol(Frozen):
-    """One trunk, optimiser, embedding size and budget for all; only the loss differs."""
+    """One network, recipe, precision and budget for all; only the loss differs."""
 
-    backbone: str = "compact"
-    embedding_size: int = Field(default=64, ge=1)
-    size_px: int = Field(default=32, ge=8)
-    batch_size: int = Field(default=256, ge=2)
-    budget: Budget = Budget()
-    seeds: int = Field(default=5, ge=2, description="final runs of each loss, seeds 0, 1, ...")
-    epochs: int = Field(default=6, ge=1, description="of each final run")
-    unknown_epochs: int = Field(
-        default=4, ge=1, description="of each final run that leaves classes out"
+    recipes: tuple[Recipe, ...] = Field(
+        min_length=2, description="the first trial of each loss, which tuning goes on from"
     )
+    precision: Computed = Field(description="of the network in training")
+    budget: Budget
+    seeds: int = Field(default=5, ge=2, description="final runs of each loss, seeds 0, 1, ...")
+    unknown_epochs: int = Field(ge=1, description="of each final run that leaves classes out")
     goals: tuple[GoalMeasures, ...] = Field(
         default=GOALS, description="what decides each goal, named before any run"
     )
 
+    @model_validator(mode="after")
+    def _let_nothing_but_the_loss_differ(self) -> "Protocol":
+        common = [_common(one) for one in self.recipes]
+        differ = sorted({name for one in common for name in one if one[name] != common[0][name]})
+        if differ:
+            raise ValueError(
+                f"the losses' recipes differ in {', '.join(differ)}; name one recipe for all"
+            )
+        if len(set(self.losses)) < len(self.losses):
+            raise ValueError("each loss is compared once")
+        return self
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Their names, in the order of tables."""
+        return tuple(one.loss for one in self.recipes)
+
+    @property
+    def common(self) -> Recipe:
+        """The recipe of the first loss, for what is the same in all of them."""
+        return self.recipes[0]
+
+    @property
+    def optimizer(self) -> str:
+        """The optimizer and its schedule, in words."""
+        return f"{_OPTIMIZERS[self.common.optimizer]}, {self.common.schedule} learning rate"
+
     def start(self, loss: str) -> Recipe:
-        """The first trial of a loss: the loss's default parameters in the common recipe."""
-        return Recipe(
-            loss=loss,
-            backbone=self.backbone,
-            embedding_size=self.embedding_size,
-            size_px=self.size_px,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            seed=START_SEED,
-        )
+        """The first trial of a loss."""
+        return self.recipes[self.losses.index(loss)]
+
+    def stated(self) -> dict[str, Any]:
+        """The recipe that all losses have in common, without what tuning chose."""
+        return _common(self.common)
+
+    def differences(self, other: "Protocol") -> tuple[str, ...]:
+        """The fields in which the two differ; more seeds are more runs of the same protocol."""
+        fields = set(type(self).model_fields) - {"seeds"}
+        return tuple(sorted(name for name in fields if getattr(self, name) != getattr(other, name)))
+
+
+def _common(recipe: Recipe) -> dict[str, Any]:
+    """All but the loss, its parameters and the optimizer's values that tuning searches."""
+    own = _OF_THE_LOSS | OPTIMIZERS[recipe.optimizer].keys()
+    return recipe.model_dump(mode="json", exclude=set(own))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
 from training import data
 from training.comparison.measured import Measured, is_measured, measure_round, measure_run
@@ -14,7 +15,7 @@ from training.config import Recipe, load_recipe
 from training.data.dataset import Dataset
 from training.errors import InvalidRun
 from training.fit import fit
-from training.losses import LOSSES
+from training.machine import Machine
 from training.run import RunFolder, describe
 from training.trainer import Trainer
 from training.tune import Tuning
@@ -38,24 +39,40 @@ class Job:
 class Comparison:
     """The folder of a comparison: `tuning/<loss>`, `seeds/<seed>/<loss>`, `unknowns/<seed>/<loss>`.
 
-    Several processes may work in it; each takes what no other has taken.
+    Several processes may work in it; each takes what no other has taken. The studies' `study.jsonl`
+    and `recipe.toml` and the runs' `measured.json` are all that must last: with them a comparison
+    goes on in another place, where nothing that they tell of is trained again.
     """
 
     path: Path
     protocol: Protocol
     source: str
     dataset: Dataset
+    machine: Machine | None = None
     _done: set[Path] = field(default_factory=set)
 
     def begin(self) -> None:
-        """Write the protocol down. Raises InvalidRun where the folder follows another one."""
+        """Write the protocol down. Raises InvalidRun where the folder follows another one.
+
+        The number of seeds may change: each is a further run of the same protocol.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        written = RunFolder(self.path)
-        if not (self.path / _PROTOCOL).is_file():
-            written.write_text(_PROTOCOL, self.protocol.model_dump_json(indent=2) + "\n")
-        earlier = Protocol.model_validate_json((self.path / _PROTOCOL).read_bytes())
-        if earlier != self.protocol:
-            raise InvalidRun(f"{self.path} follows another protocol; name another --runs")
+        if (self.path / _PROTOCOL).is_file():
+            self._check_earlier()
+        RunFolder(self.path).write_text(_PROTOCOL, self.protocol.model_dump_json(indent=2) + "\n")
+
+    def _check_earlier(self) -> None:
+        try:
+            earlier = Protocol.model_validate_json((self.path / _PROTOCOL).read_bytes())
+        except ValidationError as error:
+            raise InvalidRun(
+                f"{self.path} holds the protocol of an older LossAtlas; name another --runs"
+            ) from error
+        if differ := earlier.differences(self.protocol):
+            raise InvalidRun(
+                f"{self.path} follows another protocol: {', '.join(differ)} differ; "
+                "name another --runs"
+            )
 
     def train(self) -> bool:
         """Do every job that no other process is at; whether all of them are done in the end."""
@@ -70,33 +87,39 @@ class Comparison:
 
     def studies(self) -> Iterator[Job]:
         """The tuning of each loss."""
-        for loss in LOSSES:
+        for loss in self.protocol.losses:
             yield Job("study", self.path / "tuning" / loss, loss)
 
     def finals(self) -> Iterator[Job]:
         """The final runs, seed by seed."""
         for seed in range(self.protocol.seeds):
-            for loss in LOSSES:
+            for loss in self.protocol.losses:
                 yield Job("final", self.path / "seeds" / str(seed) / loss, loss, seed)
 
     def rounds(self) -> Iterator[Job]:
         """The final runs again, each without some classes; none where the classes are too few."""
         names = self.dataset.class_names
         for seed in range(self.protocol.seeds if len(names) > FEWEST_KNOWN else 0):
-            for loss in LOSSES:
+            for loss in self.protocol.losses:
                 path = self.path / "unknowns" / str(seed) / loss
                 yield Job("unknowns", path, loss, seed, left_out(names, seed))
 
     def training_seconds(self) -> float:
         """Of all trials and final runs together, as if one after the other."""
-        trials = (
-            RunFolder(path.parent) for path in self.path.glob("tuning/*/trials/*/checkpoint.pt")
+        trials = sum(self.tuning(loss).seconds_spent() for loss in self.protocol.losses)
+        runs = (Measured.read(job.path) for job in (*self.finals(), *self.rounds()))
+        return trials + sum(one.training_seconds or 0.0 for one in runs)
+
+    def epochs(self) -> int:
+        """Of training, in all trials and runs together, each of as many images as it has."""
+        protocol = self.protocol
+        trials = sum(self.tuning(loss).trials for loss in protocol.losses)
+        finals, rounds = len(list(self.finals())), len(list(self.rounds()))
+        return (
+            trials * protocol.budget.epochs
+            + finals * protocol.common.epochs
+            + rounds * protocol.unknown_epochs
         )
-        progress = [folder.load(folder.checkpoint_path)["progress"] for folder in trials]
-        runs = [
-            Measured.read(job.path).training_seconds for job in (*self.finals(), *self.rounds())
-        ]
-        return sum(float(one["seconds"]) for one in progress) + sum(one or 0.0 for one in runs)
 
     def recipe(self, job: Job) -> Recipe | None:
         """What the job trains; None while the loss's study is not finished."""
@@ -129,8 +152,8 @@ class Comparison:
         if recipe is None:
             return False
         dataset, splits = data.prepare(self.dataset, recipe)
-        trainer = Trainer(recipe, splits, len(dataset.class_names))
-        record = describe(recipe, self.source, dataset, splits)
+        trainer = Trainer(recipe, splits, len(dataset.class_names), self.machine)
+        record = describe(recipe, self.source, dataset, splits, trainer.precision)
         folder = RunFolder(job.path)
         fit(trainer, folder, record, resume=True)
         if job.kind == "final":
@@ -142,4 +165,5 @@ class Comparison:
     def tuning(self, loss: str) -> Tuning:
         """The loss's study."""
         start = self.protocol.start(loss)
-        return Tuning(self.path / "tuning" / loss, start, self.protocol.budget)
+        path = self.path / "tuning" / loss
+        return Tuning(path, start, self.protocol.budget, machine=self.machine)

@@ -29,25 +29,23 @@ from training.comparison.runs import Comparison, Job
 from training.comparison.statistics import mean_over_seeds
 from training.errors import InvalidRun
 from training.evaluate.against import BASELINE
-from training.losses import LOSSES
 from training.provenance import code_commit, hardware, versions
 
 _CONFUSED = 10
-_OPTIMISER = "AdamW, one-cycle learning rate"
 
 
 def summarize(comparison: Comparison) -> ComparisonReport:
     """Means, tests and verdicts of a comparison whose runs are all measured."""
     finals = [(job, Measured.read(job.path)) for job in comparison.finals()]
     measured = [*finals, *((job, Measured.read(job.path)) for job in comparison.rounds())]
-    found = assemble(_table(measured), comparison.protocol.goals)
+    found = assemble(_table(measured, comparison.protocol.losses), comparison.protocol.goals)
     first = finals[0][1].record
     if first is None:
         raise InvalidRun(
             f"{finals[0][0].path} was measured by an older LossAtlas; name another --runs"
         )
     return ComparisonReport(
-        losses=tuple(LOSSES),
+        losses=comparison.protocol.losses,
         baseline=BASELINE,
         protocol=_stated(comparison, first.dataset),
         dataset=first.dataset,
@@ -55,11 +53,11 @@ def summarize(comparison: Comparison) -> ComparisonReport:
         measures=found.measures,
         results=found.results,
         differences=found.differences,
-        head_swap=tuple(_head_swap(measured)),
-        confused=tuple(_confused(measured, first.class_names)),
+        head_swap=tuple(_head_swap(measured, comparison.protocol.losses)),
+        confused=tuple(_confused(measured, first.class_names, comparison.protocol.losses)),
         verdicts=found.verdicts,
         power=found.power,
-        convergence=convergence_of(_curves(finals)),
+        convergence=convergence_of(_curves(finals, comparison.protocol.losses)),
         majority_share=_majority(finals[0][1]),
         command=shlex.join(["python", "-m", "training", *sys.argv[1:]]),
         commit=code_commit(),
@@ -70,16 +68,16 @@ def summarize(comparison: Comparison) -> ComparisonReport:
     )
 
 
-def _table(measured: Sequence[tuple[Job, Measured]]) -> list[Column]:
+def _table(measured: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]) -> list[Column]:
     """Every measure that all losses have with the same seeds, two at least."""
     table = []
     for one in MEASURES:
         rows = [(job, each) for job, each in measured if one.name in each.values]
         seeds = sorted({job.seed for job, _ in rows})
         runs = {(job.loss, job.seed): each for job, each in rows}
-        if len(seeds) < 2 or any((loss, seed) not in runs for loss in LOSSES for seed in seeds):
+        if len(seeds) < 2 or any((loss, seed) not in runs for loss in losses for seed in seeds):
             continue
-        by_loss = {loss: [runs[loss, seed] for seed in seeds] for loss in LOSSES}
+        by_loss = {loss: [runs[loss, seed] for seed in seeds] for loss in losses}
         values = {
             loss: np.array([each.values[one.name] for each in of_loss])
             for loss, of_loss in by_loss.items()
@@ -102,11 +100,13 @@ def _images(measure: Measure, by_loss: dict[str, list[Measured]]) -> Images | No
 
 
 def _tuning(comparison: Comparison, classes: int) -> tuple[Tuned, ...]:
-    return tuple(comparison.tuning(loss).tried(classes) for loss in LOSSES)
+    return tuple(comparison.tuning(loss).tried(classes) for loss in comparison.protocol.losses)
 
 
-def _curves(finals: Sequence[tuple[Job, Measured]]) -> dict[str, list[tuple[float, ...]]]:
-    return {loss: [one.tuning_curve for job, one in finals if job.loss == loss] for loss in LOSSES}
+def _curves(
+    finals: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]
+) -> dict[str, list[tuple[float, ...]]]:
+    return {loss: [one.tuning_curve for job, one in finals if job.loss == loss] for loss in losses}
 
 
 def _majority(run: Measured) -> float | None:
@@ -122,10 +122,10 @@ def _hardware(measured: Sequence[tuple[Job, Measured]]) -> str:
     return "; ".join(sorted(found)) or hardware()
 
 
-def _head_swap(measured: Iterable[tuple[Job, Measured]]) -> list[Swap]:
+def _head_swap(measured: Iterable[tuple[Job, Measured]], losses: tuple[str, ...]) -> list[Swap]:
     finals = [(job, one.heads) for job, one in measured if one.heads]
     swaps = []
-    for loss in LOSSES:
+    for loss in losses:
         for reader in get_args(Reader):
             values = np.array([heads[reader] for job, heads in finals if job.loss == loss])
             swap = Swap(
@@ -139,9 +139,9 @@ def _head_swap(measured: Iterable[tuple[Job, Measured]]) -> list[Swap]:
 
 
 def _confused(
-    measured: Iterable[tuple[Job, Measured]], names: tuple[str, ...]
+    measured: Iterable[tuple[Job, Measured]], names: tuple[str, ...], losses: tuple[str, ...]
 ) -> list[ConfusedClasses]:
-    counts = {loss: np.zeros((len(names), len(names))) for loss in LOSSES}
+    counts = {loss: np.zeros((len(names), len(names))) for loss in losses}
     for job, one in measured:
         if one.confusions:
             counts[job.loss] += np.array(one.confusions)
@@ -169,17 +169,19 @@ def _between_classes(counts: Float64[np.ndarray, "c c"]) -> Float64[np.ndarray, 
 def _stated(comparison: Comparison, dataset: DatasetRecord) -> Stated:
     protocol = comparison.protocol
     return Stated(
-        backbone=protocol.backbone,
-        embedding_size=protocol.embedding_size,
-        batch_size=protocol.batch_size,
-        optimiser=_OPTIMISER,
-        trials=min(comparison.tuning(loss).trials for loss in LOSSES),
+        backbone=protocol.common.backbone,
+        embedding_size=protocol.common.embedding_size,
+        batch_size=protocol.common.batch_size,
+        optimiser=protocol.optimizer,
+        precision=protocol.precision,
+        recipe=protocol.stated(),
+        trials=min(comparison.tuning(loss).trials for loss in protocol.losses),
         trials_per_value=None if protocol.budget.trials else protocol.budget.trials_per_value,
         tuning_epochs=protocol.budget.epochs,
         tuning_images=dataset.tuning,
         goals=protocol.goals,
         seeds=protocol.seeds,
-        epochs=protocol.epochs,
+        epochs=protocol.common.epochs,
         unknown_epochs=protocol.unknown_epochs,
         left_out=tuple({job.seed: job.left_out for job in comparison.rounds()}.values()),
     )

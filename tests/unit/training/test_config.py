@@ -8,7 +8,8 @@ from training.config import RECIPES, Recipe, load_recipe
 from training.errors import InvalidRecipe
 from training.losses import ALL_LOSSES, make_loss
 
-NAMES = sorted(path.stem for path in RECIPES.glob("*.toml"))
+COMMON = ("compact", "small")
+NAMES = sorted(path.stem for path in RECIPES.glob("*.toml") if path.stem not in COMMON)
 STRONG = Path("strong")
 
 
@@ -25,6 +26,13 @@ def test_every_recipe_makes_its_loss_for_cifar(name: str) -> None:
     loss = make_loss(recipe.loss, 10, recipe.embedding_size, recipe.parameters)
     for parameter, value in recipe.parameters.items():
         assert float(getattr(loss, parameter)) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_a_recipe_without_a_loss_is_one_for_every_loss(name: str) -> None:
+    recipes = [load_recipe(loss, Path(name)) for loss in ALL_LOSSES]
+    assert [one.loss for one in recipes] == list(ALL_LOSSES)
+    assert len({one.model_copy(update={"loss": ""}).to_toml() for one in recipes}) == 1
 
 
 @pytest.mark.parametrize("name", ["softmax", "center", "cosface", "arcface", "triplet"])

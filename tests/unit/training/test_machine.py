@@ -53,7 +53,7 @@ def test_randomness_of_a_place_is_the_places_alone_and_leaves_the_callers_as_it_
 
 
 def test_float32_is_kept_to_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.trainer.has_bfloat16", lambda _: True)
+    monkeypatch.setattr("training.machine.has_bfloat16", lambda _: True)
     used = {}
     for precision in get_args(Precision):
         here = Machine(CPU, precision=precision)

@@ -84,8 +84,7 @@ def test_a_diverged_trial_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     study = tuning(tmp_path, "softmax")
     with pytest.raises(InvalidRun, match="every trial"):
         study.run("tiny", DATASET, SPLITS)
-    storage = f"sqlite:///{tmp_path / 'study.db'}"
-    trials = optuna.load_study(study_name="softmax", storage=storage).trials
+    trials = study.study().trials
     assert [trial.state for trial in trials] == [optuna.trial.TrialState.FAIL] * TRIALS
 
 
@@ -109,8 +108,7 @@ def test_a_pruned_trial_is_spent_and_never_chosen(tmp_path: Path) -> None:
     budget = Budget(trials=6, epochs=3, prune=True)
     study = Tuning(tmp_path, tiny_recipe("softmax"), budget)
     study.run("tiny", DATASET, SPLITS)
-    storage = f"sqlite:///{tmp_path / 'study.db'}"
-    trials = optuna.load_study(study_name="softmax", storage=storage).trials
+    trials = study.study().trials
     pruned = [trial for trial in trials if trial.state == optuna.trial.TrialState.PRUNED]
     assert len(trials) == 6
     assert pruned

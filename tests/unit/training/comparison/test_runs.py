@@ -1,31 +1,40 @@
 """The comparison's trainings: alike for every loss, shared, resumable, and summed up honestly."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from filelock import FileLock
+from pydantic import ValidationError
 
 from models.comparison import ComparisonReport
 from training.comparison.catalog import MEASURES
-from training.comparison.measured import Measured
+from training.comparison.measured import Measured, is_measured
 from training.comparison.protocol import Protocol
 from training.comparison.runs import Comparison
 from training.comparison.summary import summarize
+from training.config import Recipe
 from training.data.dataset import Dataset, LabelledImages
 from training.errors import InvalidRun
 from training.losses import LOSSES
+from training.machine import Machine
 from training.run import RunFolder
 from training.tune import Budget
 
+
+def recipe(loss: str, **fields: object) -> Recipe:
+    tiny = {"embedding_size": 8, "size_px": 8, "batch_size": 16, "epochs": 1}
+    return Recipe.model_validate({"loss": loss, **tiny, **fields})
+
+
 PROTOCOL = Protocol(
-    embedding_size=8,
-    size_px=8,
-    batch_size=16,
+    recipes=tuple(recipe(loss) for loss in LOSSES),
+    precision=Machine.here().computed,
     budget=Budget(trials=1, epochs=1),
     seeds=2,
-    epochs=1,
     unknown_epochs=1,
 )
 
@@ -103,9 +112,71 @@ def test_what_another_process_is_at_is_left_to_it(finished: Comparison) -> None:
 
 
 def test_another_protocol_needs_another_folder(finished: Comparison) -> None:
-    longer = PROTOCOL.model_copy(update={"epochs": 2})
-    with pytest.raises(InvalidRun, match="another protocol"):
-        Comparison(finished.path, longer, "tiny", DATASET).begin()
+    for field, value in {
+        "recipes": tuple(recipe(loss, epochs=2) for loss in LOSSES),
+        "unknown_epochs": 2,
+        "budget": Budget(trials=2, epochs=1),
+        "precision": "bfloat16" if PROTOCOL.precision == "float32" else "float32",
+    }.items():
+        other = PROTOCOL.model_copy(update={field: value})
+        with pytest.raises(InvalidRun, match=field):
+            Comparison(finished.path, other, "tiny", DATASET).begin()
+
+
+def test_the_protocol_of_an_older_version_needs_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "protocol.json").write_text('{"backbone": "compact", "epochs": 6}')
+    with pytest.raises(InvalidRun, match="older"):
+        Comparison(tmp_path, PROTOCOL, "tiny", DATASET).begin()
+
+
+def test_recipes_that_differ_in_more_than_the_loss_are_no_protocol() -> None:
+    fields = {"precision": "float32", "budget": Budget(), "unknown_epochs": 1}
+    softmax = recipe("softmax")
+    own = recipe("cosface", parameters={"scale": 20.0}, learning_rate=1e-3, weight_decay=0.5)
+    assert Protocol(recipes=(softmax, own), **fields).losses == ("softmax", "cosface")
+    for other in (recipe("cosface", batch_size=8), recipe("cosface", ema=0.9)):
+        with pytest.raises(ValidationError, match=r"differ in (batch_size|ema)"):
+            Protocol(recipes=(softmax, other), **fields)
+    with pytest.raises(ValidationError, match="once"):
+        Protocol(recipes=(softmax, softmax), **fields)
+
+
+def test_a_comparison_goes_on_from_its_text_files_alone(
+    finished: Comparison,
+    report: ComparisonReport,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for pattern in ("protocol.json", "study.jsonl", "recipe.toml", "measured.json"):
+        for file in finished.path.rglob(pattern):
+            there = tmp_path / file.relative_to(finished.path)
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, there)
+    monkeypatch.setattr("training.comparison.runs.fit", None)
+    monkeypatch.setattr("training.tune.fit", None)
+    elsewhere = Comparison(tmp_path, PROTOCOL, "tiny", DATASET)
+    elsewhere.begin()
+    assert elsewhere.train()
+    again = summarize(elsewhere)
+    assert again.results == report.results
+    assert again.tuning == report.tuning
+    assert again.training_seconds == report.training_seconds > 0
+
+
+def test_more_seeds_are_more_runs_of_the_same_protocol(finished: Comparison) -> None:
+    more = Comparison(finished.path, PROTOCOL.model_copy(update={"seeds": 3}), "tiny", DATASET)
+    more.begin()
+    done = [job.path for job in more.finals() if is_measured(job.path)]
+    assert len(done) == 2 * len(LOSSES)
+    assert len(list(more.finals())) == 3 * len(LOSSES)
+    assert more.epochs() == finished.epochs() + 2 * len(LOSSES)
+    finished.begin()
+
+
+def test_the_report_states_the_common_recipe_and_the_precision(report: ComparisonReport) -> None:
+    assert report.protocol.precision == PROTOCOL.precision
+    assert report.protocol.recipe["batch_size"] == 16
+    assert not {"loss", "parameters", "learning_rate"} & report.protocol.recipe.keys()
 
 
 def test_means_and_differences_are_those_of_the_runs(

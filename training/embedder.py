@@ -5,6 +5,7 @@ from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from training.backbones import make_backbone
+from training.backbones.pretrained import Pretrained
 from training.config import Recipe
 from training.losses import make_loss
 from training.losses.base import Loss
@@ -18,9 +19,15 @@ class Embedder(nn.Module):
     The backbone draws its weights first, so that those of one seed are equal for every loss.
     """
 
-    def __init__(self, recipe: Recipe, classes: int, train_images: Real[Tensor, "n ..."]):
+    def __init__(
+        self,
+        recipe: Recipe,
+        classes: int,
+        train_images: Real[Tensor, "n ..."],
+        pretrained: Pretrained,
+    ) -> None:
         super().__init__()
-        backbone = make_backbone(recipe, train_images)
+        backbone = make_backbone(recipe, train_images, pretrained)
         self.loss: Loss = make_loss(recipe.loss, classes, recipe.embedding_size, recipe.parameters)
         self.backbone = backbone
 

@@ -63,10 +63,3 @@ class KeptWeights:
         if self.embedder is not self._trained:
             self.embedder.load_state_dict(state["average"])
         self._best = state.get("best")
-
-
-def kept_weights(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """The embedder's state that a run keeps: its best epoch's, else the average, else the last."""
-    kept = checkpoint.get("kept", {})  # runs from before there was a choice have only the last
-    chosen: dict[str, Any] = kept.get("best") or kept.get("average") or checkpoint["embedder"]
-    return chosen

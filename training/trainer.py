@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from models.report import Epoch
+from training.backbones.weights import opened_for
 from training.config import Recipe
 from training.data.dataset import Learnable
 from training.doctor.doctor import Doctor
@@ -54,7 +55,9 @@ class Trainer:
         self.progress = Progress()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            self.embedder = Embedder(recipe, classes, splits.train.images).to(self.device)
+            pretrained = opened_for(recipe, splits.train.images)
+            embedder = Embedder(recipe, classes, splits.train.images, pretrained)
+            self.embedder = embedder.to(self.device)
         weigh(self.embedder.loss, splits.train.labels, recipe.balance)
         self.embedder.backbone.to(memory_format=torch.channels_last)
         self.kept = KeptWeights(self.embedder, recipe)

@@ -8,19 +8,13 @@ from torch import Tensor, nn
 
 from training.backbones.airbench import Airbench
 from training.backbones.compact import Compact
-from training.backbones.folding import restore_statistics
-from training.backbones.normalize import Normalize
+from training.backbones.folding import restore_statistics, unfolded
+from training.backbones.normalize import SMOOTHING, Normalize
+from training.backbones.pretrained import Pretrained
 from training.backbones.timm_model import PREFIX, make_timm, own_statistics
-from training.backbones.trunk import cut
-from training.backbones.weights import (
-    RANDOM,
-    from_folder,
-    from_published,
-    load_all_but_the_last_layer,
-    read_state,
-)
+from training.backbones.trunk import cut, last_linear
 from training.config import Recipe
-from training.errors import InvalidRecipe
+from training.errors import InvalidRecipe, InvalidWeights
 from training.frozen.projection import FrozenBackbone, Projection
 
 BACKBONES: Mapping[str, Callable[..., nn.Module]] = {"airbench": Airbench, "compact": Compact}
@@ -31,8 +25,12 @@ ANY_DEPTH = frozenset({"airbench"})
 _SAMPLE = 5000
 
 
-def make_backbone(recipe: Recipe, train_images: Real[Tensor, "n ..."]) -> nn.Module:
+def make_backbone(
+    recipe: Recipe, train_images: Real[Tensor, "n ..."], pretrained: Pretrained
+) -> nn.Module:
     """The recipe's backbone, from uint8 [b, h, w, 3] to float embeddings [b, d].
+
+    Its weights are `pretrained` alone, whatever the recipe names.
 
     It normalises images first, by the statistics that its weights were trained with, and those of
     the training images where they are random. A frozen one only trains a projection, and where
@@ -42,39 +40,43 @@ def make_backbone(recipe: Recipe, train_images: Real[Tensor, "n ..."]) -> nn.Mod
     if train_images.ndim != 4:
         return Projection.fitted(train_images, recipe.embedding_size)
     if not recipe.frozen:
-        return _trainable(recipe, train_images)
-    trunk = _whole(recipe, train_images)
+        return _trainable(recipe, train_images, pretrained)
+    trunk = _whole(recipe, train_images, pretrained)
     return FrozenBackbone(trunk, Projection(cut(trunk), recipe.embedding_size))
 
 
-def make_trunk(recipe: Recipe) -> nn.Module:
+def make_trunk(recipe: Recipe, pretrained: Pretrained) -> nn.Module:
     """What stands before the last linear layer of the recipe's backbone, with its weights.
 
     Takes uint8 [b, h, w, 3], gives features [b, f]. Raises InvalidRecipe, InvalidWeights.
     """
     unseen = torch.zeros(2, recipe.size_px, recipe.size_px, 3, dtype=torch.uint8)
-    trunk = _whole(recipe, unseen)
+    trunk = _whole(recipe, unseen, pretrained)
     cut(trunk)
     return trunk.eval()
 
 
-def _trainable(recipe: Recipe, train_images: UInt8[Tensor, "n h w 3"]) -> nn.Module:
-    backbone = _whole(recipe, train_images)
-    if from_published(recipe):
+def _trainable(
+    recipe: Recipe, train_images: UInt8[Tensor, "n h w 3"], pretrained: Pretrained
+) -> nn.Module:
+    backbone = _whole(recipe, train_images, pretrained)
+    if pretrained.origin == "model":
         restore_statistics(backbone, _sampled(train_images))
     return backbone
 
 
-def _whole(recipe: Recipe, train_images: UInt8[Tensor, "n h w 3"]) -> nn.Module:
+def _whole(
+    recipe: Recipe, train_images: UInt8[Tensor, "n h w 3"], pretrained: Pretrained
+) -> nn.Module:
     if recipe.early_px and recipe.backbone not in ANY_SIZE:
         raise InvalidRecipe(f"{recipe.backbone} takes images of one size; leave out early_px")
     sample = _sampled(train_images)
     normalize = Normalize(*_statistics(sample), smooth_chroma=recipe.smooth_chroma)
     if recipe.backbone.startswith(PREFIX):
-        return _timm(recipe, normalize)
+        return _timm(recipe, normalize, pretrained)
     backbone = nn.Sequential(normalize, _named(recipe))
-    if recipe.weights != RANDOM:
-        load_all_but_the_last_layer(backbone, recipe)
+    if pretrained.origin != "random":
+        _load_all_but_the_last_layer(backbone, recipe, pretrained)
     elif isinstance(backbone[1], Airbench):
         with torch.no_grad():
             backbone[1].fit_whitening(normalize(sample), recipe.whitening_floor)
@@ -92,18 +94,46 @@ def _named(recipe: Recipe) -> nn.Module:
     return BACKBONES[recipe.backbone](recipe.embedding_size, recipe.size_px, **shape)
 
 
-def _timm(recipe: Recipe, normalize: Normalize) -> nn.Module:
+def _timm(recipe: Recipe, normalize: Normalize, pretrained: Pretrained) -> nn.Module:
     if recipe.widths or recipe.depth:
         raise InvalidRecipe(
             f"{recipe.backbone} has widths and a depth of its own; leave out widths and depth"
         )
-    if recipe.weights == RANDOM:
-        return nn.Sequential(normalize, make_timm(recipe, None))
-    if not from_folder(recipe):
-        return nn.Sequential(own_statistics(recipe), make_timm(recipe, read_state(recipe)))
+    if pretrained.origin == "file":
+        return nn.Sequential(own_statistics(recipe), make_timm(recipe, pretrained.state))
     backbone = nn.Sequential(normalize, make_timm(recipe, None))
-    load_all_but_the_last_layer(backbone, recipe)
+    if pretrained.of_a_backbone:
+        _load_all_but_the_last_layer(backbone, recipe, pretrained)
     return backbone
+
+
+def _load_all_but_the_last_layer(
+    backbone: nn.Module, recipe: Recipe, pretrained: Pretrained
+) -> None:
+    """Give a new backbone the weights of a run's or a model's, except the layer to the embedding.
+
+    A recipe that smooths chroma may start from one that did not: the kernel is a constant.
+    Raises InvalidWeights where that has another backbone.
+    """
+    name, _ = last_linear(backbone)
+    not_loaded = (f"{name}.", f"0.{SMOOTHING}")
+    own = {key for key in backbone.state_dict() if key.startswith(not_loaded)}
+    found = unfolded(backbone, pretrained.state)
+    state = {key: value for key, value in found.items() if key not in own}
+    try:
+        left = backbone.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise _other_backbone(recipe, pretrained, str(error).splitlines()[-1].strip()) from error
+    if odd := [*left.unexpected_keys, *sorted(set(left.missing_keys) - own)]:
+        raise _other_backbone(recipe, pretrained, f"of one of them alone is {odd[0]}")
+
+
+def _other_backbone(recipe: Recipe, pretrained: Pretrained, reason: str) -> InvalidWeights:
+    has = ", ".join(f"{field}={value}" for field, value in pretrained.shape.items() if value)
+    return InvalidWeights(
+        f"what is in {recipe.weights} has another backbone than {recipe.backbone} at "
+        f"{recipe.size_px} px: {reason}; it has {has}"
+    )
 
 
 def _sampled(train_images: UInt8[Tensor, "n h w 3"]) -> UInt8[Tensor, "m h w 3"]:

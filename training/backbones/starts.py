@@ -1,6 +1,7 @@
 """Folders that a backbone can start from: an earlier run, or one version of a published model."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from training.backbones import airbench, compact
 from training.backbones.normalize import SMOOTHING
 from training.backbones.published import backbone_state, is_published, model_file, published
+from training.best import kept_weights
 from training.errors import InvalidWeights
 from training.run import RunFolder
 
@@ -57,8 +59,6 @@ class RunStart:
 
     def state(self) -> Mapping[str, Tensor]:
         """The tensors that it kept. Raises InvalidWeights where its trunk was frozen."""
-        from training.kept import kept_weights  # it knows embedders, and they know backbones
-
         if self._recipe.frozen:
             raise InvalidWeights(
                 f"{self._folder.path} was trained on a frozen trunk; name that trunk instead: "
@@ -108,6 +108,10 @@ class ModelStart:
 
     def state(self) -> Mapping[str, Tensor]:
         """Its tensors, batch norms folded."""
+        return self._state
+
+    @cached_property
+    def _state(self) -> Mapping[str, Tensor]:
         return backbone_state(self._path)
 
 

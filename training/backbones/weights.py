@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from jaxtyping import Real
+from torch import Tensor
 
-from training.backbones.folding import unfolded
-from training.backbones.normalize import SMOOTHING
+from training.backbones.pretrained import Origin, Pretrained
 from training.backbones.published import is_published
 from training.backbones.starts import start_in
 from training.backbones.timm_model import PREFIX, config, own_size_px
-from training.backbones.trunk import last_linear
 from training.config import Recipe
 from training.errors import InvalidRecipe, InvalidWeights
 
@@ -42,7 +41,7 @@ def pinned(recipe: Recipe) -> Recipe:
 
 
 def _own_size_px(recipe: Recipe) -> int:
-    if from_folder(recipe):
+    if _from_folder(recipe):
         return start_in(Path(recipe.weights)).size_px
     return own_size_px(recipe.backbone)
 
@@ -55,74 +54,63 @@ def frozen_trunk(path: Path) -> dict[str, object]:
     return {**start_in(path).shape, "weights": str(path), "frozen": True}
 
 
-def from_folder(recipe: Recipe) -> bool:
-    """Whether the weights are those of an earlier run or a published model."""
-    return Path(recipe.weights).is_dir()
-
-
-def from_published(recipe: Recipe) -> bool:
-    """Whether the weights are those of a published model."""
-    return is_published(Path(recipe.weights))
-
-
 def classes_seen(recipe: Recipe) -> frozenset[str]:
     """Of the classes that the recipe leaves out, those that its first weights were trained on.
 
     None are known where the weights come from a file or the hub.
     """
-    if not from_folder(recipe):
+    if not _from_folder(recipe):
         return frozenset()
     return start_in(Path(recipe.weights)).seen(recipe.leave_out)
 
 
-def read_state(recipe: Recipe) -> Mapping[str, Tensor]:
-    """The tensors of a timm model that the recipe's file holds."""
-    return _read(_checked(recipe))
+def opened(recipe: Recipe) -> Pretrained:
+    """The first weights that the recipe names, read and checked.
 
-
-def load_all_but_the_last_layer(backbone: nn.Module, recipe: Recipe) -> None:
-    """Give a new backbone the weights of a run's or a model's, except the layer to the embedding.
-
-    A recipe that smooths chroma may start from one that did not: the kernel is a constant.
-    Raises InvalidWeights where that has another backbone.
+    Raises InvalidWeights where there are none, or others than the recipe was made with.
     """
-    _checked(recipe)
-    name, _ = last_linear(backbone)
-    not_loaded = (f"{name}.", f"0.{SMOOTHING}")
-    own = {key for key in backbone.state_dict() if key.startswith(not_loaded)}
-    found = unfolded(backbone, start_in(Path(recipe.weights)).state())
-    state = {key: value for key, value in found.items() if key not in own}
-    try:
-        left = backbone.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        raise _other_backbone(recipe, str(error).splitlines()[-1].strip()) from error
-    if odd := [*left.unexpected_keys, *sorted(set(left.missing_keys) - own)]:
-        raise _other_backbone(recipe, f"of one of them alone is {odd[0]}")
+    if recipe.weights == RANDOM:
+        return Pretrained.random()
+    if not _from_folder(recipe):
+        return Pretrained("file", _read(_checked(recipe)), {})
+    path = Path(recipe.weights)
+    start = start_in(path)
+    _check(recipe, start.file)
+    origin: Origin = "model" if is_published(path) else "run"
+    return Pretrained(origin, start.state(), start.shape)
 
 
-def _other_backbone(recipe: Recipe, reason: str) -> InvalidWeights:
-    shape = start_in(Path(recipe.weights)).shape.items()
-    has = ", ".join(f"{field}={value}" for field, value in shape if value)
-    return InvalidWeights(
-        f"what is in {recipe.weights} has another backbone than {recipe.backbone} at "
-        f"{recipe.size_px} px: {reason}; it has {has}"
-    )
+def opened_for(recipe: Recipe, train_images: Real[Tensor, "n ..."]) -> Pretrained:
+    """The same for a training on these; features of a frozen trunk need none.
+
+    Raises InvalidWeights as `opened` does.
+    """
+    return opened(recipe) if train_images.ndim == 4 else Pretrained.random()
+
+
+def _from_folder(recipe: Recipe) -> bool:
+    """Whether the weights are those of an earlier run or a published model."""
+    return Path(recipe.weights).is_dir()
 
 
 def _checked(recipe: Recipe) -> Path:
     """The file that the weights are in. Raises InvalidWeights where it is not the expected one."""
     path = _located(recipe)
-    if recipe.weights_sha256 and _sha256(path) != recipe.weights_sha256:
+    _check(recipe, path)
+    return path
+
+
+def _check(recipe: Recipe, path: Path) -> None:
+    if recipe.weights_sha256 and (found := _sha256(path)) != recipe.weights_sha256:
         raise InvalidWeights(
-            f"{recipe.weights} has changed: its sha256 is {_sha256(path)}, the recipe was made "
+            f"{recipe.weights} has changed: its sha256 is {found}, the recipe was made "
             f"with {recipe.weights_sha256}"
         )
-    return path
 
 
 def _located(recipe: Recipe) -> Path:
     path = Path(recipe.weights)
-    if from_folder(recipe):
+    if _from_folder(recipe):
         return start_in(path).file
     if not recipe.backbone.startswith(PREFIX):
         raise InvalidWeights(

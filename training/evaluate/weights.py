@@ -1,12 +1,12 @@
 """The networks of a run folder: as training started, as it ended, as it is served."""
 
 from models.evidence.confidence import Calibration
-from training.backbones.weights import RANDOM
+from training.backbones.pretrained import Pretrained
+from training.best import kept_weights
 from training.data.dataset import Learnable, Splits
 from training.embedder import Embedder
 from training.errors import InvalidRun
 from training.frozen.kept import whole_state
-from training.kept import kept_weights
 from training.progress import Progress
 from training.run import RunFolder
 from training.served import ServedModel
@@ -66,6 +66,6 @@ def served(folder: RunFolder, splits: Learnable) -> ServedModel:
 
 
 def _blank(folder: RunFolder, splits: Learnable) -> Embedder:
-    record = folder.record()
-    recipe = record.recipe.varied(weights=RANDOM)  # the folder has them; their source may be gone
-    return Embedder(recipe, len(record.class_names), splits.train.images)
+    """The folder has the weights; their source may be gone."""
+    record, images = folder.record(), splits.train.images
+    return Embedder(record.recipe, len(record.class_names), images, Pretrained.random())

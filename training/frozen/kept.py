@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from training.backbones import make_trunk
+from training.backbones.weights import opened
 from training.config import Recipe
 from training.data.dataset import Dataset
 from training.frozen.features import embedded
@@ -21,7 +22,7 @@ def on_features(recipe: Recipe, dataset: Dataset, folder: RunFolder, cache: Path
 
     A run that has started keeps the trunk that it has. Raises InvalidWeights.
     """
-    trunk = make_trunk(recipe)
+    trunk = make_trunk(recipe, opened(recipe))
     if not folder.started:
         folder.path.mkdir(parents=True, exist_ok=True)
         folder.save(folder.path / _TRUNK, trunk.state_dict())

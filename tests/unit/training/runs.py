@@ -4,8 +4,11 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from models.manifest import Preprocess
+from training.backbones import make_backbone, make_trunk
+from training.backbones.weights import opened
 from training.config import Recipe
 from training.data.dataset import Dataset, HeldBack, LabelledImages, Splits, split
 from training.data.folder import load_folder
@@ -40,6 +43,16 @@ def tiny_recipe(loss: str, **fields: object) -> Recipe:
     return Recipe.model_validate(
         {"loss": loss, "epochs": 3, "batch_size": 16, "size_px": 8, "embedding_size": 8} | fields
     )
+
+
+def backbone_of(recipe: Recipe, images: Tensor) -> nn.Module:
+    """The recipe's backbone with the first weights that it names."""
+    return make_backbone(recipe, images, opened(recipe))
+
+
+def trunk_of(recipe: Recipe) -> nn.Module:
+    """The recipe's trunk with the first weights that it names."""
+    return make_trunk(recipe, opened(recipe))
 
 
 def tiny_trainer(loss: str, **fields: object) -> Trainer:

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.evidence.finding import Finding
-from tests.unit.training.runs import tiny_recipe
-from training.backbones import make_backbone
+from tests.unit.training.runs import backbone_of, tiny_recipe
 from training.data.dataset import LabelledImages, Learnable
 from training.doctor.faint import FaintDirections, first_responses
 from training.trainer import Trainer
@@ -89,7 +88,7 @@ def test_the_ratio_is_that_of_the_filters() -> None:
 
 def test_the_backbone_stays_as_it_was() -> None:
     images = scenes(True)
-    backbone = make_backbone(tiny_recipe("softmax", **SHAPE), images)
+    backbone = backbone_of(tiny_recipe("softmax", **SHAPE), images)
     before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
     state = torch.random.get_rng_state()
     assert first_responses(backbone, images) is not None

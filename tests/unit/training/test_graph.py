@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.unit.training.runs import sample, tiny_recipe, tiny_splits
+from training.backbones.pretrained import Pretrained
 from training.embedder import Embedder
 from training.evaluate.answering import network_answers
 from training.evaluate.graph import Graph
@@ -35,7 +36,9 @@ def test_a_published_model_answers_as_its_whole_file(
 @pytest.mark.parametrize("loss", LOSSES)
 def test_answers_before_calibration_are_those_of_the_network(loss: str, tmp_path: Path) -> None:
     images, part = SPLITS.train.images, SPLITS.test
-    model = ServedModel(Embedder(tiny_recipe(loss, size_px=16), 4, images), 2.3).eval()
+    model = ServedModel(
+        Embedder(tiny_recipe(loss, size_px=16), 4, images, Pretrained.random()), 2.3
+    ).eval()
     export(model, images, tmp_path / "model.onnx")
     served, plain = Graph(tmp_path / "model.onnx", 2.3).both(part)
     for ours, network in ((served, model), (plain, model.uncalibrated())):
@@ -48,7 +51,10 @@ def test_answers_before_calibration_are_those_of_the_network(loss: str, tmp_path
 
 def test_models_on_one_trunk_share_its_features_and_others_do_not(tmp_path: Path) -> None:
     images, cache = SPLITS.train.images, tmp_path / "cache"
-    embedders = [Embedder(tiny_recipe(loss, **TRUNK), 4, images) for loss in ("softmax", "arcface")]
+    embedders = [
+        Embedder(tiny_recipe(loss, **TRUNK), 4, images, Pretrained.random())
+        for loss in ("softmax", "arcface")
+    ]
     for one in embedders:  # so that standardizing is not folded away
         one.backbone.get_buffer("projection.mean").fill_(0.1)
         one.backbone.get_buffer("projection.std").fill_(1.5)

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from tests.unit.training.runs import tiny_recipe, tiny_splits, tiny_trainer
 from tests.unit.training.test_fit import record
+from training.backbones.pretrained import Pretrained
+from training.best import kept_weights
 from training.calibrate import calibrate
 from training.embedder import Embedder
 from training.evaluate import weights
 from training.fit import fit
-from training.kept import KeptWeights, kept_weights
+from training.kept import KeptWeights
 from training.losses import LOSSES
 from training.run import RunFolder
 from training.trainer import Trainer
@@ -77,7 +79,7 @@ def test_a_resumed_run_ends_as_an_unbroken_one(
 
 def test_the_average_is_the_exponential_one_with_a_quick_start() -> None:
     recipe = tiny_recipe("center", ema=0.5)
-    trained = Embedder(recipe, 4, tiny_splits().train.images)
+    trained = Embedder(recipe, 4, tiny_splits().train.images, Pretrained.random())
     kept = KeptWeights(trained, recipe)
     expected = {name: value.clone() for name, value in trained.state_dict().items()}
     for done in range(1, 13):

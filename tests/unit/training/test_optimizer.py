@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.unit.training.runs import tiny_recipe, tiny_splits
+from training.backbones.pretrained import Pretrained
 from training.config import Recipe
 from training.embedder import Embedder
 from training.losses import ALL_LOSSES
@@ -14,7 +15,7 @@ from training.optimizer import Optimization, make_optimizers
 
 def embedder(loss: str) -> Embedder:
     torch.manual_seed(0)
-    return Embedder(tiny_recipe(loss), 4, tiny_splits().train.images)
+    return Embedder(tiny_recipe(loss), 4, tiny_splits().train.images, Pretrained.random())
 
 
 @pytest.mark.parametrize("loss", ALL_LOSSES)
@@ -63,7 +64,7 @@ STRONG: dict[str, Any] = {
 def strong(loss: str = "arcface") -> tuple[Embedder, Recipe]:
     recipe = tiny_recipe(loss, **STRONG)
     images = torch.randint(0, 256, (20, 16, 16, 3), dtype=torch.uint8)
-    return Embedder(recipe, 4, images), recipe
+    return Embedder(recipe, 4, images, Pretrained.random()), recipe
 
 
 @pytest.mark.parametrize("loss", ALL_LOSSES)

@@ -10,6 +10,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from tests.unit.training.runs import tiny_recipe
+from training.backbones.pretrained import Pretrained
 from training.config import Recipe
 from training.embedder import Embedder
 from training.export import export, open_session, run
@@ -28,7 +29,7 @@ def strong(**fields: object) -> tuple[Embedder, Recipe]:
     """An embedder whose batch norms have seen images, and shift them."""
     recipe = tiny_recipe("arcface", backbone="airbench", widths=WIDTHS, size_px=16, **fields)
     torch.manual_seed(0)
-    embedder = Embedder(recipe, 4, images())
+    embedder = Embedder(recipe, 4, images(), Pretrained.random())
     for module in embedder.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.bias)
@@ -63,7 +64,7 @@ def test_a_max_pool_keeps_a_batch_norm_of_negative_scale_behind_it() -> None:
 
 def test_the_compact_network_stays_as_it_is() -> None:
     recipe = tiny_recipe("softmax")
-    embedder = Embedder(recipe, 4, images()[:, :8, :8])
+    embedder = Embedder(recipe, 4, images()[:, :8, :8], Pretrained.random())
     before = {name: tensor.clone() for name, tensor in embedder.state_dict().items()}
     after = simplified(embedder, recipe).state_dict()
     assert before.keys() == after.keys()

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.backbones import BACKBONES, make_backbone
+from tests.unit.training.runs import backbone_of
+from training.backbones import BACKBONES
 from training.backbones.normalize import Normalize
 from training.config import Recipe
 from training.errors import InvalidRecipe
@@ -29,14 +30,14 @@ def normalisation(backbone: nn.Module) -> Normalize:
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_uint8_images_become_embeddings(name: str) -> None:
-    embeddings = make_backbone(of(name, 12), images())(images(7))
+    embeddings = backbone_of(of(name, 12), images())(images(7))
     assert embeddings.shape == (7, 12)
     assert embeddings.dtype == torch.float32
 
 
 def test_the_training_images_get_zero_mean_and_unit_variance() -> None:
     dark = images() // torch.tensor([1, 2, 4], dtype=torch.uint8)
-    normalised = normalisation(make_backbone(of("compact"), dark))(dark)
+    normalised = normalisation(backbone_of(of("compact"), dark))(dark)
     assert normalised.shape == (50, 3, 16, 16)
     assert normalised.mean(dim=(0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-4)
     assert normalised.std(dim=(0, 2, 3)).tolist() == pytest.approx([1, 1, 1], abs=1e-4)
@@ -53,11 +54,11 @@ def test_channels_and_pixels_keep_their_places() -> None:
 
 def test_images_of_one_colour_do_not_divide_by_zero() -> None:
     flat = torch.full((4, 16, 16, 3), 7, dtype=torch.uint8)
-    assert make_backbone(of("compact"), flat)(flat).isfinite().all()
+    assert backbone_of(of("compact"), flat)(flat).isfinite().all()
 
 
 def test_the_statistics_travel_with_the_weights() -> None:
-    backbone, other = (make_backbone(of("compact"), part) for part in (images(), images() // 3))
+    backbone, other = (backbone_of(of("compact"), part) for part in (images(), images() // 3))
     other.load_state_dict(backbone.state_dict())
     assert torch.equal(other(images(3)), backbone(images(3)))
     assert not list(normalisation(backbone).parameters())
@@ -65,30 +66,30 @@ def test_the_statistics_travel_with_the_weights() -> None:
 
 def test_an_unknown_backbone_is_refused_with_the_names_that_exist() -> None:
     with pytest.raises(InvalidRecipe, match="no backbone 'huge'; there is: airbench, compact"):
-        make_backbone(of("huge"), images())
+        backbone_of(of("huge"), images())
 
 
 def test_the_recipes_widths_are_the_backbones() -> None:
-    narrow = make_backbone(of("compact", widths=(4, 6)), images())
+    narrow = backbone_of(of("compact", widths=(4, 6)), images())
     assert [tuple(p.shape[:2]) for p in narrow.parameters() if p.ndim == 4] == [(4, 3), (6, 4)]
 
 
 def test_the_recipes_depth_is_the_backbones() -> None:
-    deep = make_backbone(of("airbench", widths=(4, 6, 8), depth=3, size_px=16), images())
+    deep = backbone_of(of("airbench", widths=(4, 6, 8), depth=3, size_px=16), images())
     assert sum(p.ndim == 4 for p in deep.parameters()) == 1 + 3 * 3
 
 
 def test_a_depth_is_refused_where_there_is_no_choice() -> None:
     with pytest.raises(InvalidRecipe, match="compact has one depth; leave out depth"):
-        make_backbone(of("compact", depth=2), images())
+        backbone_of(of("compact", depth=2), images())
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_widths_of_another_number_are_refused(name: str) -> None:
     with pytest.raises(InvalidRecipe, match=f"{name} has"):
-        make_backbone(of(name, widths=(8,)), images())
+        backbone_of(of(name, widths=(8,)), images())
 
 
 def test_a_backbone_of_one_size_refuses_smaller_images_early() -> None:
     with pytest.raises(InvalidRecipe, match="compact takes images of one size"):
-        make_backbone(of("compact", early_px=12), images())
+        backbone_of(of("compact", early_px=12), images())

@@ -14,8 +14,7 @@ from tests.unit.training.backbones.test_weights_of_a_model import (
     published,
     trained,
 )
-from tests.unit.training.runs import tiny_recipe
-from training.backbones import make_backbone
+from tests.unit.training.runs import backbone_of, tiny_recipe
 from training.backbones.normalize import Normalize
 from training.backbones.starts import start_in
 from training.backbones.weights import pinned
@@ -64,7 +63,7 @@ def test_a_start_says_whether_it_smooths_and_is_carried_on(tmp_path: Path, smoot
     assert shape.get("smooth_chroma", False) is smooth
     recipe = pinned(tiny_recipe("triplet", weights=str(path), **shape).varied(size_px=16))
     assert recipe.smooth_chroma is smooth
-    theirs, ours = embeddings(path, make_backbone(recipe, IMAGES))
+    theirs, ours = embeddings(path, backbone_of(recipe, IMAGES))
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
@@ -72,7 +71,7 @@ def test_a_start_without_it_can_be_given_it_and_not_the_other_way(tmp_path: Path
     plain = published(tmp_path / "plain", *trained(**DEEP))
     shape = start_in(plain).shape | {"weights": str(plain), "size_px": 16}
     before, after = (
-        make_backbone(tiny_recipe("triplet", **shape, smooth_chroma=smooth), IMAGES).get_submodule(
+        backbone_of(tiny_recipe("triplet", **shape, smooth_chroma=smooth), IMAGES).get_submodule(
             "0"
         )(IMAGES)
         for smooth in (False, True)
@@ -81,4 +80,4 @@ def test_a_start_without_it_can_be_given_it_and_not_the_other_way(tmp_path: Path
     smooth = published(tmp_path / "smooth", *trained(**DEEP, smooth_chroma=True))
     given = start_in(smooth).shape | {"weights": str(smooth), "smooth_chroma": False}
     with pytest.raises(InvalidWeights, match="smooth_chroma=True"):
-        make_backbone(tiny_recipe("triplet", size_px=16, **given), IMAGES)
+        backbone_of(tiny_recipe("triplet", size_px=16, **given), IMAGES)

@@ -9,8 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from tests.unit.training.runs import tiny_splits
-from training.backbones import make_backbone
+from tests.unit.training.runs import backbone_of, tiny_splits
 from training.backbones.weights import pinned
 from training.config import Recipe
 from training.errors import InvalidRecipe, InvalidWeights, TrainingError
@@ -24,7 +23,7 @@ IMAGES = tiny_splits().train.images.repeat_interleave(4, 1).repeat_interleave(4,
 class Embedding(nn.Module):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
-        self.backbone = make_backbone(recipe, IMAGES)
+        self.backbone = backbone_of(recipe, IMAGES)
         self.loss = make_loss(recipe.loss, 4, recipe.embedding_size, {})
 
 
@@ -54,7 +53,7 @@ def test_features_are_those_of_timm_with_its_own_normalisation(suffix: str, tmp_
     path = weights_file(tmp_path, suffix=suffix)
     theirs: Any = timm.create_model("test_resnet", checkpoint_path=str(path)).eval()
     theirs.reset_classifier(0)
-    backbone = make_backbone(pinned(recipe(weights=str(path))), IMAGES).eval()
+    backbone = backbone_of(pinned(recipe(weights=str(path))), IMAGES).eval()
     trunk: Tensor = theirs((IMAGES[:3].permute(0, 3, 1, 2) / 255 - 0.5) / 0.5)
     linear = [module for module in backbone.modules() if isinstance(module, nn.Linear)][-1]
     torch.testing.assert_close(backbone(IMAGES[:3]), linear(trunk), atol=1e-4, rtol=1e-4)
@@ -67,7 +66,7 @@ def test_the_recipe_says_which_weights_and_refuses_others(tmp_path: Path) -> Non
     assert pinned(fixed) == fixed
     weights_file(tmp_path)  # the same name, other numbers
     with pytest.raises(InvalidWeights, match=r"has changed: its sha256 is"):
-        make_backbone(fixed, IMAGES)
+        backbone_of(fixed, IMAGES)
 
 
 def test_weights_bring_their_input_size_unless_one_is_given(tmp_path: Path) -> None:
@@ -80,7 +79,7 @@ def test_weights_bring_their_input_size_unless_one_is_given(tmp_path: Path) -> N
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     path = weights_file(tmp_path, "test_efficientnet")
     with pytest.raises(InvalidWeights, match="does not fit timm:test_resnet"):
-        make_backbone(recipe(weights=str(path)), IMAGES)
+        backbone_of(recipe(weights=str(path)), IMAGES)
 
 
 def test_incomplete_weights_are_refused(tmp_path: Path) -> None:
@@ -88,13 +87,13 @@ def test_incomplete_weights_are_refused(tmp_path: Path) -> None:
     del state["conv1.0.weight" if "conv1.0.weight" in state else "conv1.weight"]
     torch.save(state, tmp_path / "part.pth")
     with pytest.raises(InvalidWeights, match="does not fit"):
-        make_backbone(recipe(weights=str(tmp_path / "part.pth")), IMAGES)
+        backbone_of(recipe(weights=str(tmp_path / "part.pth")), IMAGES)
 
 
 def test_files_that_hold_code_are_refused(tmp_path: Path) -> None:
     torch.save({"conv1.weight": Path("x")}, tmp_path / "code.pth")
     with pytest.raises(InvalidWeights, match="something else than tensors"):
-        make_backbone(recipe(weights=str(tmp_path / "code.pth")), IMAGES)
+        backbone_of(recipe(weights=str(tmp_path / "code.pth")), IMAGES)
 
 
 def test_the_hub_without_a_network_says_how_to_give_a_file(
@@ -122,7 +121,7 @@ def test_the_hub_without_a_network_says_how_to_give_a_file(
 )
 def test_what_cannot_be_is_refused_with_a_way_out(fields: dict[str, object], message: str) -> None:
     with pytest.raises(TrainingError, match=message):
-        make_backbone(recipe(**fields), IMAGES)  # type: ignore[arg-type]
+        backbone_of(recipe(**fields), IMAGES)  # type: ignore[arg-type]
 
 
 def test_a_frozen_backbone_needs_weights() -> None:

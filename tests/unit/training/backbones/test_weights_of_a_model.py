@@ -15,8 +15,7 @@ from models.bundle import MANIFEST, MODEL
 from models.manifest import Manifest
 from models.store import Store
 from tests import bundles
-from tests.unit.training.runs import tiny_recipe, tiny_splits, tiny_trainer
-from training.backbones import make_backbone, make_trunk
+from tests.unit.training.runs import backbone_of, tiny_recipe, tiny_splits, tiny_trainer, trunk_of
 from training.backbones.starts import start_in
 from training.backbones.trunk import cut, last_linear
 from training.backbones.weights import classes_seen, frozen_trunk, pinned
@@ -91,7 +90,7 @@ def test_a_backbone_answers_as_the_model_that_it_starts_from(
     recipe = pinned(tiny_recipe("triplet", weights=str(path), **shape))
     assert recipe.size_px == 8  # as the recipe says
     recipe = recipe.varied(size_px=16)
-    theirs, ours = embeddings(path, make_backbone(recipe, IMAGES))
+    theirs, ours = embeddings(path, backbone_of(recipe, IMAGES))
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
@@ -105,7 +104,7 @@ def test_training_starts_where_the_model_ends(tmp_path: Path) -> None:
     """Batch norms normalise again, and on the images as a whole that changes nothing."""
     path = published(tmp_path, *trained(**DEEP))
     recipe = tiny_recipe("triplet", weights=str(path), size_px=16, **start_in(path).shape)
-    backbone = make_backbone(recipe, IMAGES)
+    backbone = backbone_of(recipe, IMAGES)
     norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(norms) == 9
     with torch.no_grad():
@@ -119,9 +118,9 @@ def test_a_published_model_is_a_frozen_trunk(tmp_path: Path) -> None:
     path = published(tmp_path, *trained(**DEEP))
     recipe = pinned(tiny_recipe("center", **frozen_trunk(path)).varied(size_px=16))
     assert recipe.frozen
-    features = make_trunk(recipe)(IMAGES)
+    features = trunk_of(recipe)(IMAGES)
     assert features.shape == (64, 32)
-    backbone = make_backbone(recipe.varied(frozen=False), IMAGES).eval()
+    backbone = backbone_of(recipe.varied(frozen=False), IMAGES).eval()
     layer = last_linear(backbone)[1]
     torch.testing.assert_close(layer(features), backbone(IMAGES), atol=1e-4, rtol=1e-4)
 
@@ -136,7 +135,7 @@ def test_so_is_the_trunk_of_a_model_that_was_trained_on_a_frozen_one(tmp_path: P
         features = trunk(IMAGES)  # rounded to halves, as the file is
     fields = frozen_trunk(path)
     assert fields["widths"] == DEEP["widths"]
-    again = make_trunk(tiny_recipe("center", **fields).varied(size_px=16))(IMAGES)
+    again = trunk_of(tiny_recipe("center", **fields).varied(size_px=16))(IMAGES)
     torch.testing.assert_close(again, features, atol=1e-4, rtol=1e-4)
 
 
@@ -144,7 +143,7 @@ def test_other_backbones_and_what_is_no_version_of_a_model_are_refused(tmp_path:
     path = published(tmp_path, *trained(**DEEP))
     recipe = tiny_recipe("softmax", **DEEP | {"depth": 2, "weights": str(path)})
     with pytest.raises(InvalidWeights, match=r"has another backbone than airbench .*depth=3"):
-        make_backbone(recipe, IMAGES)
+        backbone_of(recipe, IMAGES)
     with pytest.raises(InvalidWeights, match="neither"):
         pinned(recipe.varied(weights=str(path.parent.parent / "missing")))
     for call in (start_in, lambda all_versions: pinned(recipe.varied(weights=str(all_versions)))):
@@ -171,9 +170,9 @@ def test_a_model_whose_file_has_other_names_is_refused_with_what_to_do(tmp_path:
 def test_weights_that_have_changed_since_are_refused(tmp_path: Path) -> None:
     path = published(tmp_path, *trained(**DEEP))
     recipe = pinned(tiny_recipe("softmax", **DEEP | {"weights": str(path)}))
-    make_backbone(recipe, IMAGES)
+    backbone_of(recipe, IMAGES)
     with pytest.raises(InvalidWeights, match="has changed"):
-        make_backbone(recipe.varied(weights_sha256="0" * 64), IMAGES)
+        backbone_of(recipe.varied(weights_sha256="0" * 64), IMAGES)
 
 
 def test_a_model_has_seen_its_classes(tmp_path: Path) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.unit.training.runs import tiny_recipe, tiny_splits, tiny_trainer
+from tests.unit.training.runs import backbone_of, tiny_recipe, tiny_splits, tiny_trainer
 from tests.unit.training.test_fit import record
-from training.backbones import make_backbone
 from training.backbones.weights import frozen_trunk
 from training.errors import InvalidWeights
 from training.fit import fit
@@ -31,7 +30,7 @@ def deep_run(path: Path) -> RunFolder:
 def test_a_frozen_trunk_has_the_shape_and_the_weights_of_its_run(tmp_path: Path) -> None:
     folder = deep_run(tmp_path)
     images = tiny_splits(16).train.images
-    backbone = make_backbone(tiny_recipe("triplet", size_px=16, **frozen_trunk(tmp_path)), images)
+    backbone = backbone_of(tiny_recipe("triplet", size_px=16, **frozen_trunk(tmp_path)), images)
     kept = folder.load(folder.checkpoint_path)["embedder"]
     trained = {name for name in kept if name.endswith("weight") and kept[name].ndim == 4}
     assert len(trained) == 1 + 3 * 3
@@ -46,4 +45,4 @@ def test_a_run_of_another_depth_is_refused(tmp_path: Path) -> None:
     deep_run(tmp_path)
     recipe = tiny_recipe("softmax", **DEEP | {"depth": 2, "weights": str(tmp_path)})
     with pytest.raises(InvalidWeights, match="has another backbone"):
-        make_backbone(recipe, tiny_splits(16).train.images)
+        backbone_of(recipe, tiny_splits(16).train.images)

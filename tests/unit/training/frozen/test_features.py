@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from tests.unit.training.runs import tiny_recipe, tiny_splits
-from training.backbones import BACKBONES, make_backbone
+from tests.unit.training.runs import backbone_of, tiny_recipe, tiny_splits
+from training.backbones import BACKBONES
 from training.backbones.trunk import cut, last_linear
 from training.config import Recipe
 from training.data.dataset import Dataset, split
@@ -22,7 +22,7 @@ DATASET = Dataset("tiny", "noise", "0" * 64, ("a", "b", "c", "d"), PARTS.train, 
 
 def trunk(seed: int = 0, name: str = "compact") -> nn.Module:
     torch.manual_seed(seed)
-    backbone = make_backbone(recipe(name), PARTS.train.images)
+    backbone = backbone_of(recipe(name), PARTS.train.images)
     cut(backbone)
     return backbone.eval()
 
@@ -103,7 +103,7 @@ def test_the_trainer_fits_a_projection_of_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", BACKBONES)
 def test_a_backbone_is_its_trunk_and_its_last_layer(name: str) -> None:
     images = PARTS.train.images.repeat_interleave(2, 1).repeat_interleave(2, 2)
-    whole = make_backbone(recipe(name).varied(size_px=16), images).eval()
+    whole = backbone_of(recipe(name).varied(size_px=16), images).eval()
     with torch.no_grad():
         expected = whole(images)
         _, last = last_linear(whole)

@@ -9,11 +9,11 @@ from time import perf_counter
 
 from models.bundle import MODEL, Bundle, Gallery, Thumbnails
 from service.batcher import Answer, Batcher, Work
-from service.collections import Search
 from service.decode import Decoder
 from service.gallery import ModelGallery, Neighbor
 from service.index import VectorIndex
 from service.index.protocol import Vectors
+from service.index.query import Search
 from service.pixels import Encoded
 from service.session import Outputs, Session
 from service.unknown import Doubt

@@ -9,12 +9,13 @@ import numpy as np
 
 from models.bundle import Gallery, Thumbnails
 from models.manifest import Metric
-from service.collections import Condition, Search, Where
-from service.collections.errors import InvalidFilter, InvalidItems, UnknownItem
 from service.errors import UnknownThumbnail
 from service.index import VectorIndex
+from service.index.errors import InvalidFilter, InvalidItems, UnknownItem
+from service.index.filters import Condition, Where
 from service.index.lengths import problems
 from service.index.protocol import Rows, Vectors
+from service.index.query import Search
 from service.index.ragged import NOBODY
 
 COLLECTION = "gallery"

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.index.jobs import COLLECTION, Job
-from service.collections import CollectionSpec, Library, Search
+from service.collections import CollectionSpec, Library
 from service.index import ExactIndex, Fetch, Rows, VectorIndex, Vectors
+from service.index.query import Search
 from service.opening import COLLECTIONS, open_library
 from service.settings import Settings
 

@@ -11,8 +11,10 @@ from benchmarks.index.opening import open_collections
 from benchmarks.index.results import RestartRun, WholeSearch
 from benchmarks.index.spread import Vectors
 from benchmarks.index.timing import singles
-from service.collections import Collection, Search, parse_filter
+from service.collections import Collection
 from service.collections.layout import INDEX
+from service.index.filters import parse_filter
+from service.index.query import Search
 
 _WHERE = {
     "plain": {},

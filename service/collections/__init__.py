@@ -2,7 +2,6 @@
 
 from service.collections.backup import restore
 from service.collections.collection import Collection
-from service.collections.filters import Condition, Where, parse_filter
 from service.collections.library import Library
 from service.collections.values import (
     Backup,
@@ -18,7 +17,6 @@ from service.collections.values import (
     OpenIndex,
     Page,
     Receipt,
-    Search,
 )
 from service.index.kinds import Kind
 
@@ -26,7 +24,6 @@ __all__ = [
     "Backup",
     "Collection",
     "CollectionSpec",
-    "Condition",
     "DropIndex",
     "Droppable",
     "Facts",
@@ -40,8 +37,5 @@ __all__ = [
     "OpenIndex",
     "Page",
     "Receipt",
-    "Search",
-    "Where",
-    "parse_filter",
     "restore",
 ]

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from service.collections.errors import InvalidItems
 from service.collections.validation import item_problem
 from service.collections.values import CollectionSpec, NewItem
+from service.index.errors import InvalidItems
 from service.index.lengths import Given, problems, ready
 from service.index.protocol import Vectors
 

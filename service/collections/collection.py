@@ -13,7 +13,7 @@ import numpy as np
 from service.collections import backup, reading, writing
 from service.collections.checking import ready_items, ready_vectors
 from service.collections.connections import file_in, translated
-from service.collections.errors import UnknownCollection, UnknownImage, UnknownItem
+from service.collections.errors import UnknownCollection, UnknownImage
 from service.collections.examining import check_whole
 from service.collections.layout import size_bytes
 from service.collections.opened import Opened, Room, open_files
@@ -28,9 +28,10 @@ from service.collections.values import (
     OpenIndex,
     Page,
     Receipt,
-    Search,
 )
+from service.index.errors import UnknownItem
 from service.index.protocol import Vectors
+from service.index.query import Search
 
 
 class Collection:

@@ -10,9 +10,9 @@ import numpy as np
 import orjson
 from jaxtyping import Int64
 
-from service.collections.filters import Condition, Value, Where
 from service.collections.reading import counts
 from service.collections.writing import filed, kind_of
+from service.index.filters import Condition, Value, Where
 from service.index.protocol import Rows
 
 _KEPT = 8  # filters, of at most 8 bytes for each item

@@ -8,9 +8,10 @@ from jaxtyping import Int64
 from service.collections import reading
 from service.collections.connections import Connections
 from service.collections.matching import Matches
-from service.collections.values import Hit, Item, Search
+from service.collections.values import Hit, Item
 from service.collections.view import View
 from service.index.protocol import Hits, Vectors
+from service.index.query import Search
 from service.index.ragged import NOBODY
 
 _TRIES = 3

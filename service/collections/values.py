@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from models.manifest import Metric
-from service.collections.filters import Where
 from service.index.kinds import Kind
 from service.index.protocol import Rows, VectorIndex, Vectors
 
@@ -100,16 +99,6 @@ class Backup:
     items: int
     size_bytes: int
     sha256: str
-
-
-@dataclass(frozen=True)
-class Search:
-    """What to look for, apart from the vectors."""
-
-    k: int
-    where: Where = ()
-    min_score: float | None = None
-    without: tuple[str, ...] = ()  # one id for each query, which is no hit of that query; or empty
 
 
 @runtime_checkable

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import orjson
 
-from service.collections.filters import Value
 from service.collections.reading import as_json
 from service.collections.validation import LABEL
 from service.collections.values import Metadata, NewItem, Receipt
+from service.index.filters import Value
 from service.index.protocol import Vectors
 
 Property = tuple[str, str, Value, int]

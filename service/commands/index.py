@@ -12,8 +12,9 @@ from models.manifest import Metric
 from models.store import Store
 from service.collections import Kind, Library
 from service.commands.errors import UnusableFile
-from service.commands.ingest import Ingest, T
+from service.commands.ingest import Ingest
 from service.commands.interrupts import stop_on_interrupt
+from service.commands.made import T
 from service.commands.making import making
 from service.commands.opening import model_of, open_library
 from service.commands.parquet import open_vectors, start_rows

@@ -4,31 +4,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple
 
 from service.collections import Collection, NewItem
-from service.collections.errors import InvalidItems
 from service.collections.validation import id_problem
-from service.commands.pictures import Fault
+from service.commands.made import Fault, Made, Start, T
 from service.commands.progress import Tell
+from service.index.errors import InvalidItems
 
 _AHEAD = 2  # batches that are made while one is written
-
-Made = list[NewItem | Fault]
-
-
-class Named(Protocol):
-    """What an item is made of."""
-
-    @property
-    def id(self) -> str:
-        """The item's id."""
-        ...
-
-
-T = TypeVar("T", bound=Named)
-# Begins to make items; the function that it gives waits for them.
-Start = Callable[[Sequence[T]], Callable[[], Made]]
 
 
 @dataclass

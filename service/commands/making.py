@@ -7,7 +7,7 @@ from functools import partial
 
 from models.bundle import Bundle
 from models.machine import processors
-from service.commands.ingest import Made
+from service.commands.made import Made
 from service.commands.opening import at_once, open_session
 from service.commands.pictures import Embedder, Picture
 from service.settings import Settings

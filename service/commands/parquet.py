@@ -13,8 +13,7 @@ from jaxtyping import Float32
 
 from service.collections import Metadata, NewItem
 from service.commands.errors import ParquetUnavailable, UnusableFile
-from service.commands.ingest import Made
-from service.commands.pictures import Fault
+from service.commands.made import Fault, Made
 
 if TYPE_CHECKING:
     import pyarrow

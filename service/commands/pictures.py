@@ -12,9 +12,11 @@ from models.files import Passed, images
 from models.manifest import Preprocess
 from models.preprocess import preprocess
 from service.collections import Metadata, NewItem
-from service.collections.errors import UnknownImage, UnknownItem
+from service.collections.errors import UnknownImage
 from service.collections.thumbnail import thumbnail
+from service.commands.made import Fault
 from service.decode import Pixels
+from service.index.errors import UnknownItem
 from service.session import Session
 
 # The last two: an image of a collection that was deleted meanwhile.
@@ -29,13 +31,6 @@ class Picture:
     read: Callable[[], bytes]
     label: str | None = None
     metadata: Metadata = field(default_factory=dict)
-
-
-class Fault(NamedTuple):
-    """What could not be taken, and why."""
-
-    id: str
-    reason: str
 
 
 class Found(NamedTuple):

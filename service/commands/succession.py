@@ -8,7 +8,8 @@ from threading import Event
 
 from models.atomic import replacing
 from service.collections import Collection, Item
-from service.commands.ingest import Ingest, Start
+from service.commands.ingest import Ingest
+from service.commands.made import Start
 from service.commands.pictures import Picture
 from service.commands.progress import Tell
 

@@ -12,10 +12,10 @@ from service.collections.validation import (
     LABEL_CHARACTERS,
     METADATA_BYTES,
 )
+from service.http.content import IMAGES_CONTENT
 from service.http.negotiate import JSON
 from service.http.parameters import Whole
 from service.http.queries import NeighborsBody
-from service.http.responses import IMAGES_CONTENT
 
 REFERENCES = "#/components/schemas/{model}"
 

@@ -18,6 +18,7 @@ from models import errors as models
 from service import errors as service
 from service.collections import errors as collections
 from service.http.methods import allowed_methods
+from service.index import errors as search
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -63,12 +64,12 @@ TABLE: Mapping[type[Exception], Answer] = {
     service.UnknownFigure: Answer(404, "unknown_figure", "No such figure"),
     service.UnknownThumbnail: Answer(404, "unknown_thumbnail", "No such thumbnail"),
     collections.TooManyItems: Answer(413, "too_many_items", "Too many items in one request"),
-    collections.InvalidItems: Answer(422, "invalid_items", "An item cannot be taken"),
-    collections.InvalidFilter: Answer(422, "invalid_filter", "The filter cannot be understood"),
+    search.InvalidItems: Answer(422, "invalid_items", "An item cannot be taken"),
+    search.InvalidFilter: Answer(422, "invalid_filter", "The filter cannot be understood"),
     collections.InvalidCollectionName: Answer(
         422, "invalid_collection_name", "The name cannot be one of a collection"
     ),
-    collections.UnknownItem: Answer(404, "unknown_item", "No such item"),
+    search.UnknownItem: Answer(404, "unknown_item", "No such item"),
     collections.UnknownImage: Answer(404, "unknown_image", "The item has no such picture"),
     collections.CollectionDiffers: Answer(
         409, "collection_differs", "The collection is there with other choices"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
 from service.collections import CollectionSpec, Metadata
-from service.collections.errors import InvalidItems, TooManyItems
+from service.collections.errors import TooManyItems
 from service.collections.validation import item_problem
 from service.errors import MalformedBody, TooManyImages
 from service.http.body import media_type
@@ -19,6 +19,7 @@ from service.http.images import MULTIPART, from_base64, read_images
 from service.http.json_body import loaded, read_json
 from service.http.negotiate import JSON
 from service.http.vectors import Unfit, Vector, read_vector
+from service.index.errors import InvalidItems
 from service.pixels import Encoded
 from service.settings import Settings
 

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from models.manifest import Metric
-from service.collections import Collection, Hit, Search
+from service.collections import Collection, Hit
 from service.engine import Engine
 from service.errors import MalformedBody
 from service.gallery import COLLECTION
@@ -16,6 +16,7 @@ from service.http.bound import check_hash, engine_of
 from service.http.collections import thumbnail_address
 from service.http.state import Services
 from service.index.protocol import Vectors
+from service.index.query import Search
 
 
 class Place(ABC):

@@ -9,8 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic_core import from_json
 
-from service.collections import Search, Where, parse_filter
-from service.collections.errors import InvalidFilter, TooManyItems
+from service.collections.errors import TooManyItems
 from service.errors import MalformedBody, NoImage, TooManyImages
 from service.gallery import COLLECTION
 from service.http.body import media_type
@@ -19,6 +18,9 @@ from service.http.json_body import read_json, validated
 from service.http.json_shape import QUERIES
 from service.http.negotiate import JSON
 from service.http.parameters import Whole
+from service.index.errors import InvalidFilter
+from service.index.filters import Where, parse_filter
+from service.index.query import Search
 from service.pixels import Encoded
 from service.settings import Settings
 

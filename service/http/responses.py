@@ -6,8 +6,10 @@ from typing import Any
 from models.errors import BundleDamaged, BundleNotFound
 from service import errors
 from service.collections import errors as collections
+from service.http.content import IMAGES_CONTENT
 from service.http.errors import INTERNAL_ERROR, INVALID_PARAMETER, MEDIA_TYPE, TABLE, Answer
 from service.http.images import ImagesBody
+from service.index import errors as search
 
 MODEL_ERRORS = (BundleNotFound, BundleDamaged, errors.ModelNotReady)
 REQUEST_ERRORS = (  # of any request, before there is a route
@@ -53,26 +55,8 @@ VECTOR_ERRORS = (
     *COLLECTION_ERRORS,
     collections.ModelMismatch,
     collections.TooManyItems,
-    collections.InvalidItems,
+    search.InvalidItems,
 )
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-
-IMAGES_CONTENT: dict[str, Any] = {
-    "image/*": _BINARY,
-    "application/octet-stream": _BINARY,
-    "multipart/form-data": {
-        "schema": {
-            "type": "object",
-            "properties": {
-                "image": {
-                    "type": "array",
-                    "items": {"type": "string", "format": "binary"},
-                    "description": "every file part is one image; its name is ignored",
-                }
-            },
-        }
-    },
-}
 IMAGES_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,

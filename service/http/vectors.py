@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from models.manifest import Metric
-from service.collections.errors import InvalidItems
 from service.http.base64_text import NotBase64, read_base64
+from service.index.errors import InvalidItems
 from service.index.protocol import Vectors
 
 Vector = Float32[np.ndarray, " d"]

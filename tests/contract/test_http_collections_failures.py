@@ -8,10 +8,11 @@ import httpx
 import pytest
 
 from service.batcher import Batcher
-from service.collections import Collection, Hit, Search
+from service.collections import Collection, Hit
 from service.collections.errors import CollectionBusy, CollectionDamaged, StorageFull
 from service.errors import IndexUnavailable, Overloaded, ServiceError
 from service.index.protocol import Vectors
+from service.index.query import Search
 from tests.bundles import picture
 from tests.collecting import item, made, put
 from tests.serving import PATIENCE_S, ready

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.batcher import Answer
 from service.catalog import Catalog
-from service.collections import Search
 from service.engine import Engine, answer_with_all
 from service.entry import Entry
 from service.errors import ServiceError
@@ -21,6 +20,7 @@ from service.http.opinions import CompareResponse
 from service.http.parameters import Whole
 from service.http.responses import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
 from service.http.state import Parts, Services
+from service.index.query import Search
 
 router = APIRouter(tags=["images"], route_class=DirectRoute)
 

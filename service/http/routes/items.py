@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.batcher import Answer
 from service.collections import Collection, CollectionSpec, Receipt
-from service.collections.errors import StorageFull, StorageReadOnly, UnknownItem
+from service.collections.errors import StorageFull, StorageReadOnly
 from service.engine import Engine
 from service.http.answering import as_json, server_timing
 from service.http.bodies import ITEMS_BODY
@@ -32,6 +32,7 @@ from service.http.responses import COLLECTION_ERRORS, VECTOR_ERRORS, problems
 from service.http.state import Parts, Services
 from service.http.storing import embed, new_items
 from service.http.waiting import read, write
+from service.index.errors import UnknownItem
 
 router = APIRouter(prefix="/collections/{name}", tags=["collections"])
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.collections.errors import InvalidFilter, UnknownCollection, UnknownItem
+from service.collections.errors import UnknownCollection
 from service.errors import IndexUnavailable
 from service.gallery import COLLECTION
 from service.http.answering import Header, as_json, server_timing
@@ -21,6 +21,7 @@ from service.http.responses import VECTOR_ERRORS, problems
 from service.http.schemas import NeighborsResponse
 from service.http.state import Parts, Services
 from service.http.vectors import read_vectors
+from service.index.errors import InvalidFilter, UnknownItem
 from service.index.protocol import Vectors
 
 _FEW = 32  # vectors, which are read in less time than a thread needs to begin

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.collections.errors import UnknownImage, UnknownItem
+from service.collections.errors import UnknownImage
 from service.http.conditions import has_it
 from service.http.media import media_of
 from service.http.parameters import ItemId, ItemNamed, NoParameters
 from service.http.responses import COLLECTION_ERRORS, problems
 from service.http.state import Parts, Services
 from service.http.waiting import read
+from service.index.errors import UnknownItem
 
 router = APIRouter(prefix="/collections/{name}", tags=["collections"])
 _JPEG = "image/jpeg"

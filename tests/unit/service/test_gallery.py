@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from models.bundle import Gallery
-from service.collections import Search, parse_filter
-from service.collections.errors import InvalidFilter, UnknownItem
 from service.errors import UnknownThumbnail
 from service.gallery import ModelGallery
 from service.index import ExactIndex
+from service.index.errors import InvalidFilter, UnknownItem
+from service.index.filters import parse_filter
+from service.index.query import Search
 
 LABELS = ("bird", "cat", "dog")
 N = 30

@@ -7,8 +7,9 @@ from threading import Lock
 import numpy as np
 
 from models.manifest import Metric
-from service.collections import Collection, CollectionSpec, Metadata, NewItem, Search
+from service.collections import Collection, CollectionSpec, Metadata, NewItem
 from service.index.protocol import Hits, Rows, Vectors
+from service.index.query import Search
 
 DIMENSION = 8
 

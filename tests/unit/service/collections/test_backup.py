@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from models.atomic import fsync
-from service.collections import Backup, Library, NewItem, Search, parse_filter, restore
+from service.collections import Backup, Library, NewItem, restore
 from service.collections import backup as backup_module
 from service.collections.backup import place, strays_of
 from service.collections.errors import (
@@ -19,6 +19,8 @@ from service.collections.errors import (
     CollectionDamaged,
     InvalidCollectionName,
 )
+from service.index.filters import parse_filter
+from service.index.query import Search
 from tests.unit.service.collections.conftest import Opener
 from tests.unit.service.collections.small import batch, drawn, spec_of
 

@@ -4,8 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.collections import Collection, Item, Library, Metadata, NewItem, Search
-from service.collections.errors import InvalidItems, UnknownImage, UnknownItem
+from service.collections import Collection, Item, Library, Metadata, NewItem
+from service.collections.errors import UnknownImage
+from service.index.errors import InvalidItems, UnknownItem
+from service.index.query import Search
 from tests.unit.service.collections.small import DIMENSION, batch, drawn, scored, spec_of
 
 

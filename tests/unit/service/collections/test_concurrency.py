@@ -12,9 +12,11 @@ from threading import Event
 import numpy as np
 import pytest
 
-from service.collections import Collection, NewItem, Search, opened, parse_filter
+from service.collections import Collection, NewItem, opened
 from service.collections.connections import Connections
 from service.collections.errors import UnknownCollection
+from service.index.filters import parse_filter
+from service.index.query import Search
 from tests.unit.service.collections.conftest import Opener
 from tests.unit.service.collections.small import DIMENSION, spec_of
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from service.collections import Library, NewItem, Search
+from service.collections import Library, NewItem
 from service.collections.errors import CollectionBusy, CollectionDamaged, StorageFull
+from service.index.query import Search
 from tests.unit.service.collections.conftest import Opener
 from tests.unit.service.collections.small import batch, drawn, spec_of
 

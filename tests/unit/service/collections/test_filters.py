@@ -4,8 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.collections import Collection, Library, NewItem, Search, parse_filter
-from service.collections.errors import InvalidFilter
+from service.collections import Collection, Library, NewItem
+from service.index.errors import InvalidFilter
+from service.index.filters import parse_filter
+from service.index.query import Search
 from tests.unit.service.collections.small import drawn, spec_of
 
 VALUES: list[Any] = [None, True, False, 0, 1, 1.0, 2, -3, 0.5, 2**53 + 1, "", "1", "a", "b", "Ü"]

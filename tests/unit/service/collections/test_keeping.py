@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from service.collections import CollectionSpec, Library, Search
+from service.collections import CollectionSpec, Library
 from service.index import LocalIndex
 from service.index.kinds import IndexSpec
 from service.index.protocol import Rows, Vectors
+from service.index.query import Search
 from tests.unit.service.collections.small import batch, found, spec_of
 
 

@@ -6,22 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.collections import (
-    Collection,
-    CollectionSpec,
-    Library,
-    Receipt,
-    Search,
-    writing,
-)
-from service.collections.errors import (
-    CollectionDiffers,
-    InvalidCollectionName,
-    InvalidItems,
-    UnknownCollection,
-)
+from service.collections import Collection, CollectionSpec, Library, Receipt, writing
+from service.collections.errors import CollectionDiffers, InvalidCollectionName, UnknownCollection
 from service.errors import IndexUnavailable, Stopping
+from service.index.errors import InvalidItems
 from service.index.protocol import Rows, Vectors
+from service.index.query import Search
 from tests.unit.service.collections.conftest import Opener
 from tests.unit.service.collections.small import batch, drawn, found, open_small, spec_of
 

@@ -10,10 +10,11 @@ from random import Random
 
 import pytest
 
-from service.collections import Library, Search
+from service.collections import Library
 from service.collections.errors import UnknownCollection
 from service.collections.library import room_for_collections
 from service.errors import TooManyOpenFiles
+from service.index.query import Search
 from tests.unit.service.collections.conftest import Opener
 from tests.unit.service.collections.small import batch, drawn, found, open_small, spec_of
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from service.collections import Collection, Library, NewItem
-from service.commands.ingest import Ingest, Made, Tally
-from service.commands.pictures import Fault
+from service.commands.ingest import Ingest, Tally
+from service.commands.made import Fault, Made
 from tests.unit.service.collections.small import DIMENSION, open_small, spec_of
 
 

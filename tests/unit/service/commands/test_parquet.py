@@ -11,8 +11,8 @@ import pytest
 
 from service.collections import NewItem
 from service.commands.errors import ParquetUnavailable, UnusableFile
+from service.commands.made import Fault
 from service.commands.parquet import open_vectors, start_rows
-from service.commands.pictures import Fault
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

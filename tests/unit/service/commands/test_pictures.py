@@ -8,10 +8,11 @@ import pytest
 from models.manifest import Preprocess
 from models.preprocess import MAX_PIXELS
 from service.collections import NewItem
-from service.collections.errors import UnknownItem
 from service.collections.thumbnail import thumbnail
-from service.commands.pictures import Embedder, Fault, Picture, find_pictures
+from service.commands.made import Fault
+from service.commands.pictures import Embedder, Picture, find_pictures
 from service.device import CPU
+from service.index.errors import UnknownItem
 from service.session import Session
 from tests.bundles import Recipe, picture, publish, run
 

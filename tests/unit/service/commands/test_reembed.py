@@ -14,15 +14,16 @@ from models.preprocess import MAX_PIXELS
 from models.store import Store
 from service import opening
 from service.__main__ import main
-from service.collections import Collection, CollectionSpec, NewItem, Search
+from service.collections import Collection, CollectionSpec, NewItem
 from service.commands import reembed
-from service.commands.ingest import Made
+from service.commands.made import Made
 from service.commands.opening import REEMBEDDED, model_sha256, open_library
 from service.commands.pictures import Embedder, Picture
 from service.commands.succession import Succession
 from service.device import CPU
 from service.index.milvus import name_in_milvus
 from service.index.milvus_server import MilvusServer
+from service.index.query import Search
 from service.session import Session
 from service.settings import Settings
 from tests.bundles import Recipe, picture, publish

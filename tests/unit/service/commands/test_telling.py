@@ -7,7 +7,7 @@ from rich.console import Console
 
 from service.commands import INTERRUPTED
 from service.commands.ingest import Tally
-from service.commands.pictures import Fault
+from service.commands.made import Fault
 from service.commands.telling import printable, tell_tally
 
 

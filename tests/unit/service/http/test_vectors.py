@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.collections.errors import InvalidItems
 from service.http.vectors import Unfit, read_vector, read_vectors
+from service.index.errors import InvalidItems
 
 
 def coded(*numbers: float) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from service.collections.errors import InvalidFilter
+from service.index.errors import InvalidFilter
 
 Value = str | int | float | bool | None
 Operator = Literal["in", "gt", "gte", "lt", "lte"]

@@ -2,6 +2,8 @@
 
 import struct
 
+import numpy as np
+
 from models.errors import UndecodableImage
 from models.still import Size, Still
 
@@ -56,9 +58,9 @@ def _unpacked(data: bytes, size: Size, rows: bytearray) -> bytes:
     (used,) = struct.unpack_from("<I", data, _FILE + 32)
     start = _FILE + length
     palette = data[start : start + 4 * min(used or _COLORS, _COLORS)].ljust(4 * _COLORS, b"\0")
-    width, height = size
-    padding = bytes(-width % 4)
-    body = b"".join(bytes(rows[at : at + width]) + padding for at in range(0, len(rows), width))
+    width, height, _ = size
+    lines = np.frombuffer(rows, np.uint8).reshape(height, width)
+    body = np.pad(lines, ((0, 0), (0, -width % 4))).tobytes()
     info = _INFO.pack(width, height, 1, 8, _RAW) + bytes(20)
     head = struct.pack("<4xII", 0, _FILE + _INFO_HEADER + len(palette))
     return b"BM" + head + struct.pack("<I", _INFO_HEADER) + info + palette + body
@@ -70,7 +72,7 @@ class _Runs:
     def __init__(self, data: bytes, start: int, size: Size, bits: int) -> None:
         self._data = data
         self._place = start
-        self._width, self._height = size
+        self._width, self._height, _ = size
         self._is_short = bits == _BITS[_RLE4]  # two pixels in a byte
         self._x = self._y = 0
         self._rows = bytearray(size.pixels)

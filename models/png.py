@@ -10,7 +10,6 @@ from models.errors import UndecodableImage
 from models.still import Size, Still
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_HEADER = struct.Struct(">II")
 _CHUNK = struct.Struct(">I4s")
 _CHUNKS_MAX = 65_536  # 32 MiB in parts of 8 KiB, as encoders write them, are 4,096
 _NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS"})
@@ -20,6 +19,8 @@ _TEXT_BYTES = 1024 * 1024  # of a text, unpacked
 _PIECE_BYTES = 1024 * 1024  # unpacked at once, to count them
 _FACTS = struct.Struct(">IIBBBBB")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_MOST_BITS = 64  # of one pixel
+_BITS_OF_WEIGHT = 12  # of one pixel: each byte is unpacked, unfiltered and converted
 _PASSES = (  # first column and row of each, and the steps from there
     (0, 0, 8, 8),
     (4, 0, 8, 8),
@@ -36,9 +37,11 @@ def read_size(data: bytes) -> Size:
     if data[12:16] == b"CgBI":
         raise UndecodableImage("a PNG of an iOS application (CgBI) is not read; save it as PNG")
     try:
-        return Size(*_HEADER.unpack_from(data, 16))
+        width, height, depth, color, *_ = _FACTS.unpack_from(data, 16)
     except struct.error:
         raise UndecodableImage("the PNG ends in its header") from None
+    bits = min(depth * _CHANNELS.get(color, 1), _MOST_BITS)
+    return Size(width, height, max(1.0, bits / _BITS_OF_WEIGHT))
 
 
 def take_still(data: bytes) -> Still:

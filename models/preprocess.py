@@ -48,17 +48,17 @@ _UPRIGHT = {
 
 
 def effort(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
-    """How many pixels decoding an image costs, from its header alone.
+    """What decoding an image costs, in pixels of an ordinary one, from its header alone.
 
-    0 where it is refused for its size. A progressive JPEG of many scans costs more than its size.
-    Raises UndecodableImage.
+    0 where it is refused for its size. A pixel counts more where it takes longer: with alpha, with
+    many bits, in a JPEG of many scans. Raises UndecodableImage.
     """
     header = jpeg.read_header(data)
     size = _reader(data).read_size(data) if header is None else Size(header.width, header.height)
     if size.pixels > max_pixels:
         return 0
     scans = 1 if header is None else count_scans(data, header)
-    return size.pixels * max(_USUAL_SCANS, scans) // _USUAL_SCANS
+    return size.effort * max(_USUAL_SCANS, scans) // _USUAL_SCANS
 
 
 def preprocess(

@@ -13,18 +13,21 @@ _CHUNKS_MAX = 1024  # up to the pixels
 _PIXELS = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 _NEEDED = _PIXELS | {b"VP8X", b"ALPH", b"ANIM"}
 _ANIMATED, _ALPHA = 0x02, 0x10
+_LOSSLESS_ALPHA = 1 << 28
+_ALPHA_WEIGHT = 2.0  # a second picture is decoded, and the two are composited
 
 
 def read_size(data: bytes) -> Size:
     """The size of the canvas. Raises UndecodableImage."""
     kind, head = data[_HEAD : _HEAD + 4], data[_CONTENT : _CONTENT + 10]
     if len(head) == 10 and kind == b"VP8X":
-        return Size(1 + _number(head[4:7]), 1 + _number(head[7:10]))
+        return Size(1 + _number(head[4:7]), 1 + _number(head[7:10]), _weight(head[0] & _ALPHA))
     if len(head) == 10 and kind == b"VP8 ":
         return Size(_number(head[6:8]) & 0x3FFF, _number(head[8:10]) & 0x3FFF)
     if len(head) >= 5 and kind == b"VP8L":
         bits = _number(head[1:5])
-        return Size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+        weight = _weight(bits & _LOSSLESS_ALPHA)
+        return Size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), weight)
     raise UndecodableImage("the WebP does not say how large it is")
 
 
@@ -61,6 +64,10 @@ def _flagged(extended: bytes) -> bytes:
     """The chunk that says what there is, of what is left."""
     at = _CHUNK.size
     return extended[:at] + bytes([extended[at] & (_ANIMATED | _ALPHA)]) + extended[at + 1 :]
+
+
+def _weight(has_alpha: int) -> float:
+    return _ALPHA_WEIGHT if has_alpha else 1.0
 
 
 def _number(little_endian: bytes) -> int:

@@ -194,8 +194,8 @@ class TooManyPixels(ServiceError):
 
     def __init__(self, pixels: int, limit: int) -> None:
         super().__init__(
-            f"the images have {pixels:,} pixels together; the limit for this request is "
-            f"{limit:,}; send fewer at once, or smaller ones"
+            f"the images have {pixels:,} pixels together, those that take long counted for more; "
+            f"the limit for this request is {limit:,}; send fewer at once, or smaller ones"
         )
         self.pixels = pixels
         self.limit = limit

@@ -79,7 +79,8 @@ class Settings(BaseSettings):
     max_request_pixels: int = Field(
         100_000_000,
         ge=1,
-        description="most pixels in all images of one request, besides 64 for each of their bytes",
+        description="most pixels in all images of one request, besides 64 for each of their bytes; "
+        "those that take longer to decode count for more",
     )
     queue_items: int = Field(
         4096,

@@ -8,6 +8,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from benchmarks.serving.packages import PACKAGES
 from benchmarks.serving.peers import model as peer
 from benchmarks.serving.workloads import one_photo, one_small
 from models import jpeg
+from models.errors import UndecodableImage
 from models.manifest import Preprocess
 from models.preprocess import preprocess
 from models.store import Store
@@ -115,15 +117,14 @@ def _files(folder: Path) -> tuple[bytes, ...]:
 
 
 def _pictures(images: Iterable[bytes]) -> Iterable[Picture]:
-    """Those that need no Pillow to be decoded."""
+    """The JPEGs among them that can be decoded."""
     for data in images:
         header = jpeg.read_header(data)
         if header is None:
             continue
         step = jpeg.choose_step(header, _SPEC.size_px)
-        pixels = jpeg.decode(data, header, step)
-        if pixels is not None:
-            yield Picture(data, header, step, pixels)
+        with suppress(UndecodableImage):  # a folder may have a damaged one
+            yield Picture(data, header, step, jpeg.decode(data, header, step))
 
 
 def _measured(pictures: Sequence[Picture], rounds: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import secrets
+from abc import ABC, abstractmethod
 
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,7 +21,27 @@ _MOST_KNOWN = 256
 _LONGEST = 262  # a name of 255 bytes, a colon and a port
 
 
-class RequireKey:
+class Gate(ABC):
+    """Refuses some requests; those that ask for health are let through."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
+        if scope["type"] == "http" and scope["path"] not in OPEN:
+            refusal = self.refusal(scope)
+            if refusal is not None:
+                await domain_problem(Request(scope), refusal)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    @abstractmethod
+    def refusal(self, scope: Scope) -> ServiceError | None:
+        """Why this request is not served; None where it is."""
+
+
+class RequireKey(Gate):
     """Refuses every request without the API key, except those that ask for health.
 
     A program sends it as a bearer token; a browser asks its user, and sends it as the password of
@@ -29,19 +50,11 @@ class RequireKey:
     """
 
     def __init__(self, app: ASGIApp, key: str) -> None:
-        self._app = app
+        super().__init__(app)
         self._keys = {key.encode(), key.encode("latin-1")}  # clients differ
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or refuse it."""
-        if scope["type"] == "http" and scope["path"] not in OPEN:
-            refusal = self._refusal(scope)
-            if refusal is not None:
-                await domain_problem(Request(scope), refusal)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-    def _refusal(self, scope: Scope) -> ServiceError | None:
+    def refusal(self, scope: Scope) -> ServiceError | None:
+        """Why who sends it may not ask."""
         scheme, _, given = header(scope, b"authorization").strip().partition(" ")
         scheme, credentials = scheme.lower(), given.strip().encode("latin-1")
         if scheme == "bearer" and self._is_key(credentials):
@@ -56,7 +69,7 @@ class RequireKey:
         return any(same)
 
 
-class RequireOwnSite:
+class RequireOwnSite(Gate):
     """Where there is no key: refuses what a page of another site sends through a visitor's browser.
 
     By DNS rebinding it comes to another name than the service's own; without, a write carries the
@@ -64,20 +77,12 @@ class RequireOwnSite:
     """
 
     def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
-        self._app = app
+        super().__init__(app)
         self._hosts = hosts
         self._known: set[bytes] = set()  # Host headers that were found to be its own
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or refuse it."""
-        if scope["type"] == "http" and scope["path"] not in OPEN:
-            refusal = self._refusal(scope)
-            if refusal is not None:
-                await domain_problem(Request(scope), refusal)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-    def _refusal(self, scope: Scope) -> ServiceError | None:
+    def refusal(self, scope: Scope) -> ServiceError | None:
+        """Why it is not of this site."""
         headers = _Headers(scope)
         hosts = [value for name, value in headers.asked if name == b"host"]
         if len(hosts) > 1:

@@ -132,7 +132,10 @@ class Batcher:
         request = _Request(work, asyncio.get_running_loop().create_future(), perf_counter())
         self._queue.add(request)
         self._lanes.offer(self)
-        return await request.answer
+        try:
+            return await request.answer
+        finally:
+            del request  # it has the answer, which may be an error that has this frame
 
     def next_batch(self) -> "_Batch | None":
         """Take what fits one batch."""
@@ -255,6 +258,7 @@ class _Batch:
             self._fail_all(error)
         for piece, reason in self._failed:
             piece.request.fail(reason)
+        self._failed.clear()  # what decoding raises has this batch in its frames
 
     def _decode(self) -> list[Pixels]:
         parts: list[Pixels] = []

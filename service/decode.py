@@ -2,13 +2,12 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from threading import Event
 from time import perf_counter
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -24,6 +23,8 @@ from service.pixels import Encoded, PixelBudget, Task, tasks
 
 Pixels = UInt8[np.ndarray, "n h w 3"]
 _Decoded = UInt8[np.ndarray, "h w 3"] | UndecodableImage | ImageTooLarge
+_E = TypeVar("_E", bytes, Encoded)
+_T = TypeVar("_T")
 
 # A JPEG of up to so many pixels is decoded in less time than a thread is woken in
 # (docs/performance.md).
@@ -112,20 +113,28 @@ class Decoder:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._pool.submit(Image.init)  # else the first image waits for Pillow's plugins
 
-    async def decode(self, images: Sequence[Encoded], spec: Preprocess) -> Pixels:
+    async def decode(
+        self, images: Sequence[Encoded], spec: Preprocess, *, passes: int = 1
+    ) -> Pixels:
         """Decode every image on the pool, in order: uint8 [n h w 3] with h = w = spec.size_px.
 
+        `passes` is how often the request has its images decoded, with `map` after this.
         Raises OversizedImages or UndecodableImages with the index of each bad image, and
         TooManyPixels or Overloaded before anything is decoded. When the caller is cancelled,
         images that have not begun are dropped.
         """
         started = perf_counter()
         efforts = await self._efforts(images)
-        self._budget.check(efforts, images)
-        with self._room(sum(efforts)):
-            decoded = await self._run(tasks(images, efforts), spec)
+        self._budget.check(passes * sum(efforts), images)
+        self._check_room(sum(efforts))
+        work = partial(_decode_one, spec=spec, max_pixels=self._budget.image)
+        decoded = await self._run(images, efforts, work)
         self._observe(perf_counter() - started)
         return _stacked(decoded, self._budget.image)
+
+    async def map(self, images: Sequence[bytes], work: Callable[[bytes], _T]) -> list[_T]:
+        """What `work` makes of each image of a request that was let in, on the same threads."""
+        return await self._run(images, await self._efforts(images), work)
 
     async def _efforts(self, images: Sequence[Encoded]) -> list[int]:
         """How many pixels each image costs; 0 for what is refused before it is decoded."""
@@ -134,41 +143,45 @@ class Decoder:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._budget.efforts, images)
 
-    @contextmanager
-    def _room(self, pixels: int) -> Iterator[None]:
+    def _check_room(self, pixels: int) -> None:
         limit = self._threads * self._pace.items(self._budget.wait_s)
         if self._pixels and self._pixels + pixels > limit:
             retry_s = self._pace.seconds(self._pixels) / self._threads
             raise Overloaded(limit, max(1, math.ceil(retry_s)), "pixels")
-        self._pixels += pixels
-        try:
-            yield
-        finally:
-            self._pixels -= pixels
 
-    async def _run(self, tasks: Sequence[Task], spec: Preprocess) -> list[_Decoded]:
+    async def _run(
+        self, images: Sequence[_E], efforts: Sequence[int], work: Callable[[_E], _T]
+    ) -> list[_T]:
         turns = asyncio.Semaphore(self._threads)
         dropped = Event()
         running = [
-            asyncio.ensure_future(self._run_one(task, spec, turns, dropped)) for task in tasks
+            asyncio.ensure_future(self._run_one(task, work, turns, dropped))
+            for task in tasks(images, efforts)
         ]
+        pixels = sum(efforts)
+        self._pixels += pixels
         try:
-            return [pixels for part in await asyncio.gather(*running) for pixels in part]
+            return [made for part in await asyncio.gather(*running) for made in part]
         finally:
+            self._pixels -= pixels
             dropped.set()
             for one in running:
                 one.cancel()
 
     async def _run_one(
-        self, task: Task, spec: Preprocess, turns: asyncio.Semaphore, dropped: Event
-    ) -> list[_Decoded]:
+        self,
+        task: Task[_E],
+        work: Callable[[_E], _T],
+        turns: asyncio.Semaphore,
+        dropped: Event,
+    ) -> list[_T]:
         async with turns:
             loop = asyncio.get_running_loop()
-            work = partial(_decode_all, task.images, spec, self._budget.image, dropped)
-            decoded, took_s = await loop.run_in_executor(self._pool, work)
+            do_all = partial(_do_all, task.images, work, dropped)
+            made, took_s = await loop.run_in_executor(self._pool, do_all)
         if task.effort:
             self._pace.note(task.effort, took_s, perf_counter(), waiting=False)
-        return decoded
+        return made
 
     def defer(self, images: Sequence[Encoded], spec: Preprocess) -> Deferred | None:
         """JPEGs that are to be decoded in their batch; None where one of them is anything else.
@@ -190,17 +203,17 @@ class Decoder:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _decode_all(
-    images: Sequence[Encoded], spec: Preprocess, max_pixels: int, dropped: Event
-) -> tuple[list[_Decoded], float]:
-    """The pixels, and how long they took; less where nobody waits for them any more."""
+def _do_all(
+    images: Sequence[_E], work: Callable[[_E], _T], dropped: Event
+) -> tuple[list[_T], float]:
+    """What it makes, and how long that took; less where nobody waits for it any more."""
     started = perf_counter()
-    decoded: list[_Decoded] = []
+    made: list[_T] = []
     for image in images:
         if dropped.is_set():
             break
-        decoded.append(_decode_one(image, spec, max_pixels))
-    return decoded, perf_counter() - started
+        made.append(work(image))
+    return made, perf_counter() - started
 
 
 def _brief_header(image: bytes) -> Header | None:
@@ -222,7 +235,8 @@ def _decode_one(
     try:
         return preprocess(image, spec, max_pixels, header)
     except (UndecodableImage, ImageTooLarge) as error:
-        return error
+        error.__context__ = None  # it and the traceback hold the frames, and these the whole body
+        return error.with_traceback(None)
 
 
 def _stacked(decoded: Sequence[_Decoded], max_pixels: int) -> Pixels:

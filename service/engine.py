@@ -52,9 +52,10 @@ class Engine:
         self._doubt = model.doubt
         self._decoder = decoder
 
-    async def answer(self, images: Sequence[Encoded]) -> Answer:
+    async def answer(self, images: Sequence[Encoded], *, passes: int = 1) -> Answer:
         """Decode the images and run the model on them, in order.
 
+        `passes` is how often the request has its images decoded, this time included.
         Raises Overloaded, Stopping, and whatever decoding raises.
         """
         with self.batcher.admit(len(images)):
@@ -63,7 +64,7 @@ class Engine:
             if deferred is not None:
                 return await self.batcher.run(deferred)
             started = perf_counter()
-            pixels = await self._decoder.decode(images, spec)
+            pixels = await self._decoder.decode(images, spec, passes=passes)
             decode_s = perf_counter() - started
             return (await self.batcher.run(pixels))._replace(decode_s=decode_s)
 

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from models.errors import UndecodableImage
 from models.preprocess import effort
 from service.errors import TooManyPixels
 
 Encoded = bytes | UndecodableImage  # an image's bytes, or why there are none
+_E = TypeVar("_E", bytes, Encoded)
 
 _PIXELS_PER_BYTE = 64  # that a request may have besides its limit; photographs have 2 to 20
 _LEAST_PIXELS = 16 * 1024  # what the smallest image counts: it costs as much
@@ -29,11 +30,11 @@ class PixelBudget:
     request: int = 2**62
     wait_s: float = math.inf
 
-    def check(self, efforts: Sequence[int], images: Sequence[Encoded]) -> None:
+    def check(self, effort: int, images: Sequence[Encoded]) -> None:
         """Raise TooManyPixels where the images of one request are too much together."""
         limit = self.request + _PIXELS_PER_BYTE * sum(map(_size, images))
-        if sum(efforts) > limit:
-            raise TooManyPixels(sum(efforts), limit)
+        if effort > limit:
+            raise TooManyPixels(effort, limit)
 
     def efforts(self, images: Sequence[Encoded]) -> list[int]:
         """How many pixels each image costs, from its header."""
@@ -48,14 +49,14 @@ class PixelBudget:
             return _LEAST_PIXELS
 
 
-class Task(NamedTuple):
+class Task(NamedTuple, Generic[_E]):
     """Images that one thread decodes without a pause."""
 
-    images: Sequence[Encoded]
+    images: Sequence[_E]
     effort: int
 
 
-def tasks(images: Sequence[Encoded], efforts: Sequence[int]) -> list[Task]:
+def tasks(images: Sequence[_E], efforts: Sequence[int]) -> list[Task[_E]]:
     """All images in order, in tasks of a size that is worth a thread."""
     found, start, size, pixels = [], 0, 0, 0
     for stop, (image, cost) in enumerate(zip(images, efforts, strict=True), start=1):

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 
 from models.errors import ImageTooLarge, UndecodableImage
 from service.batcher import Answer
 from service.collections import NewItem
 from service.collections.thumbnail import thumbnail
+from service.decode import Decoder
 from service.engine import Engine
 from service.errors import OversizedImages, UndecodableImages
 from service.http.items import Draft
@@ -21,26 +23,36 @@ async def embed(engine: Engine, drafts: Sequence[Draft]) -> Answer:
     numbers = [i for i, draft in enumerate(drafts) if draft.image is not None]
     images = [draft.image for draft in drafts if draft.image is not None]
     try:
-        return await engine.answer(images)
+        return await engine.answer(images, passes=2)  # thumbnails are the second one
     except UndecodableImages as error:
         raise UndecodableImages(_renumbered(error, numbers), error.reasons) from None
     except OversizedImages as error:
         raise OversizedImages(_renumbered(error, numbers), error.limit) from None
 
 
+async def thumbnails(
+    decoder: Decoder, drafts: Sequence[Draft], max_pixels: int
+) -> list[bytes | None]:
+    """Those of the drafts that are images, in order."""
+    images = [draft.image for draft in drafts if isinstance(draft.image, bytes)]
+    return await decoder.map(images, partial(_thumbnail, max_pixels=max_pixels))
+
+
 def new_items(
-    drafts: Sequence[Draft], embeddings: Vectors, *, keep_images: bool, max_pixels: int
+    drafts: Sequence[Draft],
+    embeddings: Vectors,
+    thumbnails: Sequence[bytes | None],
+    *,
+    keep_images: bool,
 ) -> Iterator[NewItem]:
-    """The items to put, thumbnails made; there is one embedding for each image, in order."""
-    rows = iter(embeddings)
+    """The items to put; there is one embedding and one thumbnail for each image, in order."""
+    rows, small = iter(embeddings), iter(thumbnails)
     for draft in drafts:
         if draft.vector is not None:
             yield NewItem(draft.id, draft.vector, draft.label, draft.metadata)
             continue
-        image = draft.image if isinstance(draft.image, bytes) else b""
-        small = _thumbnail(image, max_pixels)
-        kept = image if keep_images else None
-        yield NewItem(draft.id, next(rows), draft.label, draft.metadata, kept, small)
+        kept = draft.image if keep_images and isinstance(draft.image, bytes) else None
+        yield NewItem(draft.id, next(rows), draft.label, draft.metadata, kept, next(small))
 
 
 def _thumbnail(image: bytes, max_pixels: int) -> bytes | None:

@@ -1,5 +1,6 @@
 """The items of a collection: put, listed, shown, deleted."""
 
+from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
 from typing import Annotated
@@ -30,7 +31,7 @@ from service.http.negotiate import JSON
 from service.http.parameters import ItemId, ItemNamed, NoParameters
 from service.http.responses import COLLECTION_ERRORS, VECTOR_ERRORS, problems
 from service.http.state import Parts, Services
-from service.http.storing import embed, new_items
+from service.http.storing import embed, new_items, thumbnails
 from service.http.waiting import read, write
 from service.index.errors import UnknownItem
 
@@ -77,7 +78,8 @@ async def put_items(
         batch, engine = await _read(request, parts, query, collection.spec)
         with parts.patience.waiting(request.receive):
             answer = None if engine is None else await embed(engine, batch.drafts)
-            work = partial(_put, parts, collection, batch, answer)
+            small = await thumbnails(parts.decoder, batch.drafts, parts.settings.max_pixels)
+            work = partial(_put, parts, collection, batch, answer, small)
             receipt = await parts.threads.write(work)
     body = show_receipt(name, [draft.id for draft in batch.drafts], receipt)
     return as_json(body, *([] if answer is None else [server_timing(answer)]))
@@ -175,10 +177,16 @@ async def _read(
     return batch, None
 
 
-def _put(parts: Services, collection: Collection, batch: Batch, answer: Answer | None) -> Receipt:
+def _put(
+    parts: Services,
+    collection: Collection,
+    batch: Batch,
+    answer: Answer | None,
+    small: Sequence[bytes | None],
+) -> Receipt:
     embeddings = np.empty((0, 0), np.float32) if answer is None else answer.outputs.embedding
-    keep, most = collection.spec.keep_images, parts.settings.max_pixels
-    items = list(new_items(batch.drafts, embeddings, keep_images=keep, max_pixels=most))
+    keep = collection.spec.keep_images
+    items = list(new_items(batch.drafts, embeddings, small, keep_images=keep))
     started = perf_counter()
     receipt = collection.put(items)
     parts.metrics.observe_put(len(items), perf_counter() - started)

@@ -1,6 +1,7 @@
 """What a request may cost, and what is dropped when nobody waits."""
 
 import asyncio
+import gc
 from io import BytesIO
 from time import sleep
 
@@ -11,7 +12,7 @@ from PIL import Image
 from models.jpeg import Header
 from models.manifest import Preprocess
 from service.decode import Decoder
-from service.errors import Overloaded, OversizedImages, TooManyPixels
+from service.errors import Overloaded, OversizedImages, TooManyPixels, UndecodableImages
 from service.pixels import Encoded, PixelBudget
 from tests.bundles import picture
 
@@ -98,3 +99,42 @@ def test_images_that_nobody_waits_for_are_not_decoded(side: int, decoded: list[b
         decoder.close()
 
     asyncio.run(main())
+
+
+def test_images_that_are_decoded_twice_count_twice(decoded: list[bytes]) -> None:
+    async def main() -> None:
+        image = blank(1000)
+        decoder = Decoder(PixelBudget(2_000_000, 1_500_000 - 64 * len(image)), 1, lambda _: None)
+        with pytest.raises(TooManyPixels):
+            await decoder.decode([image], SPEC, passes=2)
+        assert decoded == []
+        await decoder.decode([image], SPEC)
+        decoder.close()
+
+    asyncio.run(main())
+
+
+class Body(bytes):
+    """Bytes that say when nothing holds them any more."""
+
+    gone = False
+
+    def __del__(self) -> None:
+        Body.gone = True
+
+
+@pytest.mark.parametrize("bad", [b"\xff\xd8\xff\xe0 no JPEG", b"GIF89a?", blank(300)])
+def test_an_error_does_not_hold_the_body(bad: bytes) -> None:
+    async def main() -> None:
+        decoder = Decoder(PixelBudget(10_000), 1, lambda _: None)
+        with pytest.raises((UndecodableImages, OversizedImages)):
+            await decoder.decode([Body(bad)], SPEC)
+        decoder.close()
+
+    Body.gone = False
+    gc.disable()
+    try:
+        asyncio.run(main())
+        assert Body.gone
+    finally:
+        gc.enable()

@@ -1,9 +1,13 @@
 """Drafts become items: each image gets its own embedding, whatever stands between."""
 
+import asyncio
+
 import numpy as np
 
+from service.decode import Decoder
 from service.http.items import Draft
-from service.http.storing import new_items
+from service.http.storing import new_items, thumbnails
+from service.pixels import PixelBudget
 from tests.bundles import picture
 
 EMBEDDINGS = np.array([[1, 0], [0, 1]], np.float32)
@@ -16,21 +20,31 @@ def draft(name: str, image: bytes | None = None) -> Draft:
 
 def test_embeddings_go_to_the_images_in_order() -> None:
     drafts = [draft("v"), draft("a", picture(0)), draft("w"), draft("b", picture(1))]
-    items = list(new_items(drafts, EMBEDDINGS, keep_images=True, max_pixels=10_000))
+    items = list(new_items(drafts, EMBEDDINGS, [b"s", b"t"], keep_images=True))
     assert [one.id for one in items] == ["v", "a", "w", "b"]
     assert [one.vector.tolist() for one in items] == [[3, 4], [1, 0], [3, 4], [0, 1]]
     assert [one.image for one in items] == [None, picture(0), None, picture(1)]
-    assert [bool(one.thumbnail) for one in items] == [False, True, False, True]
+    assert [one.thumbnail for one in items] == [None, b"s", None, b"t"]
     assert {one.label for one in items} == {"label"}
 
 
 def test_images_are_kept_only_where_that_is_wanted() -> None:
     drafts = [draft("a", picture(0))]
-    (item,) = new_items(drafts, EMBEDDINGS[:1], keep_images=False, max_pixels=10_000)
+    (item,) = new_items(drafts, EMBEDDINGS[:1], [b"s"], keep_images=False)
     assert item.image is None
-    assert item.thumbnail
+    assert item.thumbnail == b"s"
 
 
 def test_an_image_without_a_thumbnail_is_an_item_all_the_same() -> None:
-    (item,) = new_items([draft("a", b"?")], EMBEDDINGS[:1], keep_images=True, max_pixels=10_000)
+    async def main() -> list[bytes | None]:
+        decoder = Decoder(PixelBudget(10_000), 1, lambda seconds: None)
+        drafts = [draft("a", b"?"), draft("v"), draft("b", picture(0))]
+        try:
+            return await thumbnails(decoder, drafts, 10_000)
+        finally:
+            decoder.close()
+
+    small = asyncio.run(main())
+    assert [one is None for one in small] == [True, False]
+    (item,) = new_items([draft("a", b"?")], EMBEDDINGS[:1], small, keep_images=True)
     assert (item.thumbnail, item.image) == (None, b"?")

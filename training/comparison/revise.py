@@ -13,7 +13,7 @@ from training.comparison.statistics import BySeed
 from training.losses.base import Range
 from training.search import at_edge
 
-_UNKNOWN_SHARE = 1 / 5  # of the test images are of classes that a round leaves out
+_UNKNOWN_SHARE = 1 / 5  # of the test images were of left-out classes while no outcome was kept
 _PAIRED = 4  # (2 images in each pair)^2
 _SHARES: Mapping[str, float] = {
     "accuracy": 1.0,

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from models.evidence.bounds import Counts, hold_error
+from models.evidence.estimate import Estimate
 from models.manifest import Frozen
 
 
@@ -50,6 +51,19 @@ class RiskCoverage(Frozen):
     )
     excess_aurc: float = Field(
         description="aurc less that of the best order of the same answers, every error last"
+    )
+    augrc: Estimate | None = Field(
+        default=None,
+        description="area under the generalized risk-coverage curve on the test set: the share of "
+        "all images that are accepted and wrong, mean over all coverages (arXiv 2407.01032), which "
+        "is half a percent where one image in a hundred is wrong and confidence says nothing; "
+        "among images of equal confidence, the mean over their orders. 95 % interval over test "
+        "images (infinitesimal jackknife, ends of Wilson). Absent in reports from before it was "
+        "measured",
+    )
+    excess_augrc: float | None = Field(
+        default=None,
+        description="augrc less that of the best order of the same answers, every error last",
     )
     curve: tuple[Accepted, ...] = Field(
         description="on the test set: for each of the coverages 1/200, 2/200 .. 1, the least that "

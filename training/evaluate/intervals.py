@@ -56,6 +56,15 @@ def of_variance(value: float, variance: float, n: int, reach: float = _Z) -> Est
     )
 
 
+def of_influence(value: float, influence: Float64[np.ndarray, " n"]) -> Estimate:
+    """A measure in 0..1 with the 95 % interval of the infinitesimal jackknife (Efron 1982).
+
+    `influence` is by how much each of n images moves it; its ends are those of `of_variance`.
+    """
+    n = len(influence)
+    return of_variance(value, float(influence @ influence) * n / max(1, n - 1), n)
+
+
 def of_replicates(
     value: float, n: int, replicates: Float64[np.ndarray, " g"], *, is_share: bool
 ) -> Estimate:

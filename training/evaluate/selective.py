@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
+from scipy.stats import rankdata
 from statsmodels.stats.proportion import proportion_confint
 
 from models.evidence.selective import Accepted, Choice, RiskCoverage, Statement
 from training.evaluate.answers import Answers
+from training.evaluate.intervals import of_influence
 
 _GRID = np.arange(1, 201) / 200
 _STATED = (0.80, 0.90, 0.95, 0.99)
+_SIDES: tuple[Literal["right"], Literal["left"]] = ("right", "left")
 _SLACK = 1e-9  # a coverage of 0.95 is reached by 19 of 20 images, however it rounds
 
 
@@ -102,15 +106,52 @@ def least_aurc(ranking: Ranking) -> float:
     return float((np.maximum(most - right, 0) / most).mean())
 
 
+def augrc(ranking: Ranking) -> float:
+    """Mean over all coverages of the share of all images that are accepted and wrong.
+
+    Source: Traub et al. 2024, Overcoming Common Flaws in the Evaluation of Selective
+    Classification Systems (NeurIPS, arXiv 2407.01032). Ties count in no order.
+    """
+    coverage, errors = (
+        np.append(0, counts) / ranking.n for counts in (ranking.accepted, ranking.errors)
+    )
+    return float(np.trapezoid(errors, coverage))
+
+
+def augrc_influence(
+    confidence: Float64[np.ndarray, " n"], wrong: Float64[np.ndarray, " n"]
+) -> Float64[np.ndarray, " n"]:
+    """By how much each image moves the AUGRC, to first order; the sum is 0.
+
+    The area is a mean over pairs of images: an error counts against every image that is less sure,
+    and for half against one as sure.
+    """
+    n = len(wrong)
+    less_sure = (rankdata(confidence) - 0.5) / n
+    errors = np.sort(confidence[wrong > 0])
+    surer, as_sure = (len(errors) - np.searchsorted(errors, confidence, side) for side in _SIDES)
+    moved = wrong * less_sure + (surer + as_sure) / 2 / n
+    centered: Float64[np.ndarray, " n"] = (moved - moved.mean()) / n
+    return centered
+
+
+def least_augrc(ranking: Ranking) -> float:
+    """The area if every error were less confident than every right answer."""
+    return float((ranking.errors[-1] / ranking.n) ** 2 / 2)
+
+
 def risk_coverage(test: Answers, calibration: Answers) -> RiskCoverage:
     """The test set's curve, and the calibration split's thresholds with what they do there."""
     ranking, chooser = _ranked(test), _ranked(calibration)
-    area = aurc(ranking)
+    area, general = aurc(ranking), augrc(ranking)
+    moves = augrc_influence(_confidence(test), (test.predicted != test.labels).astype(np.float64))
     thresholds = chooser.curve()
     pairs = zip(chooser.at(thresholds), ranking.at(thresholds), strict=True)
     return RiskCoverage(
         aurc=area,
         excess_aurc=area - least_aurc(ranking),
+        augrc=of_influence(general, moves),
+        excess_augrc=general - least_augrc(ranking),
         curve=ranking.at(ranking.curve()),
         statements=_statements(ranking),
         choices=tuple(Choice(calibration=there, test=here) for there, here in pairs),
@@ -126,6 +167,12 @@ def _statements(ranking: Ranking) -> tuple[Statement, ...]:
 
 
 def _ranked(answers: Answers) -> Ranking:
+    return rank(_confidence(answers), answers.predicted != answers.labels)
+
+
+def _confidence(answers: Answers) -> Float64[np.ndarray, " n"]:
     # A float32 softmax may say a little more than 1; a threshold of 1 accepts that too.
-    confidence = np.minimum(answers.probabilities.max(axis=1).astype(np.float64), 1)
-    return rank(confidence, answers.predicted != answers.labels)
+    confidence: Float64[np.ndarray, " n"] = np.minimum(
+        answers.probabilities.max(axis=1).astype(np.float64), 1
+    )
+    return confidence

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from scipy.stats import binom
+from sklearn.metrics import roc_auc_score
 
 from models.evidence.selective import RiskCoverage, threshold_for
 from tests.unit.training.answered import answered, made_up, sure
@@ -53,6 +54,24 @@ def test_aurc_is_the_mean_error_over_all_coverages(answers: Answers) -> None:
     surest_first = [wrong for _, wrong in sorted(told(answers), reverse=True)]
     assert found.aurc == pytest.approx(mean_risk(surest_first))
     assert found.excess_aurc == pytest.approx(found.aurc - mean_risk(sorted(surest_first)))
+
+
+@pytest.mark.parametrize("answers", CASES)
+def test_augrc_is_the_chance_that_a_wrong_image_is_accepted_at_a_random_coverage(
+    answers: Answers,
+) -> None:
+    """In the form of arXiv 2407.01032 with the AUROC of failures, and in pairs of images."""
+    found = risk_coverage(answers, answers)
+    confidence, wrong = (np.array(column) for column in zip(*told(answers), strict=True))
+    accuracy = 1 - wrong.mean()
+    auroc = roc_auc_score(~wrong, confidence)
+    area = (1 - auroc) * accuracy * (1 - accuracy) + (1 - accuracy) ** 2 / 2
+    assert found.augrc is not None
+    assert found.augrc.value == pytest.approx(area)
+    assert found.augrc.low < area < found.augrc.high
+    below = (confidence[:, None] > confidence) + (confidence[:, None] == confidence) / 2
+    assert found.augrc.value == pytest.approx((wrong[:, None] * below).mean())
+    assert found.excess_augrc == pytest.approx(area - (1 - accuracy) ** 2 / 2)
 
 
 def upper_bound(errors: int, n: int) -> float:

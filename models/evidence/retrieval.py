@@ -109,6 +109,18 @@ class VerificationSection(Frozen):
     roc: tuple[RocPoint, ...] = Field(
         description="at 10 values of FAR a decade from 1e-4 (or what the pairs resolve) to 1"
     )
+    opis: Estimate | None = Field(
+        default=None,
+        description="operating-point-inconsistency score (arXiv 2307.04047): does one threshold "
+        "suit every class? Utility of a class is the harmonic mean of its sensitivity (share of "
+        "its genuine pairs accepted) and specificity (share of impostor pairs with one image of it "
+        "rejected); the score is the variance of utility over classes, 0 to 0.25, mean over 100 "
+        "distances in the middle of equal steps between those that accept 1 % and 10 % of all "
+        "impostor pairs; distances are Euclidean, between embeddings of unit length where the "
+        "metric is cosine. 95 % interval over test images (infinitesimal jackknife, ends of "
+        "Wilson). None where fewer than two classes have a pair or too few pairs resolve 1 %; "
+        "absent in reports from before it was measured",
+    )
     interval_pairs: int
     resamples: int = Field(description="of the bootstrap")
     seed: int

@@ -10,6 +10,7 @@ from models.evidence.retrieval import AcceptRate, RocPoint, VerificationSection
 from models.manifest import Metric
 from training.evaluate.answers import Answers
 from training.evaluate.collapse import unit_rows
+from training.evaluate.consistency import Operating
 from training.evaluate.intervals import proportion
 from training.evaluate.pair_scores import SAMPLED_PAIRS, PairSample, Scores, pair_scores
 from training.evaluate.sampling import INTERVAL, stratified
@@ -49,7 +50,13 @@ def verification(
     if not len(scores.genuine) or not len(scores.impostor):
         return section
     sample = PairSample(points, labels, metric, seed)
-    return section.model_copy(update=_rates(scores, sample, len(rows)))
+    operating = Operating.of(points, labels, metric, scores)
+    return section.model_copy(
+        update={
+            **_rates(scores, sample, len(rows)),
+            "opis": None if operating is None else operating.estimate(),
+        }
+    )
 
 
 def _rates(scores: Scores, sample: PairSample, images: int) -> dict[str, object]:

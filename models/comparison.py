@@ -9,7 +9,14 @@ from models.evidence.estimate import Estimate
 from models.manifest import Frozen
 from models.report import DatasetRecord, Figure
 
-Goal = Literal["classify", "retrieve", "verify", "reject unknowns", "be calibrated"]
+Goal = Literal[
+    "classify",
+    "retrieve",
+    "retrieve unseen classes",
+    "verify",
+    "reject unknowns",
+    "be calibrated",
+]
 Reader = Literal["own head", "nearest class mean", "k-NN", "linear probe"]
 ImageVariance = Literal["paired resamples", "bound", "not included"]
 LEVEL = 0.05  # of the tests: the chance, per measure, that any of equal losses are told apart

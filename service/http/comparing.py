@@ -23,6 +23,7 @@ Mark = Literal["best", "tied", ""]
 QUESTIONS: Mapping[Goal, str] = {
     "classify": "Name the class of an image",
     "retrieve": "Find similar images",
+    "retrieve unseen classes": "Find similar images of classes it never saw",
     "verify": "Tell whether two images show the same class",
     "reject unknowns": "Notice images of classes it never saw",
     "be calibrated": "Say how sure it is, and be right about that",

@@ -29,6 +29,24 @@ MEASURES = (
         description="share of test images whose nearest other test image is of their class",
     ),
     Measure(
+        name="unseen_map_at_r",
+        title="Unseen classes: MAP@R",
+        goal="retrieve unseen classes",
+        higher_is_better=True,
+        percent=True,
+        description="mean average precision at R among the test images of the classes left out of "
+        "training, each a query against the others",
+    ),
+    Measure(
+        name="unseen_recall_at_1",
+        title="Unseen classes: Recall@1",
+        goal=None,
+        secondary_to="retrieve unseen classes",
+        higher_is_better=True,
+        percent=True,
+        description="share of those images whose nearest other one is of their class",
+    ),
+    Measure(
         name="eer",
         title="Equal error rate",
         goal="verify",
@@ -44,6 +62,35 @@ MEASURES = (
         higher_is_better=True,
         percent=True,
         description="share of same-class pairs accepted where 0.1 % of the others are",
+    ),
+    Measure(
+        name="opis",
+        title="OPIS",
+        goal=None,
+        secondary_to="verify",
+        higher_is_better=False,
+        percent=True,
+        description="operating-point inconsistency (arXiv 2307.04047): variance over classes of "
+        "the harmonic mean of sensitivity and specificity at one threshold for all, mean over "
+        "distances at which 1 % to 10 % of the pairs of two classes are accepted; 25 % at most",
+    ),
+    Measure(
+        name="unseen_eer",
+        title="Unseen classes: equal error rate",
+        goal=None,
+        secondary_to="verify",
+        higher_is_better=False,
+        percent=True,
+        description="over every pair of test images of classes left out of training",
+    ),
+    Measure(
+        name="unseen_opis",
+        title="Unseen classes: OPIS",
+        goal=None,
+        secondary_to="verify",
+        higher_is_better=False,
+        percent=True,
+        description="operating-point inconsistency over the classes left out of training",
     ),
     Measure(
         name="unknown_auroc",
@@ -97,6 +144,15 @@ MEASURES = (
         higher_is_better=False,
         percent=True,
         description="mean error over all coverages, refusing the least confident first",
+    ),
+    Measure(
+        name="augrc",
+        title="AUGRC",
+        goal=None,
+        higher_is_better=False,
+        percent=True,
+        description="share of all images that are accepted and wrong, mean over all coverages "
+        "(arXiv 2407.01032)",
     ),
     Measure(
         name="fisher_ratio",

@@ -33,7 +33,7 @@ def of_mean(values: Float64[np.ndarray, " n"], order: Rows | None = None) -> Inf
     """
     there = ~np.isnan(values)
     moved: Influence = np.where(there, values - values[there].mean(), 0) / max(1, there.sum())
-    return moved if order is None else _placed(moved, order)
+    return moved if order is None else placed(moved, order)
 
 
 def of_calibration(told: Outcomes, order: Rows) -> Mapping[str, Influence]:
@@ -59,15 +59,20 @@ def of_aurc(wrong: Float64[np.ndarray, " n"], order: Rows) -> Influence:
     return of_mean(moved[::-1], order)
 
 
+def of_equal_error(points: Points, labels: Labels, metric: Metric, scores: Scores) -> Influence:
+    """Of the equal error rate of all pairs."""
+    _, threshold = scores.equal_error()
+    rejected, accepted = _shares(points, labels, metric, threshold)
+    ratio = _densities(scores, threshold)
+    moved: Influence = (rejected + ratio * accepted) / (1 + ratio)
+    return moved
+
+
 def of_pairs(
     points: Points, labels: Labels, metric: Metric, scores: Scores, far: float
 ) -> Mapping[str, Influence]:
     """Of the equal error rate, and of the TAR where the FAR is `far`."""
-    error, threshold = scores.equal_error()
-    del error
-    rejected, accepted = _shares(points, labels, metric, threshold)
-    ratio = _densities(scores, threshold)
-    found = {"eer": (rejected + ratio * accepted) / (1 + ratio)}
+    found = {"eer": of_equal_error(points, labels, metric, scores)}
     strict = scores.threshold(far)
     if strict is not None:
         rejected, accepted = _shares(points, labels, metric, strict)
@@ -81,7 +86,8 @@ def of_retrieval(
     """Of MAP@R and Recall@1: an image counts as a query, and for others as what they find.
 
     Of the weights in the ranking of each query the derivative is taken; of the nearest image, what
-    the query would find without it.
+    the query would find without it, which counts some chance twice: the spread of Recall@1 is 1.3
+    to 1.4 times that over redrawn sets (clusters of 240 images, Recall@1 of 68 % to 99 %).
     """
     n = len(labels)
     _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -173,10 +179,20 @@ def of_fisher_ratio(embeddings: Points, labels: Labels, means: ClassMeans) -> In
     return centered
 
 
-def _placed(ordered: Influence, order: Rows) -> Influence:
-    placed = np.empty_like(ordered)
-    placed[order] = ordered
-    return placed
+def spread(
+    moves: Float64[np.ndarray, " m"], rows: Int64[np.ndarray, " m"], n: int
+) -> Float64[np.ndarray, " all"]:
+    """At their rows among n images; 0 elsewhere."""
+    whole = np.zeros(n)
+    whole[rows] = moves
+    return whole
+
+
+def placed(ordered: Influence, order: Rows) -> Influence:
+    """At the images' own rows, which are `order` in the order given."""
+    own = np.empty_like(ordered)
+    own[order] = ordered
+    return own
 
 
 def _below(values: Float64[np.ndarray, " n"], ranked: Float64[np.ndarray, " m"]) -> Influence:

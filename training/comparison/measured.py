@@ -17,6 +17,7 @@ from training.comparison.measures import (
     run_influences,
     run_values,
 )
+from training.comparison.unseen import Unseen, unseen_influences, unseen_values
 from training.data.dataset import Dataset, Splits
 from training.evaluate import weights
 from training.evaluate.answering import network_answers
@@ -89,9 +90,13 @@ def measure_round(folder: RunFolder, dataset: Dataset) -> None:
         return
     left_out, metric = left_out_answers(folder, dataset)
     scored, ids = score_round(left_out, metric), dataset.test.ids
-    influences = round_influences(scored, left_out, metric, ids)
+    unseen = Unseen(metric, left_out.unknown)
+    influences = {
+        **round_influences(scored, left_out, metric, ids),
+        **unseen_influences(unseen, ids),
+    }
     trained = Measured(
-        values=round_values(scored),
+        values={**round_values(scored), **unseen_values(unseen)},
         resampled={name: moved(each) for name, each in influences.items()},
         images=len(ids),
         unknowns=scored,

@@ -20,11 +20,12 @@ from training.evaluate.confidence import (
     equal_width,
     outcomes,
 )
+from training.evaluate.consistency import Operating
 from training.evaluate.geometry import fisher_ratio
 from training.evaluate.pair_scores import Scores, pair_scores
 from training.evaluate.retrieval import query_values
 from training.evaluate.sampling import stratified
-from training.evaluate.selective import aurc, rank
+from training.evaluate.selective import augrc, augrc_influence, aurc, rank
 from training.evaluate.unknowns import K, LeftOut, accepting
 
 _FAR = 1e-3
@@ -75,6 +76,11 @@ class Said:
         """The scores of all their pairs."""
         return pair_scores(self.points, self.labels, self.metric)
 
+    @cached_property
+    def operating(self) -> Operating | None:
+        """Each class at each threshold of a pair."""
+        return Operating.of(self.points, self.labels, self.metric, self.pairs)
+
 
 def run_values(said: Said) -> dict[str, float]:
     """Every measure of a run that knows all classes, by name; undefined ones are left out."""
@@ -83,16 +89,20 @@ def run_values(said: Said) -> dict[str, float]:
     threshold = said.pairs.threshold(_FAR)
     ratio = fisher_ratio(said.test)
     strict = {} if threshold is None else {"tar_at_far_1e-3": said.pairs.tar(threshold)}
+    operating = said.operating
+    ranking = rank(told.confidence, told.right == 0)
     return {
         "accuracy": float(told.right.mean()),
         "map_at_r": float(found[-1]),
         "recall_at_1": float(found[0]),
         "eer": said.pairs.equal_error()[0],
         **strict,
+        **({} if operating is None else {"opis": operating.accepted().opis}),
         "ece": calibration_error(told.confidence, told.right, equal_width),
         "adaptive_ece": calibration_error(told.confidence, told.right, equal_mass),
         "nll": float(told.nll.mean()),
-        "aurc": aurc(rank(told.confidence, told.right == 0)),
+        "aurc": aurc(ranking),
+        "augrc": augrc(ranking),
         "angular_margin": float(np.nanmean(margins_rad(said.train, said.test))),
         **({} if ratio is None else {"fisher_ratio": ratio}),
     }
@@ -107,13 +117,16 @@ def run_influences(said: Said) -> dict[str, Influence]:
     placed = {**found_of, "eer": paired["eer"]}
     if "tar_at_far" in paired:
         placed["tar_at_far_1e-3"] = paired["tar_at_far"]
+    if said.operating is not None:
+        placed["opis"] = said.operating.influence()
     test = said.test
     found = {
         "accuracy": influence.of_mean((test.predicted == test.labels).astype(np.float64)),
-        **{name: _spread(moves, said.rows, len(test)) for name, moves in placed.items()},
+        **{name: influence.spread(moves, said.rows, len(test)) for name, moves in placed.items()},
         **influence.of_calibration(told, order),
         "nll": influence.of_mean(told.nll, order),
         "aurc": influence.of_aurc(1 - told.right, order),
+        "augrc": influence.placed(augrc_influence(told.confidence, 1 - told.right), order),
         "angular_margin": influence.of_mean(margins_rad(said.train, test)),
     }
     if fisher_ratio(test) is not None:
@@ -149,17 +162,10 @@ def round_influences(
         known.astype(np.float64), unknown.astype(np.float64), accepting(known)
     )
     return {
-        name: _spread(each, rows, len(ids))
+        name: influence.spread(each, rows, len(ids))
         for name, each in zip(("unknown_auroc", "unknown_fpr95"), moves, strict=True)
     }
 
 
 def _selection(result: ScorerResult) -> float:
     return -np.inf if result.selection_auroc is None else result.selection_auroc
-
-
-def _spread(moves: Influence, rows: Rows, n: int) -> Influence:
-    """At their rows among n images; 0 elsewhere."""
-    whole = np.zeros(n)
-    whole[rows] = moves
-    return whole

@@ -1,12 +1,17 @@
 """Answers of the runs that were trained without some classes."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from models.evidence.unknowns import LeaveOutRound
 from models.manifest import Metric
 from training import data
 from training.calibrate import calibrate
-from training.data.dataset import Dataset
+from training.data.dataset import Dataset, LabelledImages
 from training.evaluate import weights
 from training.evaluate.answering import network_answers
+from training.evaluate.answers import Answers
 from training.evaluate.unknowns import LeftOut, score_round
 from training.gallery import gallery_rows
 from training.run import RunFolder
@@ -35,7 +40,13 @@ def left_out_answers(folder: RunFolder, dataset: Dataset) -> tuple[LeftOut, Metr
         gallery=network_answers(model, gallery),
         calibration=network_answers(model, splits.calibration.read_to_calibrate()),
         known=network_answers(model, splits.test),
-        unknown=network_answers(model, unknown.test),
+        unknown=_labelled(network_answers(model, unknown.test), dataset.test),
         unknown_train=network_answers(model, unknown.train),
     )
     return left_out, model.loss.metric
+
+
+def _labelled(answers: Answers, part: LabelledImages) -> Answers:
+    """With the classes that the whole data set gives the images."""
+    labels = dict(zip(part.ids, part.labels.tolist(), strict=True))
+    return replace(answers, labels=np.array([labels[name] for name in answers.ids], np.int64))

@@ -36,7 +36,8 @@ class LeftOut:
     `gallery`, `calibration` and `known` hold training, calibration and test images of the classes
     that it was trained on; `unknown` test images of the others. `unknown_train` holds training
     images of the others, which choose the scorer; None where the scorer is not chosen.
-    Labels of unknown images are not read.
+    Labels of unknown images number the classes of the whole data set, and tell only among
+    themselves which show the same; no scorer reads them.
     """
 
     names: tuple[str, ...]

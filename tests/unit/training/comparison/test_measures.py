@@ -29,7 +29,8 @@ def test_a_run_is_measured_as_in_its_report(metric: Metric) -> None:
     )
     searched, paired = retrieval(test, train, metric), verification(test, metric)
     lie = geometry(train, test, NAMES, metric)
-    assert searched.map_at_r and searched.recall_at_1 and paired.eer and lie.margin
+    assert searched.map_at_r and searched.recall_at_1 and lie.margin
+    assert paired.eer and paired.opis and sure.selective.augrc
     assert found == pytest.approx(
         {
             "accuracy": classification_section(test, NAMES, None).accuracy.value,
@@ -41,6 +42,8 @@ def test_a_run_is_measured_as_in_its_report(metric: Metric) -> None:
             "adaptive_ece": sure.after.adaptive_ece.value,
             "nll": sure.after.nll,
             "aurc": sure.selective.aurc,
+            "augrc": sure.selective.augrc.value,
+            "opis": paired.opis.value,
             "fisher_ratio": lie.fisher_ratio,
             "angular_margin": lie.margin.mean_rad,
         }
@@ -71,5 +74,5 @@ def test_a_round_without_scores_has_no_measures() -> None:
 
 def test_every_goal_is_decided_by_one_measure() -> None:
     goals = [measure.goal for measure in MEASURES if measure.goal]
-    assert len(goals) == len(set(goals)) == 5
+    assert len(goals) == len(set(goals)) == 6
     assert len({measure.name for measure in MEASURES}) == len(MEASURES)

@@ -19,6 +19,7 @@ from training.comparison.summary import summarize
 from training.config import Recipe
 from training.data.dataset import Dataset, LabelledImages
 from training.errors import InvalidRun
+from training.evaluate.rounds import left_out_answers
 from training.losses import LOSSES
 from training.machine import Machine
 from training.run import RunFolder
@@ -89,8 +90,27 @@ def test_unknown_rounds_leave_out_other_classes_for_each_seed(finished: Comparis
         assert record.class_names == tuple(name for name in "abcd" if name not in job.left_out)
         scored = Measured.read(job.path).unknowns
         assert scored is not None
-        assert (scored.known, scored.unknown) == (30, 10)
+        assert (scored.known, scored.unknown) == (20, 20)
     assert len({job.left_out for job in finished.rounds()}) == 2
+
+
+def test_classes_never_trained_are_searched_among_themselves(finished: Comparison) -> None:
+    """A round's measure of the left-out images, from their embeddings and their names alone."""
+    job = next(iter(finished.rounds()))
+    measured = Measured.read(job.path)
+    left_out, metric = left_out_answers(RunFolder(job.path), DATASET)
+    names = [DATASET.class_names[label] for label in left_out.unknown.labels]
+    assert set(names) == set(job.left_out)
+    scores = left_out.unknown.embeddings.astype(float)
+    near = scores @ scores.T
+    if metric == "l2":
+        near = -np.square(scores[:, None] - scores).sum(axis=2)
+    np.fill_diagonal(near, -np.inf)
+    right = [names[row] == names[found] for row, found in enumerate(near.argmax(axis=1))]
+    assert measured.values["unseen_recall_at_1"] == pytest.approx(np.mean(right))
+    unseen = {name for name in measured.values if name.startswith("unseen_")}
+    assert unseen == {name for name in measured.resampled if name.startswith("unseen_")}
+    assert {"unseen_map_at_r", "unseen_eer"} <= unseen
 
 
 def test_a_finished_comparison_trains_nothing_more(

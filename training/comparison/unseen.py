@@ -1,0 +1,101 @@
+"""The measures of a run's embeddings on classes that it never saw, searched among themselves."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from models.manifest import Metric
+from training.comparison import influence
+from training.comparison.images import Influence
+from training.evaluate.answers import Answers
+from training.evaluate.collapse import unit_rows
+from training.evaluate.consistency import Operating
+from training.evaluate.pair_scores import Scores, pair_scores
+from training.evaluate.retrieval import query_values
+from training.evaluate.sampling import stratified
+
+_FEWEST_CLASSES = 2
+_IMAGES = 10_000
+
+Points = Float64[np.ndarray, "n d"]
+Rows = Int64[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Answers about test images of the left-out classes, labelled by the whole data set."""
+
+    metric: Metric
+    test: Answers
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The images that are searched and paired."""
+        return stratified(self.test.labels, _IMAGES, seed=0)
+
+    @cached_property
+    def labels(self) -> Rows:
+        """Theirs."""
+        labels: Rows = self.test.labels[self.rows]
+        return labels
+
+    @cached_property
+    def points(self) -> Points:
+        """Their embeddings, at unit length where the metric is cosine."""
+        points = self.test.embeddings[self.rows].astype(np.float64)
+        return unit_rows(points) if self.metric == "cosine" else points
+
+    @cached_property
+    def pairs(self) -> Scores:
+        """The scores of all their pairs."""
+        return pair_scores(self.points, self.labels, self.metric)
+
+    @cached_property
+    def operating(self) -> Operating | None:
+        """Each class at each threshold."""
+        return Operating.of(self.points, self.labels, self.metric, self.pairs)
+
+    @property
+    def can_be_searched(self) -> bool:
+        """Whether two classes are among them, one with two images; else no answer is wrong."""
+        counts = np.unique(self.labels, return_counts=True)[1]
+        return len(counts) >= _FEWEST_CLASSES and bool((counts > 1).any())
+
+
+def unseen_values(unseen: Unseen) -> dict[str, float]:
+    """The measures by name; none where no answer could be wrong."""
+    if not unseen.can_be_searched:
+        return {}
+    found = query_values(unseen.test.embeddings[unseen.rows], unseen.labels, unseen.metric)
+    means = found.mean(axis=0)
+    operating = unseen.operating
+    consistent = {} if operating is None else {"unseen_opis": operating.accepted().opis}
+    return {
+        "unseen_map_at_r": float(means[-1]),
+        "unseen_recall_at_1": float(means[0]),
+        "unseen_eer": unseen.pairs.equal_error()[0],
+        **consistent,
+    }
+
+
+def unseen_influences(unseen: Unseen, ids: tuple[str, ...]) -> dict[str, Influence]:
+    """By how much each of the test images `ids` moves each of `unseen_values`; known ones do not.
+
+    How many of the images are of left-out classes varies in a resample as well: each measure is a
+    mean over those that are drawn.
+    """
+    if not unseen.can_be_searched:
+        return {}
+    embeddings = unseen.test.embeddings[unseen.rows]
+    found = influence.of_retrieval(embeddings, unseen.labels, unseen.metric)
+    moves = {f"unseen_{name}": each for name, each in found.items()}
+    moves["unseen_eer"] = influence.of_equal_error(
+        unseen.points, unseen.labels, unseen.metric, unseen.pairs
+    )
+    if unseen.operating is not None:
+        moves["unseen_opis"] = unseen.operating.influence()
+    places = {name: row for row, name in enumerate(ids)}
+    rows = np.array([places[unseen.test.ids[row]] for row in unseen.rows.tolist()])
+    return {name: influence.spread(each, rows, len(ids)) for name, each in moves.items()}

@@ -19,6 +19,7 @@ Goal = Literal[
 ]
 Reader = Literal["own head", "nearest class mean", "k-NN", "linear probe"]
 ImageVariance = Literal["paired resamples", "bound", "not included"]
+Runs = Literal["final", "unknowns"]
 LEVEL = 0.05  # of the tests: the chance, per measure, that any of equal losses are told apart
 
 
@@ -238,17 +239,28 @@ class Verdict(Frozen):
     seeds_needed: int | None = Field(
         default=None,
         description="final runs of each loss with which `prefer` would be told apart from every "
-        "other loss 4 times in 5, if the means are as seen; null where it is told apart already, "
+        "other loss 4 times in 5, if means and spreads are as seen; null where it is decided, "
         "or where no number up to 200 would do",
     )
     opinions: tuple[Opinion, ...] = Field(default=(), description="of the secondary measures")
+    epochs: int | None = Field(
+        default=None, description="of the runs that it rests on; null where it was not recorded"
+    )
+    unconverged: tuple[str, ...] | None = Field(
+        default=None,
+        description="losses whose runs had not converged, simplest first; null where that was not "
+        "recorded of every loss, and none of the others had not converged",
+    )
     sentence: str
 
 
 class Convergence(Frozen):
-    """How much a loss still gained at the end of its final runs."""
+    """How much a loss still gained at the end of its runs."""
 
     loss: str
+    runs: Runs = Field(
+        default="final", description="the final runs, or those again that leave classes out"
+    )
     epochs: int = Field(description="the last ones, over which the gain is taken")
     gain: Estimate = Field(
         description="of accuracy on the tuning split, mean over seeds, with 95 % interval (t)"

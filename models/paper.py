@@ -148,6 +148,8 @@ def _place(report: ComparisonReport, loss: str, name: str, claim: str, *, best: 
     sure = all(row.significant for row in rows)
     beaten = any(row.significant and sign * row.difference.value < 0 for row in rows)
     verdict = "holds" if ahead and sure else "does not hold" if beaten else "undecided"
+    if verdict != "undecided" and measure.image_variance == "not included":
+        verdict += " on these test images"
     gaps = "; ".join(
         f"{row.second} {interval(row.difference, measure, sign=True)} ({p_value(row.p_adjusted)})"
         for row in rows

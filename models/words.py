@@ -27,11 +27,12 @@ def difference_of(report: ComparisonReport, measure: str, first: str, second: st
 def interval(estimate: Estimate, measure: Measure, sign: bool = False) -> str:
     """The value and half of its interval's width, such as `71.42 ± 0.31 %`.
 
+    Of an interval that is cut where the measure ends, it is the wider half.
     With `sign` it is a difference: `+1.42 ± 0.31 points`.
     """
     scale, digits, unit = (100, 2, " points" if sign else " %") if measure.percent else (1, 3, "")
     plus = "+" if sign else ""
-    reach = (estimate.high - estimate.low) / 2
+    reach = max(estimate.high - estimate.value, estimate.value - estimate.low)
     return f"{scale * estimate.value:{plus}.{digits}f} ± {scale * reach:.{digits}f}{unit}"
 
 

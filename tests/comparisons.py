@@ -186,6 +186,8 @@ def _verdict(name: str, goal: Goal) -> Verdict:
         tied=tied_sets(LOSSES, tests),
         seeds_needed=23 if len(tied) > 1 else None,
         opinions=_opinions(goal),
+        epochs=15,
+        unconverged=("triplet",),
         sentence=f"Undecided in {title} between {', '.join(tied)} (best mean: {best})."
         if len(tied) > 1
         else f"{best} is best in {title}.",

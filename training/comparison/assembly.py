@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models.comparison import Difference, GoalMeasures, Measure, Power, Result, Verdict
+from training.comparison.convergence import UNRECORDED, Training
 from training.comparison.images import Images
 from training.comparison.power import power_of, seeds_needed
 from training.comparison.statistics import BySeed, differences, results_of
@@ -12,11 +13,12 @@ from training.comparison.verdicts import Evidence, verdict
 
 @dataclass(frozen=True)
 class Column:
-    """One measure of every loss, by seed, and what is known of the test images' part in it."""
+    """One measure of every loss, by seed, and what is known of its test images and its runs."""
 
     measure: Measure
     by_loss: Mapping[str, BySeed]
     images: Images | None = None
+    training: Training = UNRECORDED
 
     @property
     def stated(self) -> Measure:
@@ -58,6 +60,7 @@ def _evidence(column: Column) -> Evidence:
         column.stated,
         results_of(name, column.by_loss, column.images, limits),
         differences(name, column.by_loss, column.images),
+        column.training,
     )
 
 

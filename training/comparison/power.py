@@ -92,8 +92,11 @@ class Simulated:
         """With these true means: 1 where a pair's first is told apart as higher, -1 as lower."""
         pairs = np.array(list(combinations(range(len(means)), 2)))
         gaps = self.gaps + means[pairs[:, 0]] - means[pairs[:, 1]]
-        total = np.maximum(self.seeds + self.images, _LEAST)
-        found = p_values(np.abs(gaps) / np.sqrt(total), self.seeds / total, self.freedom)
+        total = self.seeds + self.images
+        seen = total > _LEAST  # as in `Spread`: without, nothing is told apart from chance
+        total = np.where(seen, total, 1.0)
+        sizes = np.where(seen, np.abs(gaps) / np.sqrt(total), 0.0)
+        found = p_values(sizes, self.seeds / total, self.freedom)
         apart: Float64[np.ndarray, "r p"] = np.sign(gaps) * (holm(found) < LEVEL)
         return apart
 

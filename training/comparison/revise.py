@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from models.comparison import ComparisonReport, Measure, Searched, Tuned
+from models.comparison import ComparisonReport, Measure, Runs, Searched, Tuned
 from training.comparison.assembly import Column, assemble
 from training.comparison.catalog import GOALS, MEASURES
+from training.comparison.convergence import Training
 from training.comparison.images import Bounded, Images
 from training.comparison.statistics import BySeed
 from training.losses.base import Range
@@ -25,6 +26,7 @@ _SHARES: Mapping[str, float] = {
 """Measures in 0..1 of which no image has more than so much: m(1 - m) / n times this bounds them."""
 
 _CALIBRATION = ("ece", "adaptive_ece")
+_OF_ROUNDS = "unknown_"  # how the measures of runs that leave classes out begin
 
 _FIRST_RANGES: Mapping[str, Range] = {  # where version 1 of this file was searched (58d8097)
     "learning_rate": Range(5e-4, 5e-3, log=True),
@@ -71,7 +73,17 @@ def revised(report: ComparisonReport) -> ComparisonReport:
 
 def _column(report: ComparisonReport, measure: Measure) -> Column:
     by_loss = _by_loss(report, measure.name)
-    return Column(measure, by_loss, _bounds(report, measure.name, by_loss))
+    bounds = _bounds(report, measure.name, by_loss)
+    return Column(measure, by_loss, bounds, _training(report, measure.name))
+
+
+def _training(report: ComparisonReport, name: str) -> Training:
+    runs: Runs = "unknowns" if name.startswith(_OF_ROUNDS) else "final"
+    protocol = report.protocol
+    return Training(
+        protocol.unknown_epochs if runs == "unknowns" else protocol.epochs,
+        tuple(one for one in report.convergence if one.runs == runs),
+    )
 
 
 def _by_loss(report: ComparisonReport, name: str) -> dict[str, BySeed]:

@@ -15,6 +15,7 @@ from models.comparison import (
     ConfusedClasses,
     Measure,
     Reader,
+    Runs,
     Swap,
     Tuned,
 )
@@ -22,7 +23,7 @@ from models.comparison import Protocol as Stated
 from models.report import DatasetRecord
 from training.comparison.assembly import Column, assemble
 from training.comparison.catalog import MEASURES
-from training.comparison.convergence import convergence_of
+from training.comparison.convergence import Training, convergence_of, training_of
 from training.comparison.images import Images, Resampled
 from training.comparison.measured import Measured
 from training.comparison.runs import Comparison, Job
@@ -57,7 +58,12 @@ def summarize(comparison: Comparison) -> ComparisonReport:
         confused=tuple(_confused(measured, first.class_names, comparison.protocol.losses)),
         verdicts=found.verdicts,
         power=found.power,
-        convergence=convergence_of(_curves(finals, comparison.protocol.losses)),
+        convergence=(
+            *convergence_of(_curves(finals, comparison.protocol.losses)),
+            *convergence_of(
+                _curves(measured[len(finals) :], comparison.protocol.losses), "unknowns"
+            ),
+        ),
         majority_share=_majority(finals[0][1]),
         command=shlex.join(["python", "-m", "training", *sys.argv[1:]]),
         commit=code_commit(),
@@ -82,7 +88,7 @@ def _table(measured: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]) ->
             loss: np.array([each.values[one.name] for each in of_loss])
             for loss, of_loss in by_loss.items()
         }
-        table.append(Column(one, values, _images(one, by_loss)))
+        table.append(Column(one, values, _images(one, by_loss), _training(rows, losses)))
     return table
 
 
@@ -103,10 +109,16 @@ def _tuning(comparison: Comparison, classes: int) -> tuple[Tuned, ...]:
     return tuple(comparison.tuning(loss).tried(classes) for loss in comparison.protocol.losses)
 
 
+def _training(rows: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]) -> Training:
+    """Of the runs that a measure is of."""
+    runs: Runs = "unknowns" if rows[0][0].kind == "unknowns" else "final"
+    return training_of(_curves(rows, losses), runs)
+
+
 def _curves(
-    finals: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]
+    rows: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]
 ) -> dict[str, list[tuple[float, ...]]]:
-    return {loss: [one.tuning_curve for job, one in finals if job.loss == loss] for loss in losses}
+    return {loss: [one.tuning_curve for job, one in rows if job.loss == loss] for loss in losses}
 
 
 def _majority(run: Measured) -> float | None:

@@ -5,16 +5,21 @@ from dataclasses import dataclass
 
 from models.comparison import Difference, Goal, Measure, Opinion, Result, Verdict
 from models.tied import tied_sets, unbeaten
+from training.comparison.convergence import UNRECORDED, Training
 from training.comparison.power import MOST_SEEDS
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One measure of every loss: results from the simplest loss on, and a test of every pair."""
+    """One measure of every loss: results from the simplest loss on, and a test of every pair.
+
+    `training` is how long its runs were trained.
+    """
 
     measure: Measure
     results: Sequence[Result]
     tests: Sequence[Difference]
+    training: Training = UNRECORDED
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -52,13 +57,6 @@ def verdict(
     """
     leader, best = evidence.leader, evidence.best
     decided = len(best) == 1
-    beaten = [loss for loss in evidence.losses if loss not in best]
-    if decided:
-        sentence = (
-            f"{leader} is best: it {_list([_beats(leader, one, evidence) for one in beaten])}."
-        )
-    else:
-        sentence = _undecided(evidence, seeds_needed)
     return Verdict(
         goal=goal,
         measure=evidence.measure.name,
@@ -68,35 +66,77 @@ def verdict(
         tied=tied_sets(evidence.losses, evidence.tests),
         seeds_needed=None if decided else seeds_needed,
         opinions=tuple(_opinion(one, evidence) for one in secondary),
-        sentence=sentence,
+        epochs=evidence.training.epochs,
+        unconverged=evidence.training.unconverged(evidence.losses),
+        sentence=_decided(evidence) if decided else _undecided(evidence, seeds_needed),
     )
+
+
+def _decided(evidence: Evidence) -> str:
+    """A loss that the best one is not told apart from was beaten by another one."""
+    leader = evidence.leader
+    others = [loss for loss in evidence.losses if loss != leader]
+    beaten = [loss for loss in others if _is_better(leader, loss, evidence)]
+    words = (
+        f"{leader} is best{_where(evidence)}{_when(evidence)}: "
+        f"it {_list([_beats(leader, one, evidence) for one in beaten])}."
+    )
+    return words + _worse([loss for loss in others if loss not in beaten], evidence)
+
+
+def _where(evidence: Evidence) -> str:
+    """A limit of what the tests found: others than these images may say otherwise."""
+    alone = evidence.measure.image_variance == "not included"
+    return " on these test images" if alone else ""
+
+
+def _when(evidence: Evidence) -> str:
+    """How long the runs were, where they had not converged or no one knows."""
+    epochs, short = evidence.training.epochs, evidence.training.unconverged(evidence.losses)
+    if epochs is None or short == ():
+        return ""
+    after = f" after {epochs} epoch{'' if epochs == 1 else 's'}"
+    if short is None:
+        return f"{after} (whether that is convergence was not recorded)"
+    every = len(short) == len(evidence.losses) > 2
+    return f"{after}, before {'any loss' if every else _list(short)} had converged"
 
 
 def _undecided(evidence: Evidence, seeds_needed: int | None) -> str:
     leader, best = evidence.leader, evidence.best
-    beaten = [loss for loss in evidence.losses if loss not in best]
+    when = _when(evidence)
     words = (
-        f"Undecided between {_list(best)} (best mean: {leader}; {_more(evidence, seeds_needed)})."
+        f"Undecided{when}{',' if 'before' in when else ''} between {_list(best)} "
+        f"(best mean: {leader}; {_more(evidence, seeds_needed)})."
     )
-    for loss in beaten:
-        by = [one for one in best if _between(one, loss, evidence.tests).significant]
-        by = by or [one for one in evidence.losses if _is_better(one, loss, evidence)]
+    return words + _worse([loss for loss in evidence.losses if loss not in best], evidence)
+
+
+def _worse(losses: Sequence[str], evidence: Evidence) -> str:
+    """A sentence for each loss: what beats it, of those that could be best if one of them does."""
+    words = ""
+    for loss in losses:
+        every = [one for one in evidence.losses if _is_better(one, loss, evidence)]
+        by = [one for one in every if one in evidence.best] or every
         words += f" {loss} is worse than {_list(by)}."
     return words
 
 
 def _more(evidence: Evidence, seeds_needed: int | None) -> str:
+    between = [test for test in evidence.tests if {test.first, test.second} <= set(evidence.best)]
+    if all(test.detectable is None for test in between):
+        return "the runs show no spread to test by"
     if seeds_needed is not None and seeds_needed > evidence.seeds:
-        return f"more seeds needed: about {seeds_needed}, if the means are as seen"
+        return f"more seeds needed: about {seeds_needed}, if means and spreads are as seen"
     if seeds_needed is not None:
-        return "as many seeds again would probably decide, if the means are as seen"
+        return "as many seeds again would probably decide, if means and spreads are as seen"
     if evidence.measure.image_variance == "bound":
         return (
-            "no number of seeds would decide: the images' outcomes were not kept, and the bound in "
-            "their place is wide"
+            f"not even {MOST_SEEDS} seeds would decide: the images' outcomes were not kept, and "
+            "the bound in their place is wide"
         )
     if evidence.measure.image_variance == "not included":
-        return f"more seeds needed: over {MOST_SEEDS}, if the means are as seen"
+        return f"more seeds needed: over {MOST_SEEDS}, if means and spreads are as seen"
     return f"not even {MOST_SEEDS} seeds would decide on these test images"
 
 
@@ -105,7 +145,7 @@ def _opinion(evidence: Evidence, primary: Evidence) -> Opinion:
     agrees = primary.leader in best and leader in primary.best
     title = evidence.measure.title
     if len(best) == 1:
-        words = f"By {title}, {leader} is best"
+        words = f"By {title}, {leader} is best{_where(evidence)}"
     else:
         words = f"By {title}, undecided between {_list(best)} (best mean: {leader})"
     if primary.leader not in best:

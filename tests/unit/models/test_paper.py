@@ -121,3 +121,17 @@ def test_the_table_has_every_goal_and_marks_what_no_test_tells_from_the_best() -
                 marked = f"**{told_in_words}**" in rows[row.loss]
                 assert told_in_words in rows[row.loss]
                 assert marked == (row.loss in verdict.best)
+
+
+def test_half_of_a_cut_interval_is_the_wider_half() -> None:
+    accuracy = measure_of(comparison(), "accuracy")
+    assert interval(Estimate(value=0.01, low=0.0, high=0.03), accuracy) == "1.00 ± 2.00 %"
+
+
+def test_a_claim_judged_on_these_images_alone_says_so() -> None:
+    report = judged(ARCFACE_FIRST, 0.001)
+    alone = tuple(
+        one.model_copy(update={"image_variance": "not included"}) for one in report.measures
+    )
+    found = verdicts(paper(report.model_copy(update={"measures": alone})))
+    assert found["“arcface separates best”, by Test accuracy"] == "holds on these test images"

@@ -178,7 +178,7 @@ def hostile(node: Any) -> Any:
         kept = ("name", "schema_version", "severity", "scorer", "chosen_by", "metric", "score",
                 "sha256", "evaluated", "goal", "reader", "loss", "measure", "baseline",
                 "method", "interval", "image_variance", "secondary_to", "primary",
-                "secondary", "split", "other")  # fmt: skip
+                "secondary", "split", "other", "runs")  # fmt: skip
         return {key: value if key in kept else hostile(value) for key, value in node.items()}
     if isinstance(node, list):
         return [hostile(value) for value in node]

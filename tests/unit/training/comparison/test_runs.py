@@ -223,6 +223,28 @@ def test_every_loss_has_every_measure_and_every_goal_a_verdict(report: Compariso
     assert len(report.head_swap) == 4 * len(LOSSES)
 
 
+def test_each_verdict_says_how_far_the_runs_that_it_rests_on_had_converged(
+    finished: Comparison, tmp_path: Path
+) -> None:
+    """Final runs of three epochs where triplet still gains; rounds of two, still gaining all."""
+    path = tmp_path / "comparison"
+    shutil.copytree(finished.path, path)
+    again = Comparison(path, PROTOCOL, "tiny", DATASET)
+    for job in (*again.finals(), *again.rounds()):
+        flat = (0.2, 0.5, 0.7 + 0.01 * job.seed if job.loss == "triplet" else 0.5)
+        curve = (0.2, 0.4 + 0.01 * job.seed) if job.left_out else flat
+        run = Measured.read(job.path).model_copy(update={"tuning_curve": curve})
+        (job.path / "measured.json").write_text(run.model_dump_json())
+    summed = summarize(again)
+    for verdict in summed.verdicts:
+        rounds = verdict.goal == "reject unknowns"
+        assert verdict.epochs == (2 if rounds else 3)
+        assert verdict.unconverged == (tuple(LOSSES) if rounds else ("triplet",))
+        assert f"before {'any loss' if rounds else 'triplet'} had converged" in verdict.sentence
+    assert [one.loss for one in summed.convergence] == 2 * list(LOSSES)
+    assert {one.runs for one in summed.convergence[len(LOSSES) :]} == {"unknowns"}
+
+
 def test_tuning_is_told_and_is_equal(report: ComparisonReport) -> None:
     assert [tuned.loss for tuned in report.tuning] == list(LOSSES)
     assert {len(tuned.trials) for tuned in report.tuning} == {PROTOCOL.budget.trials}

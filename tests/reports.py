@@ -32,7 +32,13 @@ from models.evidence.retrieval import (
 )
 from models.evidence.robustness import Answered, Changed, Robustness
 from models.evidence.selective import Accepted, Choice, RiskCoverage, Statement
-from models.evidence.unknowns import LeaveOutRound, ScorerMean, ScorerResult, UnknownsSection
+from models.evidence.unknowns import (
+    LeaveOutRound,
+    ScorerMean,
+    ScorerResult,
+    UnknownsSection,
+    UnseenRetrieval,
+)
 from models.manifest import Scorer, UnknownRule
 from models.report import DatasetRecord, Epoch, Figure, Provenance, Report
 from tests.classified import LABELS, N, classification
@@ -144,6 +150,8 @@ def confidence() -> Confidence:
         selective=RiskCoverage(
             aurc=0.0571,
             excess_aurc=0.0362,
+            augrc=estimate(0.0389, 0.0021),
+            excess_augrc=0.0147,
             curve=tuple(_accepted(i / 20, N) for i in range(1, 21)),
             statements=tuple(
                 Statement(target_coverage=coverage, **_accepted(coverage, N).model_dump())
@@ -171,6 +179,14 @@ def unknowns() -> UnknownsSection:
                     selection_auroc=0.78 - 0.02 * j,
                 )
                 for j, scorer in enumerate(SCORERS)
+            ),
+            retrieval=UnseenRetrieval(
+                images=200,
+                classes=2,
+                recall_at_1=estimate(0.8123 + 0.01 * i),
+                map_at_r=estimate(0.6234 + 0.01 * i),
+                eer=estimate(0.2345 + 0.01 * i),
+                opis=estimate(0.0456 + 0.01 * i, 0.0023),
             ),
         )
         for i in range(3)
@@ -250,6 +266,7 @@ def verification() -> VerificationSection:
             for far, tar, threshold in ((1e-2, 0.5123, 0.7654), (1e-3, 0.2345, 0.8912))
         ),
         roc=(RocPoint(far=1e-4, tar=0.1), RocPoint(far=1.0, tar=1.0)),
+        opis=estimate(0.0267, 0.0033),
         interval_pairs=1_000_000,
         resamples=200,
         seed=0,

@@ -28,6 +28,21 @@ class ScorerResult(Frozen):
     )
 
 
+class UnseenRetrieval(Frozen):
+    """Test images of classes that were never trained, searched and paired among themselves.
+
+    Every measure is defined as in the sections on retrieval and verification, which say how its
+    interval was made; none where two classes, or pairs of either kind, are lacking.
+    """
+
+    images: int = Field(description="all up to 10,000, else a seeded stratified sample")
+    classes: int = Field(ge=2)
+    recall_at_1: Estimate | None
+    map_at_r: Estimate | None
+    eer: Estimate | None = Field(description="equal error rate over all their pairs")
+    opis: Estimate | None = Field(description="operating-point-inconsistency score, 0 to 0.25")
+
+
 class LeaveOutRound(Frozen):
     """A model trained without some classes, and how it scored test images of them.
 
@@ -39,6 +54,11 @@ class LeaveOutRound(Frozen):
     unknown: int = Field(ge=0, description="test images of the left-out classes")
     scorers: tuple[ScorerResult, ...] = Field(
         description="empty without images of either kind; distances only with a gallery"
+    )
+    retrieval: UnseenRetrieval | None = Field(
+        default=None,
+        description="of the left-out classes; none where a single class was left out, or in "
+        "reports from before it was measured",
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.evidence.unknowns import LeaveOutRound
+from models.evidence.unknowns import LeaveOutRound, UnseenRetrieval
 from models.manifest import Metric
 from training import data
 from training.calibrate import calibrate
@@ -12,17 +12,43 @@ from training.data.dataset import Dataset, LabelledImages
 from training.evaluate import weights
 from training.evaluate.answering import network_answers
 from training.evaluate.answers import Answers
+from training.evaluate.retrieval import retrieval
 from training.evaluate.unknowns import LeftOut, score_round
+from training.evaluate.verification import verification
 from training.gallery import gallery_rows
 from training.run import RunFolder
 
+_FEWEST_CLASSES = 2
+
 
 def leave_out_round(folder: RunFolder, dataset: Dataset) -> LeaveOutRound:
-    """How the run rejects the classes that its recipe leaves out of `dataset`.
+    """How the run rejects the classes that its recipe leaves out of `dataset`, and finds them.
 
     Raises InvalidRun where its training is unfinished.
     """
-    return score_round(*left_out_answers(folder, dataset))
+    left_out, metric = left_out_answers(folder, dataset)
+    searched = unseen_retrieval(left_out.unknown, metric)
+    return score_round(left_out, metric).model_copy(update={"retrieval": searched})
+
+
+def unseen_retrieval(unseen: Answers, metric: Metric) -> UnseenRetrieval | None:
+    """How images of classes that were never trained are found and paired among themselves.
+
+    None for fewer than two classes: then no answer could be wrong.
+    """
+    classes = len(np.unique(unseen.labels))
+    if classes < _FEWEST_CLASSES:
+        return None
+    none = unseen.take(np.empty(0, np.int64))
+    found, paired = retrieval(unseen, none, metric), verification(unseen, metric)
+    return UnseenRetrieval(
+        images=found.images,
+        classes=classes,
+        recall_at_1=found.recall_at_1,
+        map_at_r=found.map_at_r,
+        eer=paired.eer,
+        opis=paired.opis,
+    )
 
 
 def left_out_answers(folder: RunFolder, dataset: Dataset) -> tuple[LeftOut, Metric]:

@@ -111,3 +111,19 @@ def test_there_is_none_where_it_would_say_nothing(labels: np.ndarray) -> None:
 def test_there_is_none_where_all_pairs_are_as_far_apart() -> None:
     points, labels = np.zeros((60, 3)), np.arange(60) % 3
     assert opis(points, labels, "l2", pair_scores(points, labels, "l2")) is None
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_the_interval_holds_what_many_more_images_say(metric: Metric) -> None:
+    """Of 60 sets of 400 images each, against 4,000; 95 % is aimed at, and chance may take some."""
+    points, labels = images(metric, 4_000, seed=1)
+    truth = opis(points, labels, metric, pair_scores(points, labels, metric))
+    held = []
+    for seed in range(60):
+        points, labels = images(metric, 400, seed=seed + 2)
+        scores = pair_scores(points, labels, metric)
+        operating = Operating.of(points, labels, metric, scores)
+        assert operating is not None and truth is not None
+        found = operating.estimate()
+        held.append(found.low <= truth <= found.high)
+    assert np.mean(held) >= 0.85

@@ -13,6 +13,7 @@ from service.checks import check, count_workers
 from service.commands import COMMANDS, run
 from service.errors import StartError
 from service.folders import shared_folder
+from service.handles import raise_limit
 from service.listening import listen, port_of
 from service.logs import configure_logs
 from service.serving import care, serve_alone
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StartError as error:
         print(f"python -m service: {error}", file=sys.stderr)  # noqa: T201 - no log yet
         return 2
+    raise_limit()
     with contextlib.ExitStack() as open_sockets:
         for listener in listeners:
             open_sockets.enter_context(listener)

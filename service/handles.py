@@ -10,6 +10,8 @@ if sys.platform != "win32":
 OUT_OF_HANDLES = frozenset({EMFILE, ENFILE})
 _PASSING = OUT_OF_HANDLES | {EAGAIN, EIO, ENOMEM, ESTALE, ETIMEDOUT}
 _WITHOUT_LIMIT = 1 << 20
+_ENOUGH = 1 << 16
+_LEAST_CONNECTIONS = 32
 
 
 def most_handles() -> int:
@@ -18,6 +20,23 @@ def most_handles() -> int:
         return _WITHOUT_LIMIT
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return _WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else min(soft, _WITHOUT_LIMIT)
+
+
+def most_connections() -> int:
+    """How many clients one process may be connected with: half of its handles are for files."""
+    return max(_LEAST_CONNECTIONS, most_handles() // 2 - _LEAST_CONNECTIONS)
+
+
+def raise_limit() -> None:
+    """Let this process and its children open as many files as the hard limit allows.
+
+    The soft one is often 1,024, for programs that use select().
+    """
+    if sys.platform != "win32":
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _ENOUGH if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def out_of_handles() -> bool:

@@ -57,6 +57,12 @@ class Settings(BaseSettings):
         ge=1,
         description="most bytes of request bodies that one process holds; at least max_body_bytes",
     )
+    max_connections: int | None = Field(
+        None,
+        ge=1,
+        description="most connections of one process; unset, 32 less than half of the files that "
+        "it may open",
+    )
     max_target_bytes: int = Field(8192, ge=64, description="longest address with its query")
     max_headers: int = Field(128, ge=8, description="most headers of one request")
     max_header_bytes: int = Field(

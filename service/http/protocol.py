@@ -9,11 +9,13 @@ import asyncio
 from typing import Any, cast
 
 from service.errors import BodyTimeout, HeadTimeout, IncompleteRequest, Stopping
+from service.http.crowd import Spare
 from service.http.reader import Reader
 from service.http.transport import Joining
 from service.http.watch import Watch, Wire
 
 _PROBE_S = 0.5
+_SLOW_S = 2.0  # for a body, where there are too many connections
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -32,7 +34,10 @@ class OneWriteProtocol(Reader):
         joining = Joining(transport, self._may_send)
         super().connection_made(cast(asyncio.Transport, joining))
         self.watch = Watch(self.limits, self.loop.time())
-        self._wire.watch(self.loop, cast(set["OneWriteProtocol"], self.connections))
+        connections = cast(set["OneWriteProtocol"], self.connections)
+        self._wire.watch(self.loop, connections)
+        if not self._wire.crowd.has_room(self, connections, self.watch.idle_since):
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let the request know that is being answered, too, where others wait behind it."""
@@ -71,6 +76,19 @@ class OneWriteProtocol(Reader):
             self.transport.end()
         else:
             super().shutdown()
+
+    def spare(self, now: float) -> Spare | None:
+        """Which may end before which, for a new one; None for one with a request in work."""
+        if self.transport.is_closing():
+            return None
+        if not self._is_busy():
+            return 0, self.watch.idle_since
+        slow = self.in_body and self.cycle is self.running and now - self.watch.since > _SLOW_S
+        return (1, self.watch.since) if slow and not self.cycle.response_started else None
+
+    def end(self) -> None:
+        """Close the connection."""
+        self.transport.end()
 
     def on_response_complete(self) -> None:
         """End an answer, and go on with the next request."""

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
+from service.handles import most_connections
+from service.http.crowd import Crowd
 from service.settings import Settings
 
 HEAD, BODY, LINGERING = "head", "body", "lingering"
@@ -25,6 +27,7 @@ class Wire:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.crowd = Crowd(settings.max_connections or most_connections())
         times = (settings.head_timeout_s, settings.body_timeout_s, settings.keep_alive_s)
         self._look_s = min(_LOOK_S, min(times) / 2)
         self._next: asyncio.TimerHandle | None = None

@@ -26,6 +26,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "default_loss": "arcface",
         "workers": None,
         "max_body_bytes": 32 * 1024 * 1024,
+        "max_connections": None,
         "max_inflight_bytes": 256 * 1024 * 1024,
         "max_target_bytes": 8192,
         "max_headers": 128,

@@ -42,9 +42,13 @@ def report(home: Path) -> Report:
 
 def test_each_round_leaves_out_other_classes(report: Report) -> None:
     first, second = report.unknowns.rounds
-    assert len(first.left_out) == len(second.left_out) == 2
+    assert len(first.left_out) == len(second.left_out) == 4
     assert not set(first.left_out) & set(second.left_out)
-    assert (first.known, first.unknown) == (80, 20)
+    assert (first.known, first.unknown) == (60, 40)
+    assert first.retrieval is not None
+    assert (first.retrieval.classes, first.retrieval.images) == (4, 40)
+    assert first.retrieval.map_at_r is not None
+    assert 0 < first.retrieval.map_at_r.value < 1
     assert report.unknowns.chosen_by == "selection_auroc"
 
 

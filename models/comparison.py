@@ -188,7 +188,7 @@ class ConfusedClasses(Frozen):
     by_loss: dict[str, float] = Field(description="the same for each loss, over its seeds")
 
 
-class Opinion(Frozen):
+class MeasureOpinion(Frozen):
     """What a secondary measure says beside a verdict."""
 
     measure: str
@@ -242,7 +242,9 @@ class Verdict(Frozen):
         "other loss 4 times in 5, if means and spreads are as seen; null where it is decided, "
         "or where no number up to 200 would do",
     )
-    opinions: tuple[Opinion, ...] = Field(default=(), description="of the secondary measures")
+    opinions: tuple[MeasureOpinion, ...] = Field(
+        default=(), description="of the secondary measures"
+    )
     epochs: int | None = Field(
         default=None, description="of the runs that it rests on; null where it was not recorded"
     )

@@ -12,7 +12,7 @@ from models.comparison import (
     Goal,
     GoalMeasures,
     Measure,
-    Opinion,
+    MeasureOpinion,
     Power,
     Protocol,
     Reader,
@@ -194,12 +194,14 @@ def _verdict(name: str, goal: Goal) -> Verdict:
     )
 
 
-def _opinions(goal: Goal) -> tuple[Opinion, ...]:
+def _opinions(goal: Goal) -> tuple[MeasureOpinion, ...]:
     if goal != "be calibrated":
         return ()
     sentence = "By Negative log-likelihood, center is best."
     return (
-        Opinion(measure="nll", leader="center", best=("center",), agrees=False, sentence=sentence),
+        MeasureOpinion(
+            measure="nll", leader="center", best=("center",), agrees=False, sentence=sentence
+        ),
     )
 
 

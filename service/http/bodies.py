@@ -69,7 +69,7 @@ class NewItemBody(BaseModel):
 
 
 class ItemsBody(BaseModel):
-    """The JSON form of a batch; documents what `service.http.items` reads."""
+    """The JSON form of a batch of items."""  # `service.http.items` reads it
 
     model_config = ConfigDict(extra="forbid")
 

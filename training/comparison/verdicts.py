@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.comparison import Difference, Goal, Measure, Opinion, Result, Verdict
+from models.comparison import Difference, Goal, Measure, MeasureOpinion, Result, Verdict
 from models.tied import tied_sets, unbeaten
 from training.comparison.convergence import UNRECORDED, Training
 from training.comparison.power import MOST_SEEDS
@@ -140,7 +140,7 @@ def _more(evidence: Evidence, seeds_needed: int | None) -> str:
     return f"not even {MOST_SEEDS} seeds would decide on these test images"
 
 
-def _opinion(evidence: Evidence, primary: Evidence) -> Opinion:
+def _opinion(evidence: Evidence, primary: Evidence) -> MeasureOpinion:
     leader, best = evidence.leader, evidence.best
     agrees = primary.leader in best and leader in primary.best
     title = evidence.measure.title
@@ -153,7 +153,7 @@ def _opinion(evidence: Evidence, primary: Evidence) -> Opinion:
         words += f"; {_list([_beats(one, primary.leader, evidence) for one in by], by)}"
     elif leader != primary.leader:
         words += f"; {_ahead(leader, primary.leader, evidence)}"
-    return Opinion(
+    return MeasureOpinion(
         measure=evidence.measure.name,
         leader=leader,
         best=best,

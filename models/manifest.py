@@ -9,7 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 
 Metric = Literal["cosine", "l2"]
-Scorer = Literal["max_probability", "class_mean_distance", "knn_distance"]
+Scorer = Literal[
+    "max_probability",
+    "class_mean_distance",
+    "knn_distance",
+    "relative_mahalanobis",
+    "principal_residual",
+]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=_NAME.pattern)]
 # inside the bundle: no part is empty or starts with a dot
@@ -54,7 +60,10 @@ class UnknownRule(Frozen):
     `max_probability` is 1 - the highest probability; `class_mean_distance` the distance to the
     nearest class mean of the gallery; `knn_distance` the distance to the k-th nearest image of the
     gallery (Sun et al. 2022, arXiv 2204.06507). A distance is 1 - cosine where the manifest's
-    metric is cosine, else Euclidean.
+    metric is cosine, else Euclidean. `relative_mahalanobis` is the squared Mahalanobis distance to
+    the nearest class of the gallery less that to all of it (Ren et al. 2021, arXiv 2106.09022), and
+    may be negative; `principal_residual` the distance to the subspace of the gallery's largest
+    variances, half of all dimensions (Wang et al. 2022, arXiv 2203.10807).
     """
 
     scorer: Scorer

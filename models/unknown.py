@@ -1,11 +1,12 @@
 """How unknown an image looks: the one scoring that training fits and the service applies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.manifest import Metric, Scorer, UnknownRule
+from models.shape import Gaussians, Subspace
 
 _BLOCK_ITEMS = 2**22  # distances held at once
 _SPARE = 16  # rows beyond twice k that are measured exactly, so that float32 hides none
@@ -20,6 +21,7 @@ class Reference:
     k: int
     columns: NDArray[np.float32]  # [d, r], the rows again, to find the nearest fast
     squares: NDArray[np.float32]  # [r], their squared lengths
+    shape: Gaussians | Subspace | None = None  # of the gallery, for the scorers that fit one
 
 
 def reference(
@@ -33,11 +35,17 @@ def reference(
 
     Class means of embeddings at unit length (where the metric is cosine), for
     `class_mean_distance`; every row, for `knn_distance` (k is 1 where None, and at most n);
-    nothing, for `max_probability`.
+    nothing, for `max_probability`; the shape of all rows, for `relative_mahalanobis` and
+    `principal_residual`.
     """
-    if scorer == "max_probability":
-        return _referring_to(np.empty((0, embeddings.shape[1])), metric, 1)
+    nothing = _referring_to(np.empty((0, embeddings.shape[1])), metric, 1)
+    if scorer == "max_probability" or len(embeddings) == 0:
+        return nothing
     rows = _ready(embeddings, metric)
+    if scorer == "relative_mahalanobis":
+        return replace(nothing, shape=Gaussians.of(rows, labels))
+    if scorer == "principal_residual":
+        return replace(nothing, shape=Subspace.of(rows))
     if scorer == "knn_distance":
         return _referring_to(rows, metric, min(k or 1, len(rows)))
     means = [rows[labels == label].mean(axis=0) for label in np.unique(labels)]
@@ -52,15 +60,19 @@ def scores(
 ) -> NDArray[np.float32]:
     """The unknown score [b] of embeddings [b, d] with probabilities [b, c]; higher is more unknown.
 
-    `max_probability`: 1 - max p. The others: the distance to the k-th nearest row of the
-    reference, which is 1 - cosine (0 to 2) where the metric is cosine, else Euclidean. The nearest
-    rows are found in float32 and measured in float64, each by itself, so that an image's score does
-    not depend on the batch that it came in.
+    `max_probability`: 1 - max p. `relative_mahalanobis` and `principal_residual`: as `models.shape`
+    has them, of embeddings at unit length where the metric is cosine. The others: the distance to
+    the k-th nearest row of the reference, which is 1 - cosine (0 to 2) where the metric is cosine,
+    else Euclidean. The nearest rows are found in float32 and measured in float64, each by itself,
+    so that an image's score does not depend on the batch that it came in.
     Raises ValueError for a distance to a reference without rows.
     """
     if scorer == "max_probability":
         doubt: NDArray[np.float32] = 1 - probabilities.max(axis=1)
         return doubt
+    if reference.shape is not None:
+        points = _ready(embeddings, reference.metric)
+        return _by_shape(points, reference.shape).astype(np.float32)
     if len(reference.rows) == 0:
         raise ValueError(f"{scorer} needs a gallery with at least one image")
     size = max(1, _BLOCK_ITEMS // len(reference.rows))
@@ -74,6 +86,12 @@ def scores(
 def is_unknown(rule: UnknownRule, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which of the scores [b] are above the rule's threshold."""
     return scores.astype(np.float64) > rule.threshold
+
+
+def _by_shape(points: NDArray[np.float64], shape: Gaussians | Subspace) -> NDArray[np.float64]:
+    if isinstance(shape, Gaussians):
+        return shape.relative_distances(points)
+    return shape.residuals(points)
 
 
 def _referring_to(rows: NDArray[np.float64], metric: Metric, k: int) -> Reference:

@@ -28,6 +28,7 @@ COLOURS = (
 )
 SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 FIRST, SECOND, THIRD = "#332288", "#CC6677", "#117733"
+FOURTH, FIFTH = "#88CCEE", "#AA4499"
 SOFT = "#777777"
 
 WIDTH_IN = 7.2  # 9 points are 12 pixels where the page shows it 700 pixels wide

@@ -9,7 +9,9 @@ from models.evidence.unknowns import LeaveOutRound, UnknownsSection
 from models.manifest import Scorer
 from models.report import Figure
 from training.evaluate.figures.style import (
+    FIFTH,
     FIRST,
+    FOURTH,
     SECOND,
     SOFT,
     THIRD,
@@ -23,8 +25,10 @@ _LOOKS: dict[Scorer, tuple[str, str, str]] = {
     "max_probability": (FIRST, "o", "highest probability"),
     "class_mean_distance": (SECOND, "s", "distance to the nearest class mean"),
     "knn_distance": (THIRD, "^", "distance to the k-th nearest image"),
+    "relative_mahalanobis": (FOURTH, "D", "relative Mahalanobis distance"),
+    "principal_residual": (FIFTH, "v", "distance to the principal subspace"),
 }
-_APART = 0.22
+_APART = 0.15
 
 
 def describe_unknowns(section: UnknownsSection) -> Figure:
@@ -61,7 +65,7 @@ def draw_unknowns(section: UnknownsSection, path: Path) -> None:
         axes.set_xlim(min(0.48, axes.get_xlim()[0]), 1.01)
         handles = [Line2D([], [], color=ink, marker=shape) for ink, shape, _ in _LOOKS.values()]
         names = [name for _, _, name in _LOOKS.values()]
-        figure.legend(handles, names, loc="outside upper center", ncols=3, columnspacing=1.2)
+        figure.legend(handles, names, loc="outside upper center", ncols=2, columnspacing=1.2)
 
 
 def _round(axes: Axes, row: int, leave_out: LeaveOutRound) -> None:
@@ -80,7 +84,7 @@ def _round(axes: Axes, row: int, leave_out: LeaveOutRound) -> None:
 
 
 def _height(row: int, scorer: Scorer) -> float:
-    return row + _APART * (list(_LOOKS).index(scorer) - 1)
+    return row + _APART * (list(_LOOKS).index(scorer) - 2)
 
 
 def _name(leave_out: LeaveOutRound) -> str:

@@ -26,6 +26,26 @@ class ScorerResult(Frozen):
         description="AUROC of calibration images against the left-out classes' training images; "
         "the scorer is chosen by it, so that test images choose nothing; none without such images"
     )
+    accepted: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="share of unknown images accepted (score <= t), where t is the least score "
+        "that accepts at least 95 % of the calibration images, which are not among those that are "
+        "judged; none without such images, or in reports from before it was measured",
+    )
+
+
+class FarSet(Frozen):
+    """Images of another data set, or of none, against test images of the known classes."""
+
+    name: str = Field(description="such as digits, noise, or a folder's name")
+    sha256: str = Field(description="of the images as the model saw them")
+    unknown: int = Field(ge=1, description="its images")
+    scorers: tuple[ScorerResult, ...] = Field(
+        description="its images are positive; `selection_auroc` is that of the left-out classes, "
+        "so that no image of a far set chooses its scorer"
+    )
 
 
 class UnseenRetrieval(Frozen):
@@ -60,6 +80,9 @@ class LeaveOutRound(Frozen):
         description="of the left-out classes; none where a single class was left out, or in "
         "reports from before it was measured",
     )
+    far: tuple[FarSet, ...] = Field(
+        default=(), description="empty in reports from before they were measured"
+    )
 
 
 class ScorerMean(Frozen):
@@ -78,7 +101,7 @@ class UnknownsSection(Frozen):
     means: tuple[ScorerMean, ...] = Field(description="over the rounds; empty without rounds")
     rule: UnknownRule
     chosen_by: Literal["selection_auroc", "default"] = Field(
-        description="the scorer of the three with the highest mean selection AUROC, or, without "
+        description="the scorer with the highest mean selection AUROC, or, without "
         "such rounds, max_probability"
     )
     test_accepted: float | None = Field(

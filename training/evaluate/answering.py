@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from jaxtyping import Float32, UInt8
 
 from training.data.dataset import LabelledImages
 from training.evaluate.answers import Answers
@@ -21,6 +22,16 @@ def network_answers(model: ServedModel, part: LabelledImages) -> Answers:
         return embeddings.numpy(), probabilities.numpy()
 
     return _answers(ask, part)
+
+
+@torch.no_grad()
+def network_ask(
+    model: ServedModel, images: UInt8[np.ndarray, "n h w 3"]
+) -> tuple[Float32[np.ndarray, "n d"], Float32[np.ndarray, "n c"]]:
+    """The network's embeddings and probabilities of images without labels, in PyTorch."""
+    parts = [model(part) for part in torch.split(torch.from_numpy(images), _BATCH)]
+    embeddings, probabilities = (torch.cat(column).numpy() for column in zip(*parts, strict=True))
+    return embeddings, probabilities
 
 
 def _answers(

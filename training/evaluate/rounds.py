@@ -1,5 +1,6 @@
 """Answers of the runs that were trained without some classes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,12 @@ from models.manifest import Metric
 from training import data
 from training.calibrate import calibrate
 from training.data.dataset import Dataset, LabelledImages
+from training.data.others import FarImages
 from training.evaluate import weights
 from training.evaluate.answering import network_answers
 from training.evaluate.answers import Answers
 from training.evaluate.retrieval import retrieval
-from training.evaluate.unknowns import LeftOut, score_round
+from training.evaluate.unknowns import Far, LeftOut, score_round
 from training.evaluate.verification import verification
 from training.gallery import gallery_rows
 from training.run import RunFolder
@@ -51,9 +53,12 @@ def unseen_retrieval(unseen: Answers, metric: Metric) -> UnseenRetrieval | None:
     )
 
 
-def left_out_answers(folder: RunFolder, dataset: Dataset) -> tuple[LeftOut, Metric]:
+def left_out_answers(
+    folder: RunFolder, dataset: Dataset, far: Sequence[FarImages] = ()
+) -> tuple[LeftOut, Metric]:
     """What the run says of the classes that it knows and of those that its recipe leaves out.
 
+    `far` are images of other data sets at the recipe's size.
     Raises InvalidRun where its training is unfinished.
     """
     recipe = folder.record().recipe
@@ -68,6 +73,7 @@ def left_out_answers(folder: RunFolder, dataset: Dataset) -> tuple[LeftOut, Metr
         known=network_answers(model, splits.test),
         unknown=_labelled(network_answers(model, unknown.test), dataset.test),
         unknown_train=network_answers(model, unknown.train),
+        far=tuple(Far(one.name, one.sha256, network_answers(model, one.images)) for one in far),
     )
     return left_out, model.loss.metric
 

@@ -1,5 +1,6 @@
 """Leave-classes-out: how well left-out classes are noticed, and the rule that is served."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -9,13 +10,14 @@ from scipy.stats import rankdata, t
 
 from models.evidence.estimate import Estimate
 from models.evidence.unknowns import (
+    FarSet,
     LeaveOutRound,
     ScorerMean,
     ScorerResult,
     UnknownsSection,
 )
 from models.manifest import Metric, Scorer, UnknownRule
-from models.unknown import is_unknown, reference, scores
+from models.unknown import Reference, is_unknown, reference, scores
 from training.evaluate.answers import Answers
 from training.evaluate.intervals import of_variance
 
@@ -24,9 +26,19 @@ K = 10
 _LEAST_DISTANCE = float(np.finfo(np.float32).eps)
 _SCORERS: tuple[Scorer, ...] = get_args(Scorer)
 _DEFAULT: Scorer = "max_probability"
+_SIGNED: Scorer = "relative_mahalanobis"
 
 Known = Float32[np.ndarray, " k"]
 Unknown = Float32[np.ndarray, " u"]
+
+
+@dataclass(frozen=True)
+class Far:
+    """What a model says of another data set's images, which are of no class that it could know."""
+
+    name: str
+    sha256: str
+    answers: Answers
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,7 @@ class LeftOut:
     images of the others, which choose the scorer; None where the scorer is not chosen.
     Labels of unknown images number the classes of the whole data set, and tell only among
     themselves which show the same; no scorer reads them.
+    `far` are other data sets, which choose nothing.
     """
 
     names: tuple[str, ...]
@@ -46,17 +59,60 @@ class LeftOut:
     known: Answers
     unknown: Answers
     unknown_train: Answers | None = None
+    far: tuple[Far, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judge:
+    """One scorer, fitted to a model that was trained without some classes, and what it knows."""
+
+    scorer: Scorer
+    compared: Reference
+    known: Known
+    threshold: float | None
+    """The least score that accepts 95 % of the calibration images; None without any."""
+    selection_auroc: float | None
+
+    @classmethod
+    def of(cls, scorer: Scorer, left_out: LeftOut, metric: Metric) -> "Judge":
+        """Fit it to the gallery, and score the images that choose it and those that are known."""
+        gallery, calibration = left_out.gallery, left_out.calibration
+        compared = reference(scorer, K, metric, gallery.embeddings, gallery.labels)
+        known, chooser = (_by(scorer, compared, one) for one in (left_out.known, calibration))
+        selection = None
+        if left_out.unknown_train and len(calibration):
+            selection = auroc(chooser, _by(scorer, compared, left_out.unknown_train)).value
+        threshold = accepting(chooser) if len(chooser) else None
+        return cls(scorer, compared, known, threshold, selection)
+
+    def scores(self, unknown: Answers) -> Unknown:
+        """Of images that are not of a known class."""
+        return _by(self.scorer, self.compared, unknown)
+
+    def result(self, unknown: Answers) -> ScorerResult:
+        """How well these unknown images are told from the known test images."""
+        found = self.scores(unknown)
+        accepted = None if self.threshold is None else float((found <= self.threshold).mean())
+        return ScorerResult(
+            scorer=self.scorer,
+            auroc=auroc(self.known, found),
+            fpr95=fpr95(self.known, found),
+            selection_auroc=self.selection_auroc,
+            accepted=accepted,
+        )
 
 
 def score_round(left_out: LeftOut, metric: Metric) -> LeaveOutRound:
     """What each scorer makes of the left-out classes; see `LeaveOutRound`."""
     empty = len(left_out.known) == 0 or len(left_out.unknown) == 0
     scorers = () if empty else _possible(left_out.gallery)
+    judges = [Judge.of(scorer, left_out, metric) for scorer in scorers]
     return LeaveOutRound(
         left_out=left_out.names,
         known=len(left_out.known),
         unknown=len(left_out.unknown),
-        scorers=tuple(_result(scorer, left_out, metric) for scorer in scorers),
+        scorers=tuple(judge.result(left_out.unknown) for judge in judges),
+        far=() if empty else tuple(_far(judges, one) for one in left_out.far),
     )
 
 
@@ -91,14 +147,15 @@ def unknowns(
 def fit_rule(scorer: Scorer, metric: Metric, calibration: Answers, gallery: Answers) -> UnknownRule:
     """The rule that accepts 95 % of the calibration images; it needs one at least.
 
-    The threshold is never 0: n images that were certain, or met an image of the gallery, do not
-    make every other image unknown.
+    The threshold is never 0, except of a scorer that may be negative: n images that were certain,
+    or met an image of the gallery, do not make every other image unknown.
     `gallery` holds the images that ship with the model.
     """
     known = _scored(scorer, calibration, gallery, metric)
+    least = -np.inf if scorer == _SIGNED else _least_threshold(scorer, known)
     return UnknownRule(
         scorer=scorer,
-        threshold=max(accepting(known), _least_threshold(scorer, known)),
+        threshold=max(accepting(known), least),
         k=min(K, len(gallery)) if scorer == "knn_distance" else None,
         accepts=ACCEPTS,
     )
@@ -139,33 +196,23 @@ def auroc(known: Known, unknown: Unknown) -> Estimate:
     return of_variance(value, float(variance), fewer, float(t.ppf(0.975, fewer - 1)))
 
 
-def _result(scorer: Scorer, left_out: LeftOut, metric: Metric) -> ScorerResult:
-    known, unknown = (
-        _scored(scorer, answers, left_out.gallery, metric)
-        for answers in (left_out.known, left_out.unknown)
+def _far(judges: Sequence[Judge], far: Far) -> FarSet:
+    return FarSet(
+        name=far.name,
+        sha256=far.sha256,
+        unknown=len(far.answers),
+        scorers=tuple(judge.result(far.answers) for judge in judges),
     )
-    return ScorerResult(
-        scorer=scorer,
-        auroc=auroc(known, unknown),
-        fpr95=fpr95(known, unknown),
-        selection_auroc=_selection(scorer, left_out, metric),
-    )
-
-
-def _selection(scorer: Scorer, left_out: LeftOut, metric: Metric) -> float | None:
-    if not left_out.unknown_train or not left_out.calibration:
-        return None
-    known, unknown = (
-        _scored(scorer, answers, left_out.gallery, metric)
-        for answers in (left_out.calibration, left_out.unknown_train)
-    )
-    return auroc(known, unknown).value
 
 
 def _scored(
     scorer: Scorer, answers: Answers, gallery: Answers, metric: Metric
 ) -> Float32[np.ndarray, " n"]:
     compared = reference(scorer, K, metric, gallery.embeddings, gallery.labels)
+    return _by(scorer, compared, answers)
+
+
+def _by(scorer: Scorer, compared: Reference, answers: Answers) -> Float32[np.ndarray, " n"]:
     return scores(scorer, answers.embeddings, answers.probabilities, compared)
 
 

@@ -10,9 +10,11 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric, Scorer
+from models.unknown import reference, scores
 from tests.unit.training.clusters import clusters
 from training.evaluate.answers import Answers
 from training.evaluate.unknowns import (
+    Far,
     LeftOut,
     accepting,
     auroc,
@@ -23,7 +25,13 @@ from training.evaluate.unknowns import (
 )
 
 METRICS: tuple[Metric, ...] = ("cosine", "l2")
-SCORERS: tuple[Scorer, ...] = ("max_probability", "class_mean_distance", "knn_distance")
+SCORERS: tuple[Scorer, ...] = (
+    "max_probability",
+    "class_mean_distance",
+    "knn_distance",
+    "relative_mahalanobis",
+    "principal_residual",
+)
 
 
 @pytest.fixture(params=METRICS)
@@ -113,10 +121,21 @@ def test_fpr95_is_read_off_the_roc(seed: int) -> None:
     assert fpr95(known, unknown) == pytest.approx(fpr[tpr >= 0.95].min())
 
 
+def fitted(scorer: Scorer, answers: Answers, gallery: Answers, metric: Metric) -> list[float]:
+    """From covariances, as in tests/unit/models/test_shape.py, which derives them naively."""
+    compared = reference(scorer, None, metric, gallery.embeddings, gallery.labels)
+    return [
+        float(scores(scorer, row[None], answers.probabilities[:1], compared)[0])
+        for row in answers.embeddings
+    ]
+
+
 def distances(scorer: Scorer, answers: Answers, gallery: Answers, metric: Metric) -> list[float]:
     """Each scorer by its words."""
     if scorer == "max_probability":
         return [1 - max(row) for row in answers.probabilities.tolist()]
+    if scorer in ("relative_mahalanobis", "principal_residual"):
+        return fitted(scorer, answers, gallery, metric)
     found = []
     rows = gallery.embeddings.astype(float)
     means = np.array([rows[gallery.labels == label].mean(axis=0) for label in range(3)])
@@ -148,13 +167,31 @@ def test_a_round_scores_test_images_and_chooses_by_training_images(metric: Metri
         assert row.selection_auroc == pytest.approx(
             roc_auc_score([0] * 40 + [1] * 45, calibration + train)
         )
+        least = sorted(calibration)[math.ceil(0.95 * 40) - 1]
+        accepted = [score <= least + 1e-6 * abs(least) for score in unknown]
+        assert row.accepted == pytest.approx(sum(accepted) / 50)
+
+
+def test_far_images_are_judged_by_what_the_left_out_classes_chose(metric: Metric) -> None:
+    parts = left_out(metric)
+    far = clusters([5] * 25, metric, 6, classes=6, dimension=6)
+    found = score_round(replace(parts, far=(Far("moon", "0" * 64, far),)), metric)
+    (moon,) = found.far
+    assert (moon.name, moon.unknown) == ("moon", 25)
+    for near, row in zip(found.scorers, moon.scorers, strict=True):
+        known, unknown = (
+            distances(row.scorer, images, parts.gallery, metric) for images in (parts.known, far)
+        )
+        assert row.auroc.value == pytest.approx(roc_auc_score([0] * 60 + [1] * 25, known + unknown))
+        assert (row.scorer, row.selection_auroc) == (near.scorer, near.selection_auroc)
+    assert found.model_copy(update={"far": ()}) == score_round(parts, metric)
 
 
 def test_a_round_without_some_images(metric: Metric) -> None:
     assert score_round(replace(left_out(metric), unknown=some(0, metric, 4)), metric).scorers == ()
     assert score_round(replace(left_out(metric), known=some(0, metric, 3)), metric).scorers == ()
     unchosen = score_round(replace(left_out(metric), unknown_train=None), metric).scorers
-    assert [row.selection_auroc for row in unchosen] == [None] * 3
+    assert [row.selection_auroc for row in unchosen] == [None] * len(SCORERS)
     blind = score_round(replace(left_out(metric), gallery=some(0, metric, 1)), metric).scorers
     assert [row.scorer for row in blind] == ["max_probability"]
 
@@ -186,6 +223,7 @@ def a_round(**chosen: tuple[float, float | None]) -> LeaveOutRound:
             selection_auroc=chosen[scorer][1],
         )
         for scorer in SCORERS
+        if scorer in chosen
     )
     return LeaveOutRound(left_out=("ant",), known=5, unknown=5, scorers=rows)
 

@@ -162,6 +162,20 @@ def _add_budget_options(step: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_others_options(step: argparse.ArgumentParser) -> None:
+    for option, what in (
+        ("--far", "its test images are unknown to every run; digits and noise always are"),
+        ("--transfer", "a linear probe of the embeddings learns its classes; digits always are"),
+    ):
+        step.add_argument(
+            option,
+            type=Path,
+            action="append",
+            metavar="DIR",
+            help=f"a folder of another data set, may be given again: {what}",
+        )
+
+
 def _add_comparison_options(step: argparse.ArgumentParser) -> None:
     _add_data_option(step)
     step.add_argument(
@@ -195,6 +209,7 @@ def _add_comparison_options(step: argparse.ArgumentParser) -> None:
     step.add_argument(
         "--seeds", type=numbers.whole(2, 1_000), default=5, help="final runs of each loss"
     )
+    _add_others_options(step)
     _add_budget_options(step)
     _add_size_options(step)
     _add_machine_options(step)

@@ -7,16 +7,19 @@ from tempfile import TemporaryDirectory
 from pydantic import ValidationError
 
 from models.comparison import ComparisonReport
+from models.manifest import Preprocess
 from models.store import Store
 from training import data
 from training.backbones.weights import RANDOM
 from training.commands.options import backbone, dataset, losses, say, seen, settled, tracking
 from training.commands.tables import tuning_table
+from training.comparison.others import OtherImages
 from training.comparison.protocol import START_SEED, Protocol
 from training.comparison.revise import revised
 from training.comparison.runs import Comparison
 from training.comparison.summary import summarize
 from training.config import Recipe, load_recipe
+from training.data.dataset import Dataset
 from training.errors import InvalidRecipe, InvalidRun, StillTraining
 from training.evaluate.evaluation import FIGURES
 from training.evaluate.figures.bundle import draw_comparison
@@ -62,7 +65,9 @@ def compare_losses(options: Namespace) -> None:
     with machine(options.device, compiled=options.compile, precision=options.precision) as here:
         protocol = _protocol(options, here)
         whole = dataset(options, protocol.common.preprocess)
-        comparison = Comparison(options.runs, protocol, options.data, whole, here)
+        others = _others(options, whole, protocol.common.preprocess)
+        protocol = protocol.model_copy(update={"others": others.record})
+        comparison = Comparison(options.runs, protocol, options.data, whole, here, others)
         comparison.begin()
         say(_size_of(comparison))
         if not comparison.train():
@@ -71,6 +76,14 @@ def compare_losses(options: Namespace) -> None:
                 "comparison, or run this command again when it is done"
             )
     _publish(summarize(comparison), options.runs / FIGURES, Store(options.registry))
+
+
+def _others(options: Namespace, own: Dataset, spec: Preprocess) -> OtherImages:
+    far, transfer = (
+        [data.load(str(folder), spec, options.cache) for folder in folders or ()]
+        for folders in (options.far, options.transfer)
+    )
+    return OtherImages.of(own, spec, far, transfer)
 
 
 def _protocol(options: Namespace, here: Machine) -> Protocol:

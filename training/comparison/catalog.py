@@ -112,6 +112,47 @@ MEASURES = (
         "the same scorer",
     ),
     Measure(
+        name="unknown_accepted",
+        title="Unknowns: accepted",
+        goal=None,
+        secondary_to="reject unknowns",
+        higher_is_better=False,
+        percent=True,
+        description="share of images of left-out classes accepted by the same scorer, where the "
+        "threshold accepts 95 % of calibration images",
+    ),
+    Measure(
+        name="unknown_far_auroc",
+        title="Far unknowns: AUROC",
+        goal=None,
+        secondary_to="reject unknowns",
+        higher_is_better=True,
+        percent=True,
+        description="chance that an image of another data set scores as more unknown than one of a "
+        "known class, mean over data sets; the scorer is chosen by training images of left-out "
+        "classes",
+    ),
+    Measure(
+        name="unknown_far_fpr95",
+        title="Far unknowns: FPR95",
+        goal=None,
+        secondary_to="reject unknowns",
+        higher_is_better=False,
+        percent=True,
+        description="share of images of other data sets accepted where 95 % of known ones are, "
+        "mean over data sets; the same scorer",
+    ),
+    Measure(
+        name="unknown_far_accepted",
+        title="Far unknowns: accepted",
+        goal=None,
+        secondary_to="reject unknowns",
+        higher_is_better=False,
+        percent=True,
+        description="share of images of other data sets accepted by the same scorer, where the "
+        "threshold accepts 95 % of calibration images, mean over data sets",
+    ),
+    Measure(
         name="ece",
         title="ECE, calibrated",
         goal="be calibrated",
@@ -169,6 +210,53 @@ MEASURES = (
         higher_is_better=True,
         percent=False,
         description="mean angle to the nearest other class mean less that to the own, in radians",
+    ),
+    Measure(
+        name="corrupted_accuracy",
+        title="Accuracy, changed images",
+        goal=None,
+        secondary_to="classify",
+        higher_is_better=True,
+        percent=True,
+        description="the same on a fixed sample of up to 2,000 test images, mean over nine changes "
+        "such as noise, blur and JPEG, each at one strength",
+    ),
+    Measure(
+        name="corrupted_ece",
+        title="ECE, changed images",
+        goal=None,
+        secondary_to="be calibrated",
+        higher_is_better=False,
+        percent=True,
+        description="expected calibration error on the same changed images, mean over the changes, "
+        "with the temperature of unchanged ones",
+    ),
+    Measure(
+        name="corrupted_coverage",
+        title="Coverage, changed images",
+        goal=None,
+        higher_is_better=True,
+        percent=True,
+        description="share of the same changed images answered at or above the least confidence at "
+        "which 5 % of calibration images' answers are wrong",
+    ),
+    Measure(
+        name="corrupted_error",
+        title="Error of answers, changed images",
+        goal=None,
+        higher_is_better=False,
+        percent=True,
+        description="share of wrong answers among those, where 5 % was asked for",
+    ),
+    Measure(
+        name="transfer_accuracy",
+        title="Transfer",
+        goal=None,
+        secondary_to="retrieve",
+        higher_is_better=True,
+        percent=True,
+        description="accuracy of a linear probe of the frozen embeddings on another data set's "
+        "classes, mean over data sets: logistic regression, C = 1, on up to 2,000 images",
     ),
 )
 

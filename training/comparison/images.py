@@ -20,6 +20,14 @@ Influence = Float64[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
+class Found:
+    """Measures by name, and how far each moves in the resamples of its images."""
+
+    values: Mapping[str, float]
+    moves: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
 class FromImages:
     """What the draw of test images adds to the variance of a mean over seeds.
 
@@ -102,18 +110,19 @@ class Bounded(Images):
         return FromImages(both, 0.0, max(1, self.n - 1))
 
 
-def moved(influence: Influence) -> tuple[float, ...]:
+def moved(influence: Influence, stream: int = 0) -> tuple[float, ...]:
     """How far a measure moves, to first order, in each of the resamples of its n images.
 
-    For the same n these are the same resamples, so that the numbers of two runs on the same images
-    can be paired.
+    For the same n and stream these are the same resamples, so that the numbers of two runs on the
+    same images can be paired; other images are drawn independently, in a stream of their own.
     """
-    values = _times(len(influence)) @ influence
+    values = _times(len(influence), stream) @ influence
     return tuple(float(f"{value:.{_DIGITS}g}") for value in values)
 
 
-@lru_cache(maxsize=1)
-def _times(n: int) -> Float64[np.ndarray, "r n"]:
+@lru_cache(maxsize=8)
+def _times(n: int, stream: int) -> Float64[np.ndarray, "r n"]:
     """How often each of n images is drawn, in each resample."""
-    drawn = np.random.default_rng(_SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    seed = [_SEED, stream] if stream else _SEED
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     return drawn.astype(np.float64)

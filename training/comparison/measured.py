@@ -1,5 +1,7 @@
 """What one run of a comparison came to, kept in its folder."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import Field
@@ -8,6 +10,8 @@ from models.comparison import Reader
 from models.evidence.unknowns import LeaveOutRound
 from models.manifest import Frozen
 from training.calibrate import calibrate
+from training.comparison.corrupted import corrupted_measures
+from training.comparison.far import far_moves, far_values
 from training.comparison.heads import head_swap
 from training.comparison.images import moved
 from training.comparison.measures import (
@@ -17,10 +21,12 @@ from training.comparison.measures import (
     run_influences,
     run_values,
 )
+from training.comparison.transfer import transfer_measures
 from training.comparison.unseen import Unseen, unseen_influences, unseen_values
 from training.data.dataset import Dataset, Splits
+from training.data.others import FarImages, TransferImages
 from training.evaluate import weights
-from training.evaluate.answering import network_answers
+from training.evaluate.answering import network_answers, network_ask
 from training.evaluate.classification import count_confusions
 from training.evaluate.rounds import left_out_answers
 from training.evaluate.unknowns import score_round
@@ -66,17 +72,26 @@ def is_measured(path: Path) -> bool:
     return (path / _MEASURED).is_file()
 
 
-def measure_run(folder: RunFolder, splits: Splits) -> None:
-    """Calibrate a finished run and measure it on the test set, once."""
+def measure_run(folder: RunFolder, splits: Splits, transfer: Sequence[TransferImages] = ()) -> None:
+    """Calibrate a finished run and measure it on the test set and other data sets, once."""
     if is_measured(folder.path):
         return
     model, _ = calibrate(weights.trained(folder, splits), splits)
     train, test = (network_answers(model, part) for part in (splits.train, splits.test))
     metric = model.loss.metric
     said = Said(metric, train, test)
+    calibration = network_answers(model, splits.calibration.read_to_calibrate())
+    corrupted = corrupted_measures(
+        partial(network_ask, model), splits.test.images.numpy(), test.labels, calibration
+    )
+    probed = transfer_measures(partial(network_answers, model), transfer)
     trained = Measured(
-        values=run_values(said),
-        resampled={name: moved(each) for name, each in run_influences(said).items()},
+        values={**run_values(said), **corrupted.values, **probed.values},
+        resampled={
+            **{name: moved(each) for name, each in run_influences(said).items()},
+            **corrupted.moves,
+            **probed.moves,
+        },
         images=len(test),
         heads=head_swap(metric, train, test),
         confusions=count_confusions(test.labels, test.predicted, test.probabilities.shape[1]),
@@ -84,11 +99,11 @@ def measure_run(folder: RunFolder, splits: Splits) -> None:
     _write(folder, trained)
 
 
-def measure_round(folder: RunFolder, dataset: Dataset) -> None:
-    """Measure a finished run without some classes, once."""
+def measure_round(folder: RunFolder, dataset: Dataset, far: Sequence[FarImages] = ()) -> None:
+    """Measure a finished run without some classes, also on images of other data sets, once."""
     if is_measured(folder.path):
         return
-    left_out, metric = left_out_answers(folder, dataset)
+    left_out, metric = left_out_answers(folder, dataset, far)
     scored, ids = score_round(left_out, metric), dataset.test.ids
     unseen = Unseen(metric, left_out.unknown)
     influences = {
@@ -96,8 +111,11 @@ def measure_round(folder: RunFolder, dataset: Dataset) -> None:
         **unseen_influences(unseen, ids),
     }
     trained = Measured(
-        values={**round_values(scored), **unseen_values(unseen)},
-        resampled={name: moved(each) for name, each in influences.items()},
+        values={**round_values(scored), **far_values(scored), **unseen_values(unseen)},
+        resampled={
+            **{name: moved(each) for name, each in influences.items()},
+            **far_moves(scored, left_out, metric, ids),
+        },
         images=len(ids),
         unknowns=scored,
     )

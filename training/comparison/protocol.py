@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from models.comparison import GoalMeasures
 from models.manifest import Frozen
 from training.comparison.catalog import GOALS
+from training.comparison.others import Others
 from training.config import Recipe
 from training.machine import Computed
 from training.search import OPTIMIZERS
@@ -28,6 +29,9 @@ class Protocol(Frozen):
     budget: Budget
     seeds: int = Field(default=5, ge=2, description="final runs of each loss, seeds 0, 1, ...")
     unknown_epochs: int = Field(ge=1, description="of each final run that leaves classes out")
+    others: Others = Field(
+        default=Others(), description="other data sets that runs are asked about"
+    )
     goals: tuple[GoalMeasures, ...] = Field(
         default=GOALS, description="what decides each goal, named before any run"
     )

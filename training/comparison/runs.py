@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from training import data
 from training.comparison.measured import Measured, is_measured, measure_round, measure_run
+from training.comparison.others import OtherImages
 from training.comparison.protocol import Protocol
 from training.config import Recipe, load_recipe
 from training.data.dataset import Dataset
@@ -49,6 +50,7 @@ class Comparison:
     source: str
     dataset: Dataset
     machine: Machine | None = None
+    others: OtherImages = field(default_factory=OtherImages)
     _done: set[Path] = field(default_factory=set)
 
     def begin(self) -> None:
@@ -157,9 +159,9 @@ class Comparison:
         folder = RunFolder(job.path)
         fit(trainer, folder, record, resume=True)
         if job.kind == "final":
-            measure_run(folder, splits)
+            measure_run(folder, splits, self.others.transfer)
         else:
-            measure_round(folder, self.dataset)
+            measure_round(folder, self.dataset, self.others.far)
         return True
 
     def tuning(self, loss: str) -> Tuning:

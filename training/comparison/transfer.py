@@ -1,0 +1,28 @@
+"""Transfer as a measure of a comparison: the mean over other data sets, and what moves it."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from training.comparison import influence
+from training.comparison.images import Found, moved
+from training.data.dataset import LabelledImages
+from training.data.others import TransferImages
+from training.evaluate.answers import Answers
+from training.evaluate.transfer import probed
+
+TRANSFER = "transfer_accuracy"
+
+
+def transfer_measures(
+    ask: Callable[[LabelledImages], Answers], sets: Sequence[TransferImages]
+) -> Found:
+    """The accuracy of linear probes, and its moves in resamples of each set's test images."""
+    if not sets:
+        return Found({}, {})
+    rights = [probed(ask(one.train), ask(one.test)).astype(np.float64) for one in sets]
+    moves = [moved(influence.of_mean(right), stream) for stream, right in enumerate(rights, 1)]
+    return Found(
+        {TRANSFER: float(np.mean([right.mean() for right in rights]))},
+        {TRANSFER: tuple(float(one) for one in np.mean(moves, axis=0))},
+    )

@@ -40,7 +40,8 @@ def write(database: sqlite3.Connection, spec: CollectionSpec, folder: Path) -> B
             path = _free(folder, f"{spec.name}-{sequence}", sha256)
             place(temporary, path, sha256)
     finally:
-        temporary.unlink(missing_ok=True)
+        for left in folder.glob(f"{temporary.name}*"):  # SQLite has files beside it, too
+            left.unlink(missing_ok=True)
     return Backup(path, sequence, items, size_bytes, sha256)
 
 

@@ -88,7 +88,7 @@ class StorageFull(ServiceError):
     """The disk has no room; nothing of this request was written."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"no room on the disk for collection {name!r}; nothing was written")
+        super().__init__(f"no room on the disk for collection {name!r}; this write was undone")
         self.name = name
 
 

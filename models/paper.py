@@ -19,7 +19,8 @@ The student paper that LossAtlas grew out of compared five losses on a subset of
 compact CNN, by confusion matrices and feature-space plots of single runs. Here are its claims, one
 by one, against `python -m training compare`: {told.seeds} runs of each loss (seeds 0 to
 {told.seeds - 1}, each with its own split and start), {told.epochs} epochs each, all alike but for
-the loss and what was tuned: {_trials(report)} of {told.tuning_epochs} epochs for every
+the loss, with how it draws a batch, and what was tuned: {_trials(report)}
+of {told.tuning_epochs} epochs for every
 loss, softmax included, on the tuning split. {data.name} ({data.edition} files):
 {data.train:,} images trained on, n = {data.test:,} test images. {report.hardware}.
 

@@ -303,6 +303,7 @@ def leaks() -> Leaks:
         searched=N,
         exact=1,
         near=2,
+        crowded=4,
         examples=(Copy(id="test/a.png", of="train/b.png", difference=3.5, same_label=True),),
     )
     return Leaks(

@@ -16,7 +16,9 @@ class Copy(Frozen):
     id: str
     of: str
     difference: float = Field(
-        ge=0, description="mean absolute difference of their values, of 255; 0 for equal pixels"
+        ge=0,
+        description="mean absolute difference of their values, of 255; 0 for equal pixels, "
+        "after mirroring or enlarging where that is how the copy was found",
     )
     same_label: bool
 
@@ -32,6 +34,13 @@ class Overlap(Frozen):
     )
     exact: int = Field(ge=0, description="images whose pixels are equal to an image's in `other`")
     near: int = Field(ge=0, description="other images with a near copy in `other`")
+    crowded: int | None = Field(
+        default=None,
+        ge=0,
+        description="images that look as like one in `other` as a copy does, where ten training "
+        "images do nearly so: classes that look alike, or frames of one video; null where it was "
+        "not counted apart",
+    )
     examples: tuple[Copy, ...] = Field(description="the nearest 10")
 
 
@@ -41,8 +50,10 @@ class Leaks(Frozen):
     A near copy is an image whose 64-bit hash of gradients (dHash) or of the cosine transform's
     signs (pHash) differs in at most `largest_distance` bits, and whose values differ by at most
     `largest_difference` on average, and by at most 0.6 of the image's own mean distance from its
-    mean color. So re-encoded, slightly moved and recolored copies are found; cropped, mirrored and
-    turned ones are not.
+    mean color; and that is much nearer to it (0.55 times in gray) than the tenth nearest training
+    image is. It is looked for as it is, mirrored, and with either of the two enlarged by an eighth.
+    So re-encoded, resized and mirrored copies are found, and most that are slightly cropped, moved
+    or recolored; turned and heavily cropped ones are not, nor those that ten others are as near to.
     """
 
     largest_distance: int = Field(description="bits of 64")

@@ -22,6 +22,11 @@ def phash(images: Images) -> Bits:
     return np.concatenate([_phash(chunk) for chunk in _chunks(images)])
 
 
+def grid(images: Images, rows: int, columns: int) -> Float32[np.ndarray, "n r c"]:
+    """Gray means over a grid of boxes; places repeat where the image has fewer."""
+    return _means(_gray(images), rows, columns)
+
+
 def _chunks(images: Images) -> list[Images]:
     return [images[start : start + _CHUNK] for start in range(0, max(len(images), 1), _CHUNK)]
 

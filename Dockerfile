@@ -5,6 +5,7 @@ ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE} AS builder
 # service: for the processor. service-cuda: adds CUDA and cuDNN (see docker-compose.gpu.yml).
 # service-distributed: adds Milvus's client (see docker-compose.yml). service-tracing: OpenTelemetry.
+# service-heic: reads HEIC photographs (see docs/api.md for what its license asks).
 ARG LOCK=service
 WORKDIR /build
 COPY requirements/uv.txt requirements/${LOCK}.txt ./

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp"})
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp"}
+    | {".avif", ".heic", ".heif", ".hif"}
+)
 # What archives, network storage and Windows leave beside people's images, in lower case.
 _CLUTTER = frozenset(
     {

@@ -3,7 +3,7 @@
 import re
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from types import ModuleType
 
@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from models import bmp, gif, jpeg, png, webp
+from models import bmp, gif, heif, heif_decode, jpeg, png, webp
 from models.color import to_rgb
 from models.errors import ImageTooLarge, UndecodableImage
 from models.exif import read_orientation
-from models.formats import FORMATS, describe, find_format
+from models.formats import FORMATS, HEIC, describe, find_format
 from models.jpeg_header import read_tags
 from models.jpeg_scans import count_scans
 from models.manifest import Preprocess
-from models.still import Size
+from models.still import Crop, Size, Step
 
-__all__ = ["FORMATS", "MAX_PIXELS", "VERSION", "effort", "preprocess", "preview"]
+__all__ = ["FORMATS", "MAX_PIXELS", "VERSION", "effort", "preprocess", "preview", "size"]
 
 MAX_PIXELS = 50_000_000
 # Raise it with whatever changes a pixel, here or in models.jpeg: cached pixels are kept under it.
@@ -29,7 +29,14 @@ VERSION = 2
 
 _CEILING = 2 * 89_478_485  # pixels; Pillow refuses more
 _USUAL_SCANS = 10  # of a progressive JPEG
-_READERS: Mapping[str, ModuleType] = {"PNG": png, "WEBP": webp, "GIF": gif, "BMP": bmp}
+_READERS: Mapping[str, ModuleType] = {
+    "PNG": png,
+    "WEBP": webp,
+    "GIF": gif,
+    "BMP": bmp,
+    "AVIF": heif,
+    HEIC: heif,
+}
 
 # What Pillow's decoders raise on hostile bytes; anything else is a defect and should be seen.
 _BAD_BYTES = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
@@ -47,14 +54,19 @@ _UPRIGHT = {
 }
 
 
+def size(data: bytes) -> Size:
+    """The size of the picture as it is stored, from its header. Raises UndecodableImage."""
+    return _size(data, jpeg.read_header(data))
+
+
 def effort(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
     """What decoding an image costs, in pixels of an ordinary one, from its header alone.
 
     0 where it is refused for its size. A pixel counts more where it takes longer: with alpha, with
-    many bits, in a JPEG of many scans. Raises UndecodableImage.
+    many bits, in a JPEG of many scans, in an AVIF or HEIC. Raises UndecodableImage.
     """
     header = jpeg.read_header(data)
-    size = _reader(data).read_size(data) if header is None else Size(header.width, header.height)
+    size = _size(data, header)
     if size.pixels > max_pixels:
         return 0
     scans = 1 if header is None else count_scans(data, header)
@@ -146,6 +158,11 @@ def _open_rgb(data: bytes, max_pixels: int) -> Image.Image:
     pixels = reader.read_size(data).pixels
     _check_size(pixels, max_pixels)
     still = reader.take_still(data)
+    if reader is heif:
+        rgb = to_rgb(heif_decode.decode(still.data))
+        if rgb.width * rgb.height != pixels:
+            raise UndecodableImage(f"its header says {pixels:,} pixels, and its content has others")
+        return _stepped(rgb, still.steps)
     with _open(still.data) as image:
         if image.width * image.height > pixels:
             raise UndecodableImage(f"its header says {pixels:,} pixels, and its content has more")
@@ -155,6 +172,13 @@ def _open_rgb(data: bytes, max_pixels: int) -> Image.Image:
         if image.mode == "P" and image.palette is None:
             raise UndecodableImage("palette image without its palette")
         return _turned(to_rgb(image), read_orientation(still.exif, still.xmp))
+
+
+def _size(data: bytes, header: jpeg.Header | None) -> Size:
+    if header is not None:
+        return Size(header.width, header.height)
+    found: Size = _reader(data).read_size(data)
+    return found
 
 
 def _reader(data: bytes) -> ModuleType:
@@ -181,6 +205,12 @@ def _too_large(bomb: Exception | Warning, max_pixels: int) -> ImageTooLarge:
     """Pillow's own guard, which comes first; only its message knows how many pixels there are."""
     pixels, limit = map(int, re.findall(r"\d+", str(bomb))[:2])
     return ImageTooLarge(pixels, min(limit, max_pixels))
+
+
+def _stepped(image: Image.Image, steps: Sequence[Step]) -> Image.Image:
+    for step in steps:
+        image = image.crop(step) if isinstance(step, Crop) else _turned(image, step)
+    return image
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:

@@ -27,9 +27,22 @@ class Size(NamedTuple):
         return int(max(self.width, _LEAST_ROW_PIXELS) * self.height * self.weight)
 
 
+class Crop(NamedTuple):
+    """The part of a picture that is shown."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+Step = Crop | int  # a part that is taken, or an orientation (1 to 8) that is undone
+
+
 class Still(NamedTuple):
     """The first picture of a file, without what stands around it."""
 
     data: bytes
     exif: bytes = b""
     xmp: bytes = b""
+    steps: tuple[Step, ...] = ()  # in this order; of files that say so outside EXIF

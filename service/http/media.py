@@ -7,7 +7,14 @@ _STARTS = {
     b"GIF89a": "image/gif",
     b"BM": "image/bmp",
 }
-_BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic"}
+_BRANDS = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"heic": "image/heic",
+    b"heix": "image/heic",
+    b"heim": "image/heic",
+    b"heis": "image/heic",
+}
 
 
 def media_of(data: bytes) -> str:

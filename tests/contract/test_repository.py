@@ -72,6 +72,7 @@ LOCKS = [
     "service",
     "service-cuda",
     "service-distributed",
+    "service-heic",
     "benchmarks",
     "uv",
 ]
@@ -94,8 +95,14 @@ REQUIRED = {
     "service": _BASE,
     "service-cuda": [*_BASE, *_EXTRAS["cuda"]],
     "service-distributed": [*_BASE, *_EXTRAS["distributed"]],
+    "service-heic": [*_BASE, *_EXTRAS["heic"]],
     "training": [*_BASE, *_EXTRAS["training"]],
-    "dev": [*_BASE, *_EXTRAS["training"], *PROJECT["dependency-groups"]["dev"]],
+    "dev": [
+        *_BASE,
+        *_EXTRAS["training"],
+        *_EXTRAS["heic"],
+        *PROJECT["dependency-groups"]["dev"],
+    ],
     "benchmarks": [*_BASE, *PROJECT["dependency-groups"]["benchmarks"]],
 }
 
@@ -110,12 +117,12 @@ def test_a_lock_holds_what_pyproject_asks_for(lock: str) -> None:
         )
 
 
-@pytest.mark.parametrize("narrow", ["service", "service-distributed", "training"])
+@pytest.mark.parametrize("narrow", ["service", "service-distributed", "service-heic", "training"])
 def test_a_package_has_one_version_wherever_it_is_installed(narrow: str) -> None:
     wide = pins("dev")
     assert {name: wide.get(name) for name in pins(narrow)} == pins(narrow)
 
 
-@pytest.mark.parametrize("lock", ["service", "service-cuda", "service-distributed"])
+@pytest.mark.parametrize("lock", ["service", "service-cuda", "service-distributed", "service-heic"])
 def test_the_service_is_locked_without_the_training_stack(lock: str) -> None:
     assert not {"torch", "torchvision", "onnx", "scikit-learn", "matplotlib"} & set(pins(lock))

@@ -75,7 +75,9 @@ class Inventory(Frozen):
             notes.append(f"data: skipped {_files(self.skipped)} that cannot be used: {names}")
         if self.ignored:
             kinds = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(self.ignored.items()))
-            notes.append(f"data: ignored, as no JPEG, PNG, WebP, GIF or BMP of a class: {kinds}")
+            notes.append(
+                "data: ignored, as no JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC of a class: " + kinds
+            )
         if self.nested:
             notes.append(
                 f"data: images in folders below {_listed(self.nested)} count as that class's"

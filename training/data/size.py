@@ -3,9 +3,8 @@
 from pathlib import Path
 from statistics import median_low
 
-from PIL import Image
-
-from models.preprocess import FORMATS
+from models.errors import UndecodableImage
+from models.preprocess import size
 from training.data.listing import list_folder
 
 SMALLEST_PX = 16
@@ -35,7 +34,7 @@ def choose_size_px(root: Path, backbone: str) -> int:
 
 def _shorter_side_px(path: Path) -> int | None:
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            return min(image.size)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        found = size(path.read_bytes())
+        return min(found.width, found.height)
+    except (OSError, UndecodableImage):
         return None  # loading the folder says what is wrong with it

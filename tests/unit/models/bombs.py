@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from PIL import Image
 
+from models.boxes import box, full_box
 from tests.unit.models.pictures import encode, jpeg_segment, photo, png_chunk
 
 SIDE = 7000  # pixels: as large as an image may be
@@ -101,6 +102,35 @@ def _thumbnailed(size: int) -> bytes:
         return file.getvalue()
 
 
+def _boxed(unit: bytes) -> Callable[[int], bytes]:
+    def make(size: int) -> bytes:
+        data = encode(photo(size=(64, 64)), "AVIF")
+        return data[:32] + unit * (size // len(unit)) + data[32:]
+
+    return make
+
+
+def _tabled(size: int) -> bytes:
+    """Tables as long as they may be, all of whose items have the same long property."""
+    items, owned = range(1, 1025), 8
+    kinds = b"".join(full_box(b"infe", 2, 0, struct.pack(">HH4s", n, 0, b"av01")) for n in items)
+    owners = b"".join(struct.pack(">HB", n, owned) + b"\1" * owned for n in items)
+    places = b"".join(struct.pack(">HHH", n, 0, 4) + bytes(32) for n in items)
+    tiles = struct.pack(">HH", 2000, 1024) + b"".join(struct.pack(">H", n) for n in items)
+    properties = box(b"ipco", full_box(b"ispe", 0, 0, struct.pack(">II", 64, 64), bytes(size)))
+    meta = full_box(
+        b"meta",
+        0,
+        0,
+        full_box(b"pitm", 0, 0, struct.pack(">H", 1)),
+        full_box(b"iloc", 0, 0, struct.pack(">BBH", 0x44, 0, 1024), places),
+        full_box(b"iinf", 0, 0, struct.pack(">H", 1024), kinds),
+        full_box(b"iref", 0, 0, *[box(b"auxl", tiles)] * 3),
+        box(b"iprp", properties, full_box(b"ipma", 0, 0, struct.pack(">I", 1024), owners)),
+    )
+    return box(b"ftyp", b"avif", bytes(4), b"mif1") + meta
+
+
 _PACKED = zlib.compress(bytes(1024 * 1024), 9)
 BOMBS: Mapping[str, Callable[[int], bytes]] = {
     "jpeg scans": _scanned(SIDE, "L"),
@@ -143,6 +173,10 @@ BOMBS: Mapping[str, Callable[[int], bytes]] = {
     "webp alpha": lambda size: _blank("WEBP", "RGBA", method=0),
     "webp noise": _deep_noise("WEBP", lossless=True, method=0),
     "webp frames": _framed("WEBP"),
+    "avif alpha": lambda size: _blank("AVIF", "RGBA", speed=10, subsampling="4:4:4"),
+    "avif noise": _deep_noise("AVIF", speed=10, quality=100, subsampling="4:4:4"),
+    "avif boxes": _boxed(b"\0\0\0\x08free"),
+    "avif tables": _tabled,
     "bmp 1 bit": lambda size: _blank("BMP", "1"),
     "bmp line ends": _run_lengths(b"\1\1\0\0"),
     "bmp single runs": _run_lengths(b"\1\1"),

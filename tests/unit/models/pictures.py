@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -26,6 +27,13 @@ def photo(name: str = "chelsea.png", size: tuple[int, int] | None = None) -> Ima
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def heic(image: Image.Image, **options: object) -> bytes:
+    """A HEIC, as phones make them, in tiles where `tile_size` says so."""
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(image).save(buffer, **options)
     return buffer.getvalue()
 
 
@@ -103,6 +111,12 @@ def _encodings() -> dict[str, Callable[[Image.Image], bytes]]:
         "webp animated": moving("WEBP"),
         "gif": of("GIF", comment=b"a cat"),
         "gif animated": moving("GIF"),
+        "avif": of("AVIF", exif=oriented(6)),
+        "avif alpha": of("AVIF", "RGBA"),
+        "avif animated": moving("AVIF"),
+        "heic": heic,
+        "heic alpha": lambda im: heic(im.convert("RGBA")),
+        "heic tiles": lambda im: heic(im.resize((100, 70)), tile_size=64),
         "bmp": of("BMP"),
         "bmp palette": lambda im: encode(im.quantize(16), "BMP"),
     }

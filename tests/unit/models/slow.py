@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 
 from PIL import Image
 
-from tests.unit.models.pictures import encode, png_chunk
+from tests.unit.models.pictures import encode, heic, png_chunk
 
 SIDE = 1500
 ROWS = SIDE * SIDE
+_GRAIN = {"film-grain-test": "2"}  # of AV1: noise that the decoder makes
 _PAETH = b"\4"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PASSES = ((8, 8), (8, 8), (4, 8), (4, 4), (2, 4), (2, 2), (1, 2))
@@ -63,6 +64,13 @@ SLOW: Mapping[str, Callable[[], bytes]] = {
     "webp lossless": _blank("WEBP", "RGB", lossless=True, method=0),
     "webp alpha": _blank("WEBP", "RGBA", method=0),
     "webp lossless alpha": _blank("WEBP", "RGBA", lossless=True, method=0),
+    "avif": _blank("AVIF", "RGB"),
+    "avif grain": _blank("AVIF", "RGB", subsampling="4:4:4", advanced=_GRAIN),
+    "avif alpha": _blank("AVIF", "RGBA", subsampling="4:4:4", advanced=_GRAIN),
+    "avif one pixel wide": _blank("AVIF", "RGB", (1, 30_000)),
+    "heic": lambda: heic(Image.new("RGB", (SIDE, SIDE), 1), chroma=444),
+    "heic alpha": lambda: heic(Image.new("RGBA", (SIDE, SIDE), 1), chroma=444),
+    "heic tiles": lambda: heic(Image.new("RGB", (SIDE, SIDE), 1), tile_size=64),
     "bmp 1 bit": _blank("BMP", "1"),
     "bmp no runs": _empty_runs(SIDE, SIDE),
     "bmp one pixel wide": _blank("BMP", "L", (1, ROWS)),

@@ -21,6 +21,7 @@ READERS = {
     "training/data/copies.py",
     "training/evaluate/again.py",
     "training/calibrate.py",
+    "training/comparison/measured.py",  # a threshold of changed images, judged on test images
     "training/evaluate/evaluation.py",  # reports on the calibrated graph
     "training/evaluate/rounds.py",  # does so for the runs without some classes
 }

@@ -237,6 +237,14 @@ def test_the_overview_begins_with_the_verdicts() -> None:
         assert html.count(f'<img src="/report/figures/{name}.svg"') == 1
 
 
+def test_few_test_images_are_said_to_leave_intervals_too_narrow() -> None:
+    shown = comparison()
+    few = shown.dataset.model_copy(update={"test": 99})
+    warning = "intervals of NLL are too narrow"
+    assert warning not in overview(shown)
+    assert warning in overview(shown.model_copy(update={"dataset": few}))
+
+
 def test_the_best_and_those_tied_with_it_are_marked_with_words() -> None:
     results = section(overview(comparison()), "results")
     row = re.split(r"<tr>", results)[2]

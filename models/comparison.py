@@ -270,6 +270,21 @@ class Convergence(Frozen):
     converged: bool
 
 
+class LengthCheck(Frozen):
+    """Whether tuning's short trials rank a loss's values as trials of full length do."""
+
+    loss: str
+    short: tuple[float, ...] = Field(
+        description="accuracy on the tuning split of trials spread over the ranking, best first"
+    )
+    full: tuple[float, ...] = Field(
+        description="of the same values, trained as long as the final runs with the trials' seed"
+    )
+    spearman: float | None = Field(
+        ge=-1, le=1, description="rank correlation of the two; null where one never varies"
+    )
+
+
 class ComparisonReport(Frozen):
     """All losses under one protocol, with several seeds each."""
 
@@ -290,6 +305,9 @@ class ComparisonReport(Frozen):
     power: tuple[Power, ...] = Field(default=(), description="for each goal's primary measure")
     convergence: tuple[Convergence, ...] = Field(
         default=(), description="of each loss; empty where it was not recorded"
+    )
+    length_checks: tuple[LengthCheck, ...] = Field(
+        default=(), description="empty where trials were as long as the final runs"
     )
     majority_share: float | None = Field(
         default=None,

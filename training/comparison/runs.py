@@ -8,16 +8,19 @@ from typing import Literal
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from models.comparison import LengthCheck
 from training import data
+from training.comparison.lengths import Checked, checks, is_checked, length_check, trial_at
 from training.comparison.measured import Measured, is_measured, measure_round, measure_run
 from training.comparison.others import OtherImages
-from training.comparison.protocol import Protocol
+from training.comparison.protocol import START_SEED, Protocol
 from training.config import Recipe, load_recipe
-from training.data.dataset import Dataset
+from training.data.dataset import Dataset, Splits
 from training.errors import InvalidRun
 from training.fit import fit
 from training.machine import Machine
 from training.run import RunFolder, describe
+from training.search import with_values
 from training.trainer import Trainer
 from training.tune import Tuning
 from training.variants import FEWEST_KNOWN, left_out
@@ -29,20 +32,23 @@ _PROTOCOL = "protocol.json"
 class Job:
     """One training or study, alone in its folder."""
 
-    kind: Literal["study", "final", "unknowns"]
+    kind: Literal["study", "final", "unknowns", "length"]
     path: Path
     loss: str
     seed: int = 0
     left_out: tuple[str, ...] = ()
+    place: int = 0
 
 
 @dataclass
 class Comparison:
     """The folder of a comparison: `tuning/<loss>`, `seeds/<seed>/<loss>`, `unknowns/<seed>/<loss>`.
 
-    Several processes may work in it; each takes what no other has taken. The studies' `study.jsonl`
-    and `recipe.toml` and the runs' `measured.json` are all that must last: with them a comparison
-    goes on in another place, where nothing that they tell of is trained again.
+    Where tuning's trials are shorter than the final runs, `lengths/<loss>/<place>` holds some of
+    them at full length. Several processes may work in the folder; each takes what no other has
+    taken. The studies' `study.jsonl` and `recipe.toml`, the runs' `measured.json` and the checks'
+    `checked.json` are all that must last: with them a comparison goes on in another place, where
+    nothing that they tell of is trained again.
     """
 
     path: Path
@@ -78,7 +84,7 @@ class Comparison:
 
     def train(self) -> bool:
         """Do every job that no other process is at; whether all of them are done in the end."""
-        jobs = [*self.studies(), *self.finals(), *self.rounds()]
+        jobs = [*self.studies(), *self.finals(), *self.rounds(), *self.checks()]
         progressed = True
         while progressed:
             progressed = False
@@ -106,28 +112,41 @@ class Comparison:
                 path = self.path / "unknowns" / str(seed) / loss
                 yield Job("unknowns", path, loss, seed, left_out(names, seed))
 
+    def checks(self) -> Iterator[Job]:
+        """Some trials again at the final runs' length, where they were shorter."""
+        for loss in self.protocol.losses:
+            for place in range(checks(self.protocol, loss, self.tuning(loss))):
+                path = self.path / "lengths" / loss / str(place)
+                yield Job("length", path, loss, START_SEED, place=place)
+
+    def length_checks(self) -> tuple[LengthCheck, ...]:
+        """What the finished checks came to, by loss."""
+        found: dict[str, list[Checked]] = {}
+        for job in self.checks():
+            found.setdefault(job.loss, []).append(Checked.read(job.path))
+        return tuple(length_check(loss, tuple(done)) for loss, done in found.items())
+
     def training_seconds(self) -> float:
         """Of all trials and final runs together, as if one after the other."""
         trials = sum(self.tuning(loss).seconds_spent() for loss in self.protocol.losses)
         runs = (Measured.read(job.path) for job in (*self.finals(), *self.rounds()))
-        return trials + sum(one.training_seconds or 0.0 for one in runs)
+        checked = (Checked.read(job.path).seconds for job in self.checks())
+        return trials + sum(one.training_seconds or 0.0 for one in runs) + sum(checked)
 
     def epochs(self) -> int:
         """Of training, in all trials and runs together, each of as many images as it has."""
         protocol = self.protocol
         trials = sum(self.tuning(loss).trials for loss in protocol.losses)
-        finals, rounds = len(list(self.finals())), len(list(self.rounds()))
+        full = len([*self.finals(), *self.checks()])
         return (
             trials * protocol.budget.epochs
-            + finals * protocol.common.epochs
-            + rounds * protocol.unknown_epochs
+            + full * protocol.common.epochs
+            + len([*self.rounds()]) * protocol.unknown_epochs
         )
 
-    def recipe(self, job: Job) -> Recipe | None:
-        """What the job trains; None while the loss's study is not finished."""
+    def recipe(self, job: Job) -> Recipe:
+        """What a final run or a round trains, once the loss's study is finished."""
         tuned = self.tuning(job.loss).recipe_path
-        if not tuned.is_file():
-            return None
         recipe = load_recipe(job.loss, tuned).varied(seed=job.seed, leave_out=job.left_out)
         return recipe.varied(epochs=self.protocol.unknown_epochs) if job.left_out else recipe
 
@@ -148,21 +167,40 @@ class Comparison:
             dataset, splits = data.prepare(self.dataset, self.protocol.start(job.loss))
             self.tuning(job.loss).run(self.source, dataset, splits)
             return True
-        if is_measured(job.path):
+        if is_measured(job.path) or is_checked(job.path):
             return True
-        recipe = self.recipe(job)
-        if recipe is None:
+        if not self.tuning(job.loss).recipe_path.is_file():
             return False
-        dataset, splits = data.prepare(self.dataset, recipe)
-        trainer = Trainer(recipe, splits, len(dataset.class_names), self.machine)
-        record = describe(recipe, self.source, dataset, splits, trainer.precision)
+        if job.kind == "length":
+            self._check_length(job)
+            return True
         folder = RunFolder(job.path)
-        fit(trainer, folder, record, resume=True)
+        splits, _ = self._fit(folder, self.recipe(job))
         if job.kind == "final":
             measure_run(folder, splits, self.others.transfer)
         else:
             measure_round(folder, self.dataset, self.others.far)
         return True
+
+    def _fit(self, folder: RunFolder, recipe: Recipe) -> tuple[Splits, Trainer]:
+        dataset, splits = data.prepare(self.dataset, recipe)
+        trainer = Trainer(recipe, splits, len(dataset.class_names), self.machine)
+        record = describe(recipe, self.source, dataset, splits, trainer.precision)
+        fit(trainer, folder, record, resume=True)
+        return splits, trainer
+
+    def _check_length(self, job: Job) -> None:
+        tuning = self.tuning(job.loss)
+        trial = trial_at(tuning, job.place, checks(self.protocol, job.loss, tuning))
+        recipe = with_values(self.protocol.start(job.loss), trial.params)
+        _, trainer = self._fit(RunFolder(job.path), recipe)
+        checked = Checked(
+            trial=trial.number,
+            short=trial.value or 0.0,
+            full=trainer.kept_epoch.tuning_accuracy,
+            seconds=trainer.progress.seconds,
+        )
+        checked.write(job.path)
 
     def tuning(self, loss: str) -> Tuning:
         """The loss's study."""

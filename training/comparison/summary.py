@@ -58,6 +58,7 @@ def summarize(comparison: Comparison) -> ComparisonReport:
         confused=tuple(_confused(measured, first.class_names, comparison.protocol.losses)),
         verdicts=found.verdicts,
         power=found.power,
+        length_checks=comparison.length_checks(),
         convergence=(
             *convergence_of(_curves(finals, comparison.protocol.losses)),
             *convergence_of(

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from models.comparison import ComparisonReport
 from training.comparison.catalog import MEASURES
+from training.comparison.lengths import Checked, length_check
 from training.comparison.measured import Measured, is_measured
 from training.comparison.protocol import Protocol
 from training.comparison.runs import Comparison
@@ -167,7 +168,7 @@ def test_a_comparison_goes_on_from_its_text_files_alone(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for pattern in ("protocol.json", "study.jsonl", "recipe.toml", "measured.json"):
+    for pattern in ("protocol.json", "study.jsonl", "recipe.toml", "measured.json", "checked.json"):
         for file in finished.path.rglob(pattern):
             there = tmp_path / file.relative_to(finished.path)
             there.parent.mkdir(parents=True, exist_ok=True)
@@ -181,6 +182,45 @@ def test_a_comparison_goes_on_from_its_text_files_alone(
     assert again.results == report.results
     assert again.tuning == report.tuning
     assert again.training_seconds == report.training_seconds > 0
+
+
+def test_short_trials_are_checked_at_full_length(tmp_path: Path) -> None:
+    protocol = Protocol(
+        recipes=tuple(recipe(loss, epochs=2) for loss in ("softmax", "center", "cosface")),
+        precision=PROTOCOL.precision,
+        budget=Budget(trials=3, epochs=1),
+        seeds=2,
+        unknown_epochs=1,
+    )
+    comparison = Comparison(tmp_path, protocol, "tiny", DATASET)
+    comparison.begin()
+    jobs = list(comparison.checks())
+    assert [(job.loss, job.place) for job in jobs] == [
+        (loss, place) for loss in ("softmax", "cosface") for place in range(3)
+    ]
+    assert comparison.train()
+    for job in jobs:
+        record = RunFolder(job.path).record()
+        assert (record.recipe.epochs, record.recipe.seed) == (2, 0)
+    for check in summarize(comparison).length_checks:
+        tried = comparison.tuning(check.loss).tried(4).trials
+        assert sorted(check.short, reverse=True) == list(check.short)
+        assert sorted(check.short) == sorted(trial.tuning_accuracy or 0 for trial in tried)
+        assert len(check.full) == 3
+
+
+def test_ranks_of_short_and_full_trials_are_correlated() -> None:
+    def check(*full: float) -> float | None:
+        short = np.linspace(0.9, 0.5, len(full))
+        done = (
+            Checked(trial=row, short=float(short[row]), full=value, seconds=1.0)
+            for row, value in enumerate(full)
+        )
+        return length_check("softmax", tuple(done)).spearman
+
+    assert check(0.8, 0.7, 0.6, 0.2) == pytest.approx(1)
+    assert check(0.2, 0.6, 0.7, 0.8) == pytest.approx(-1)
+    assert check(0.5, 0.5, 0.5) is None
 
 
 def test_more_seeds_are_more_runs_of_the_same_protocol(finished: Comparison) -> None:

@@ -15,8 +15,9 @@ _LONGEST = 1e8  # sound ones, of all losses here, are below 1e4
 class NonFiniteGradients(Detector[Gradients]):
     """Stops a run before a NaN, infinite or absurdly long gradient reaches the weights.
 
-    An embedding of length 0 has no direction, and gives cosine losses gradients of 1e11: finite,
-    and enough to fill the optimizer's averages for thousands of steps.
+    One of 1e11, say, is finite, and enough to fill the optimizer's averages for thousands of steps.
+    The losses here give none at an embedding of length 0 (`training.losses.direction`); one of
+    your own, or a backbone, may.
 
     One norm over everything a step: 0.19 ms (median of 200) beside 174 ms forward and backward
     of the compact network on 256 images of 32 pixels, one core of an AMD EPYC.
@@ -52,7 +53,8 @@ def _too_long(seen: Gradients, length: float) -> Symptom:
         "optimizer's averages would hold it for thousands of steps, so the step was not taken and "
         "the last checkpoint is good; start again with a learning_rate of "
         f"{seen.learning_rate / 10:g} instead of {seen.learning_rate:g}, and if that does not "
-        "help, look in the backbone for embeddings of length 0, which have no direction",
+        "help, look in the loss and the backbone for a division by next to 0 or a factor that is "
+        "far too large",
         severity="stop",
     )
 

@@ -16,6 +16,7 @@ from training.doctor.margin import TightMargin
 from training.doctor.scale import POOR_PROBABILITY, ScaleBelowBound
 from training.losses.base import Loss, Range
 from training.losses.bounds import check_margin, check_scale, smallest_scale
+from training.losses.direction import direction
 
 
 class CosineLoss(Loss):
@@ -87,4 +88,4 @@ class CosineLoss(Loss):
 
     def cosines(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """cos(x, W_j), within 1 + rounding of [-1, 1]."""
-        return F.linear(F.normalize(embeddings), F.normalize(self.weight))
+        return F.linear(direction(embeddings), direction(self.weight))

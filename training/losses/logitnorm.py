@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from models.manifest import Metric
 from training.losses.base import Loss, Range
 from training.losses.bounds import check_range
-
-_SMALLEST_SQUARED = 1e-14  # of the logits' length, inside the root: its gradient at 0 is 0
+from training.losses.direction import direction
 
 
 class LogitNormLoss(Loss):
@@ -35,9 +34,7 @@ class LogitNormLoss(Loss):
 
     def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
         """Cross-entropy over the logits at a length of 1 / temperature, in nats."""
-        logits = self.compute_logits(embeddings)
-        length = (logits.square().sum(dim=1, keepdim=True) + _SMALLEST_SQUARED).sqrt()
-        scaled = logits / (self.temperature * length)
+        scaled = direction(self.compute_logits(embeddings)) / self.temperature
         return self.cross_entropy(scaled, labels)
 
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:

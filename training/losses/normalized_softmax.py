@@ -13,6 +13,7 @@ from training.doctor.detector import Detector, Standing
 from training.doctor.scale import POOR_PROBABILITY, ScaleBelowBound
 from training.losses.base import Loss, Range
 from training.losses.bounds import check_scale, smallest_scale
+from training.losses.direction import direction
 
 
 class NormalizedSoftmaxLoss(Loss):
@@ -48,7 +49,7 @@ class NormalizedSoftmaxLoss(Loss):
 
     def compute_logits(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """The scaled cosines."""
-        return self.scale * F.linear(F.normalize(embeddings), F.normalize(self.weight))
+        return self.scale * F.linear(direction(embeddings), direction(self.weight))
 
     def class_weights(self) -> Tensor:
         """The directions W_j, of any length, [c, d]."""

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from models.manifest import Metric
 from training.losses.base import Loss, Range
 from training.losses.bounds import check_range
+from training.losses.direction import direction
 
 
 class ProxyAnchorLoss(Loss):
@@ -64,7 +65,7 @@ class ProxyAnchorLoss(Loss):
         return self.scale.item()
 
     def _cosines(self, embeddings: Tensor) -> Float[Tensor, "b c"]:
-        return F.linear(F.normalize(embeddings), F.normalize(self.proxies))
+        return F.linear(direction(embeddings), direction(self.proxies))
 
     def _mean(self, values: Float[Tensor, " c"], proxies: Bool[Tensor, " c"]) -> Tensor:
         return self.mean(values[proxies], proxies.nonzero().squeeze(1))

@@ -5,10 +5,10 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from training.errors import InvalidRecipe
 from training.losses.arcface import ArcFaceLoss
+from training.losses.direction import direction
 
 
 class SubCenterArcFaceLoss(ArcFaceLoss):
@@ -44,6 +44,6 @@ class SubCenterArcFaceLoss(ArcFaceLoss):
 
     def cosines(self, embeddings: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """The cosine to the nearest sub-center of each class."""
-        directions = F.normalize(self.weight, dim=2)
-        each: Tensor = torch.einsum("bd,kcd->kbc", F.normalize(embeddings), directions)
+        directions = direction(self.weight)
+        each: Tensor = torch.einsum("bd,kcd->kbc", direction(embeddings), directions)
         return each.amax(dim=0)

@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
-from torch.nn import functional as F
 
 from training.losses.base import Range
 from training.losses.bounds import check_range
+from training.losses.direction import direction
 from training.losses.prototypes import PrototypeLoss
 
 
@@ -33,7 +33,7 @@ class SupConLoss(PrototypeLoss):
 
     def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
         """The mean over anchors, in nats; 0 where no class has two images in the batch."""
-        unit = F.normalize(embeddings)
+        unit = direction(embeddings)
         itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
         positive = (labels.unsqueeze(1) == labels) & ~itself
         anchors = positive.any(dim=1)

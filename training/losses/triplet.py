@@ -14,6 +14,7 @@ from training.doctor.collapse import TripletCollapse
 from training.doctor.detector import Detector, Standing
 from training.losses.base import Range
 from training.losses.bounds import check_range
+from training.losses.direction import direction
 from training.losses.prototypes import PrototypeLoss
 
 _SMALLEST_SQUARED = 1e-14  # less is the rounding of a float32 vector, or of the product
@@ -52,7 +53,7 @@ class TripletLoss(PrototypeLoss):
 
     def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:
         """The mean hinge; 0 where the batch holds no positive pair or no negative."""
-        pairs = mine(F.normalize(embeddings), labels)
+        pairs = mine(direction(embeddings), labels)
         if pairs.positive.numel() == 0:
             return embeddings.sum() * 0
         hinges = F.relu(pairs.positive - pairs.negative + self.margin)

@@ -20,6 +20,7 @@ from training.losses.base import Loss
 from training.losses.softmax import SoftmaxLoss
 from training.trainer import Trainer
 
+COMPARES_EMBEDDINGS = ("triplet", "supcon")  # they have no way off one common point
 PAGE = (Path(__file__).parents[3] / "docs" / "doctor.md").read_text()
 
 
@@ -175,19 +176,36 @@ def test_non_finite_gradients_stop_before_the_weights_are_touched(
         assert parameter.isfinite().all()
 
 
-@pytest.mark.parametrize("loss", ["arcface", "cosface"])
-def test_embeddings_without_a_direction_do_not_pass(loss: str) -> None:
-    """Their gradients are of 1e11: finite, and no good."""
+@pytest.mark.parametrize("loss", LOSSES)
+def test_embeddings_without_a_direction_train(loss: str) -> None:
+    """A last layer of zeros, as some start theirs: no gradient of 1e11, no stop, and it moves."""
     trainer = tiny_trainer(loss)
     layers = trainer.embedder.backbone.modules()
     last = [layer for layer in layers if isinstance(layer, nn.Linear)][-1]
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
-    with pytest.raises(Diverged, match="embeddings of length 0"):
+    assert all(one.severity != "stop" for one in findings(trainer))
+    if loss not in COMPARES_EMBEDDINGS:
+        assert last.weight.any()
+
+
+class TooSteep(SoftmaxLoss):
+    """Finite gradients that no step should be taken by."""
+
+    def compute_loss(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        return 1e12 * super().compute_loss(embeddings, labels)
+
+
+def test_absurdly_long_gradients_do_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LOSSES, "steep", TooSteep)
+    trainer = tiny_trainer("steep")
+    weights = {name: p.detach().clone() for name, p in trainer.embedder.named_parameters()}
+    with pytest.raises(Diverged, match="would hold it for thousands"):
         next(trainer.steps())
     (stop,) = trainer.progress.findings
     assert (stop.detector, stop.step) == ("non-finite-gradients", 1)
-    assert not last.weight.any()
+    for name, parameter in trainer.embedder.named_parameters():
+        assert torch.equal(parameter, weights[name])
 
 
 class Grumble(Detector[Standing]):

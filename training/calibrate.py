@@ -1,6 +1,8 @@
 """From a trained embedder to the network that is served, whose confidence can be believed."""
 
 import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
 
 from models.evidence.confidence import Calibration
 from training.confidence_map import fit_confidence_map
@@ -20,9 +22,13 @@ def calibrate(embedder: Embedder, splits: Splits) -> tuple[ServedModel, Calibrat
     if loss.fits_prototypes:
         loss.fit_prototypes(embedder.embed(splits.train.images), splits.train.labels)
     held = splits.calibration.read_to_calibrate()
-    labels = held.labels
-    logits = loss.logits(embedder.embed(held.images))
+    calibration = fit_calibration(loss.logits(embedder.embed(held.images)), held.labels)
+    served = ServedModel(embedder, calibration.temperature, calibration.confidence_map)
+    return served.eval(), calibration
+
+
+def fit_calibration(logits: Float[Tensor, "n c"], labels: Int64[Tensor, " n"]) -> Calibration:
+    """The temperature, and the map of the highest probability, that a calibration split favors."""
     fitted = fit_temperature(logits, labels)
-    knots = fit_confidence_map(torch.softmax(logits / fitted.temperature, dim=1), labels)
-    calibration = fitted.model_copy(update={"confidence_map": knots})
-    return ServedModel(embedder, fitted.temperature, knots).eval(), calibration
+    map_ = fit_confidence_map(torch.softmax(logits / fitted.temperature, dim=1), labels)
+    return fitted.model_copy(update={"confidence_map": map_.knots, "map_check": map_.check})

@@ -1,5 +1,6 @@
 """What a temperature cannot correct: a monotone map of the top probability, inside the graph."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +10,16 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from torch import Tensor, nn
 
-from models.evidence.confidence import ConfidenceMap
-from training.evaluate.calibration import FOLDS, favored
+from models.evidence.confidence import ConfidenceMap, MapCheck
+from training.evaluate.calibration import FOLDS
 
 _LEAST = 1e-6  # of the distance of a probability to 0 and to 1
 _LEAST_OTHER = 1e-30  # a normal float32
 _AHEAD = 1e-5
 _KNOTS = (3, 4, 6, 8, 12)
 _PER_KNOT = 100  # images
+_PARTITIONS = 3  # into folds: the luck of one decides too often
+_STEPS = (0.5, 1.0)  # of the way from the probability as it is to the fitted one
 
 
 class ConfidenceLayer(nn.Module):
@@ -56,25 +59,33 @@ class ConfidenceLayer(nn.Module):
         return start + bends.sum(dim=1, keepdim=True)
 
 
+@dataclass(frozen=True)
+class FittedMap:
+    """The map that a split asks for, None where it asks for none, and the check that decided."""
+
+    knots: ConfidenceMap | None
+    check: MapCheck | None
+
+
 def fit_confidence_map(
     probabilities: Float[Tensor, "n c"], labels: Int64[Tensor, " n"]
-) -> ConfidenceMap | None:
+) -> FittedMap:
     """The mean of the maps under which right and wrong answers are most likely, knots by knots.
 
-    None where the split is too small for the fewest knots, most of its confidences are equal, or
-    over 5 folds the held-out likelihood of right and wrong is not better with the map than without
-    (`favored`).
+    Served is the log-odds' way to it that held-out images favor: none, half or all of it. Over 3
+    partitions into 5 folds, half the way has to gain more than one standard error of likelihood
+    over none, and all of it as much again over half. No map comes of a split that is too small
+    for the fewest knots, or has mostly equal confidences: then there is no check either.
     """
     highest, predicted = probabilities.double().max(dim=1)
     odds = torch.logit(highest.clamp(_LEAST, 1 - _LEAST)).numpy()
     right = (predicted == labels).numpy()
     counts = [knots for knots in _KNOTS if len(right) >= knots * _PER_KNOT]
     line = _mean_line(odds, right, counts)
-    if line is None or not _favored(odds, right, counts):
-        return None
-    return ConfidenceMap(
-        log_odds=tuple(line.places.tolist()), calibrated_log_odds=tuple(line.heights.tolist())
-    )
+    if line is None:
+        return FittedMap(None, None)
+    check = _check(_gains(odds, right, counts))
+    return FittedMap(line.toward(check.share) if check.share else None, check)
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,13 @@ class _Line:
         )
         return line
 
+    def toward(self, share: float) -> ConfidenceMap:
+        """The map that goes so far of the way from log-odds as they are to the line."""
+        heights = self.places + share * (self.heights - self.places)
+        return ConfidenceMap(
+            log_odds=tuple(self.places.tolist()), calibrated_log_odds=tuple(heights.tolist())
+        )
+
 
 def _mean_line(
     odds: Float64[np.ndarray, " n"], right: Bool[np.ndarray, " n"], counts: list[int]
@@ -104,16 +122,48 @@ def _mean_line(
     return _Line(places, heights)
 
 
-def _favored(
+def _check(gains: Float64[np.ndarray, "steps n"]) -> MapCheck:
+    """How far to go: a step is taken where it gains more than one standard error over the last."""
+    share, before = 0.0, np.zeros(gains.shape[1])
+    for step, gained in zip(_STEPS, gains, strict=True):
+        if not _mean(gained - before) > _standard_error(gained - before):
+            break
+        share, before = step, gained
+    half = gains[0]
+    return MapCheck(
+        folds=FOLDS,
+        partitions=_PARTITIONS,
+        gain_half=_mean(half),
+        standard_error_half=_standard_error(half),
+        gain_whole=_mean(gains[1]),
+        standard_error_whole=_standard_error(gains[1] - half),
+        share=share,
+    )
+
+
+def _mean(values: Float64[np.ndarray, " n"]) -> float:
+    return float(values.mean())
+
+
+def _standard_error(values: Float64[np.ndarray, " n"]) -> float:
+    return float(values.std(ddof=1)) / math.sqrt(len(values))
+
+
+def _gains(
     odds: Float64[np.ndarray, " n"], right: Bool[np.ndarray, " n"], counts: list[int]
-) -> bool:
-    n, gains = len(odds), np.zeros(len(odds))
-    for held in np.array_split(np.random.default_rng(0).permutation(n), FOLDS):
-        seen = np.setdiff1d(np.arange(n), held)
-        line = _mean_line(odds[seen], right[seen], counts)
-        if line is not None:
-            gains[held] = _loss(odds[held], right[held]) - _loss(line.at(odds[held]), right[held])
-    return favored(gains)
+) -> Float64[np.ndarray, "steps n"]:
+    """What each step's way to a map fitted without an image gains on it, mean over partitions."""
+    n, gains = len(odds), np.zeros((len(_STEPS), len(odds)))
+    for seed in range(_PARTITIONS):
+        for held in np.array_split(np.random.default_rng(seed).permutation(n), FOLDS):
+            seen = np.setdiff1d(np.arange(n), held)
+            line = _mean_line(odds[seen], right[seen], counts)
+            if line is None:
+                continue
+            plain, way = _loss(odds[held], right[held]), line.at(odds[held]) - odds[held]
+            for step, row in zip(_STEPS, gains, strict=True):
+                row[held] += plain - _loss(odds[held] + step * way, right[held])
+    return gains / _PARTITIONS
 
 
 def _loss(

@@ -35,13 +35,33 @@ class CrossValidation(Frozen):
     )
 
 
+class MapCheck(Frozen):
+    """What a confidence map gained on images of the calibration split that it had not seen.
+
+    Gains are in nats of right and wrong, mean over the split's images and over the partitions. A
+    map may go none, half or all of the way, in log-odds, from the probability after the temperature
+    to the fitted map; each step has to gain more than one standard error over the one before.
+    """
+
+    folds: int = Field(ge=2)
+    partitions: int = Field(ge=1, description="random ones into so many folds")
+    gain_half: float = Field(description="of half the way over none")
+    standard_error_half: float = Field(ge=0, description="of gain_half, over images")
+    gain_whole: float = Field(description="of all of the way over none")
+    standard_error_whole: float = Field(
+        ge=0, description="of gain_whole less gain_half, over images"
+    )
+    share: float = Field(ge=0, le=1, description="the way that is served: 0, 0.5 or 1")
+
+
 class Calibration(Frozen):
     """One temperature; then a map of the highest probability, for what no temperature corrects.
 
-    Both are fitted on the calibration split alone. The temperature is 1, and the map is left out,
-    where a cross-validated check on the same split does not favor them (one-sided, 95 %). The map
-    is the mean of maps with 3, 4, 6, 8 and 12 knots (those for which the split has 100 images a
-    knot), so that no number of knots has to be chosen.
+    Both are fitted on the calibration split alone. The temperature is 1 where a cross-validated
+    check on the same split does not favor another (one-sided, 95 %), and the map goes as far as
+    another such check favors (`map_check`). The map is the mean of maps with 3, 4, 6, 8 and 12
+    knots (those for which the split has 100 images a knot), so that no number of knots has to be
+    chosen.
     """
 
     temperature: float = Field(description="divides the logits; 1 where none is favored")
@@ -63,6 +83,11 @@ class Calibration(Frozen):
     )
     confidence_map: ConfidenceMap | None = Field(
         default=None, description="null where the split is too small for one or favors none"
+    )
+    map_check: MapCheck | None = Field(
+        default=None,
+        description="how it was decided; null where the split is too small for a map, absent from "
+        "reports made before there was one",
     )
     also_read_for: str | None = Field(
         default=None,

@@ -28,9 +28,9 @@ def trusted(confidence: Confidence) -> tuple[str, str]:
 
 def _trusted(ece: Estimate) -> tuple[str, str]:
     if ece.high <= TRUSTED:
-        return "Yes", "Of answers given 80 %, about 80 % are right."
+        return "Yes", "Answers are right about as often as their probability says."
     if ece.high <= ROUGHLY:
-        return "Roughly", "Of answers given 80 %, some points more or fewer are right."
+        return "Roughly", "Answers are right some points more or less often than their probability says."
     if ece.low <= TRUSTED:
         return "Too few images to say", "The interval holds everything from “yes” to “no”."
     return "No", "Of answers given 80 %, far from 80 % may be right."
@@ -39,7 +39,7 @@ def _trusted(ece: Estimate) -> tuple[str, str]:
 def calibration_notes(confidence: Confidence) -> list[str]:
     """How the temperature came about and what its split was good for, a sentence each."""
     fitted, errors = confidence.calibration, _errors(confidence)
-    notes = [_fit(fitted)]
+    notes = [_fit(fitted), *_map(fitted)]
     if errors is not None:
         said = f"{count(errors)} of the {count(fitted.n)} images got the wrong class"
         few = min(errors, fitted.n - errors) < _FEW_ERRORS
@@ -67,6 +67,20 @@ def _fit(fitted: Calibration) -> str:
     if checked.favored:
         return f"{gained}, so it is served."
     return f"{gained}: not enough to say that it helps, so it is 1."
+
+
+def _map(fitted: Calibration) -> list[str]:
+    checked = fitted.map_check
+    if checked is None:
+        return []
+    gained = (
+        "Half the way from the probability after the temperature to a fitted map gained "
+        f"{number(checked.gain_half)} nats of right and wrong on images of the split that the map "
+        f"had not seen (standard error {number(checked.standard_error_half)}), and all of the way "
+        f"{number(checked.gain_whole)}"
+    )
+    served = {0.0: "too little, so no map is served", 0.5: "so half of it is served"}
+    return [f"{gained}: {served.get(checked.share, 'so all of it is served')}."]
 
 
 def _errors(confidence: Confidence) -> int | None:

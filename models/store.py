@@ -101,11 +101,18 @@ class Store:
             raise
         return self.load(name, version)
 
-    def replace(self, name: str, version: int, fill: Callable[[Path], Manifest]) -> Bundle:
+    def replace(
+        self,
+        name: str,
+        version: int,
+        fill: Callable[[Path], Manifest],
+        check: Callable[[Bundle, Path], None] | None = None,
+    ) -> Bundle:
         """Put a changed copy of a version in its place, all of it or nothing.
 
         `fill(folder)` changes the copy's files and returns its manifest, whose `files` are
-        completed here. The version is absent between two renames. Its model answers as before.
+        completed here. The version is absent between two renames. `check(old, folder)` raises
+        ValueError for a model that cannot take the old one's place; by default any other.
         Raises BundleNotFound, BundleDamaged, and ValueError for another model or a bad bundle.
         """
         old = self.load(name, version)
@@ -117,7 +124,7 @@ class Store:
             (staging / MANIFEST).unlink()
             manifest = _completed(fill(staging), name, version, staging)
             if manifest.files[MODEL] != old.manifest.files[MODEL]:
-                raise ValueError(f"{name}/{version} got another {MODEL}; publish a new version")
+                (check or _refuse)(old, staging)
             (staging / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
             fsync_tree(staging)
             staging.chmod(0o755)
@@ -166,6 +173,11 @@ class Store:
         schema says or a figure cannot have its name.
         """
         write_comparison(self.root / COMPARISON, report, figures)
+
+
+def _refuse(old: Bundle, _folder: Path) -> None:
+    about = old.manifest
+    raise ValueError(f"{about.name}/{about.version} got another {MODEL}; publish a new version")
 
 
 def _can_name_a_model(name: str) -> bool:

@@ -50,7 +50,7 @@ def _write(model: ServedModel, example: UInt8[Tensor, "b h w 3"], path: Path) ->
             verbose=False,
         )
     model = onnx.load(path)
-    _strip(model)
+    strip(model)
     _halve(model.graph)
     onnx.save(model, path)
 
@@ -73,7 +73,7 @@ def check(model: ServedModel, path: Path, images: UInt8[Tensor, "n h w 3"]) -> N
                 )
 
 
-def _strip(model: onnx.ModelProto) -> None:
+def strip(model: onnx.ModelProto) -> None:
     """Drop what the exporter notes about its own machine: stack traces with file paths."""
     graph = model.graph
     for part in (

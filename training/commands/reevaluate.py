@@ -2,13 +2,16 @@
 
 import shutil
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from jaxtyping import Int64
 
-from models.bundle import REPORT, Bundle
+from models.bundle import GOLDEN, MODEL, REPORT, Bundle
 from models.manifest import Manifest
 from models.report import Report
 from models.store import Store
@@ -16,11 +19,12 @@ from training import data
 from training.backbones.published import published
 from training.commands.numbers import whole
 from training.commands.options import say
-from training.evaluate.again import Again, Asked, draw_again
+from training.evaluate.again import SECTIONS, Again, Asked, draw_again
 from training.evaluate.against import BASELINE
 from training.evaluate.evaluation import FIGURES
 from training.evaluate.figures.bundle import Material
 from training.evaluate.robustness import LIMIT
+from training.recalibrate import check_alike, refit, write_recalibrated
 
 
 def add_reevaluate_options(step: ArgumentParser) -> None:
@@ -41,6 +45,20 @@ def add_reevaluate_options(step: ArgumentParser) -> None:
         default=LIMIT,
         help=f"test images to change, at most (default {LIMIT:,}, in a fixed random order)",
     )
+    step.add_argument(
+        "--only",
+        nargs="+",
+        choices=SECTIONS,
+        default=SECTIONS,
+        metavar="SECTION",
+        help=f"the sections to write anew (default all: {', '.join(SECTIONS)})",
+    )
+    step.add_argument(
+        "--recalibrate",
+        action="store_true",
+        help="first fit temperature and confidence map anew on the calibration split, and write "
+        "them into the ONNX file where that changes what is served; embeddings stay to the bit",
+    )
     step.add_argument("--cost", action="store_true", help="time the models anew, too")
     step.add_argument(
         "--note",
@@ -56,25 +74,49 @@ def reevaluate(options: Namespace) -> None:
     bundles = [published(path) for path in options.model]
     dataset = data.load(options.data, bundles[0].manifest.preprocess, options.cache)
     asked = Asked(
-        dataset, options.cache, options.robustness_images, options.cost, tuple(options.note)
+        dataset,
+        options.cache,
+        options.robustness_images,
+        options.cost,
+        tuple(options.note),
+        tuple(options.only),
     )
     again, baselines = Again(asked), _Baselines()
     for bundle in bundles:
-        report, material = again.report(bundle, baselines.of(bundle, again))
-        _replace(bundle, report, material)
+        with (
+            _calibrated(bundle, again, asked) if options.recalibrate else nullcontext(bundle) as new
+        ):
+            report, material = again.report(new, baselines.of(bundle, again))
+            _replace(bundle, new, report, material)
         found = report.classification
         say(f"{bundle.path}: test accuracy {found.accuracy.value:.2%} (n = {found.n:,})")
 
 
-def _replace(bundle: Bundle, report: Report, material: Material) -> None:
-    def fill(folder: Path) -> Manifest:
-        shutil.rmtree(folder / FIGURES, ignore_errors=True)
-        drawn = draw_again(report, material, bundle.path / FIGURES, folder / FIGURES)
-        (folder / REPORT).write_text(drawn.model_dump_json(indent=2) + "\n")
-        return bundle.manifest.model_copy(update={"unknown": report.unknowns.rule})
+@contextmanager
+def _calibrated(bundle: Bundle, again: Again, asked: Asked) -> Iterator[Bundle]:
+    """A copy of the bundle with today's calibration, or the bundle where that serves the same."""
+    held = again.splits(bundle.report).calibration.read_to_calibrate()
+    calibration = refit(bundle, held, asked.cache)
+    if calibration is None:
+        say(f"{bundle.path}: its calibration stands")
+        yield bundle
+        return
+    with TemporaryDirectory() as folder:
+        yield write_recalibrated(bundle, calibration, Path(folder))
+    say(f"{bundle.path}: calibrated anew, temperature {calibration.temperature:.4g}")
 
-    store = Store(bundle.path.parent.parent)
-    store.replace(bundle.manifest.name, bundle.manifest.version, fill)
+
+def _replace(old: Bundle, new: Bundle, report: Report, material: Material) -> None:
+    def fill(folder: Path) -> Manifest:
+        for file in (MODEL, GOLDEN):
+            shutil.copyfile(new.path / file, folder / file)
+        shutil.rmtree(folder / FIGURES, ignore_errors=True)
+        drawn = draw_again(report, material, old.path / FIGURES, folder / FIGURES)
+        (folder / REPORT).write_text(drawn.model_dump_json(indent=2) + "\n")
+        return new.manifest.model_copy(update={"unknown": report.unknowns.rule})
+
+    store = Store(old.path.parent.parent)
+    store.replace(old.manifest.name, old.manifest.version, fill, check_alike)
 
 
 @dataclass

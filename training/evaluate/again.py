@@ -1,5 +1,6 @@
 """A published model's report anew, from its bundle and its data set: no run folder is needed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,16 @@ from training.evaluate.robustness import robustness
 from training.evaluate.unknowns import unknowns
 from training.evaluate.verification import verification
 
+SECTIONS = (
+    "classification",
+    "confidence",
+    "unknowns",
+    "retrieval",
+    "verification",
+    "robustness",
+    "leaks",
+)
+"""Those that a bundle's files and its data set can give, but for the cost."""
 _KEPT_FIGURES = ("feature-space", "plane")  # of weights that a bundle does not have
 
 
@@ -41,6 +52,8 @@ class Asked:
     timed: bool = False
     """Whether the model is timed anew, which means something on a quiet machine only."""
     notes: tuple[str, ...] = ()
+    only: tuple[str, ...] = SECTIONS
+    """The sections to write; the others stay as they were published."""
 
 
 class Again:
@@ -60,7 +73,7 @@ class Again:
         the one that the model was trained on.
         """
         old = bundle.report
-        splits = self._splits(old)
+        splits = self.splits(old)
         graph = Graph(bundle.model_path, bundle.manifest.temperature, self._asked.cache)
         test, uncalibrated = graph.both(splits.test)
         calibration, gallery = (
@@ -68,23 +81,26 @@ class Again:
             _gallery(bundle),
         )
         metric, images = bundle.manifest.metric, splits.test.images.numpy()
-        parts = {
-            "classification": classification_section(test, bundle.manifest.labels, baseline),
-            "confidence": confidence_section(
+        write: dict[str, Callable[[], object]] = {
+            "classification": lambda: classification_section(
+                test, bundle.manifest.labels, baseline
+            ),
+            "confidence": lambda: confidence_section(
                 test, uncalibrated, calibration, old.confidence.calibration
             ),
-            "unknowns": unknowns(old.unknowns.rounds, metric, gallery, calibration, test),
-            "retrieval": retrieval(test, gallery, metric),
-            "verification": verification(test, metric),
-            "robustness": robustness(graph.ask, images, test.labels, self._asked.images),
-            "leaks": leaks(test, self._copied(old, splits)),
-            "provenance": old.provenance.model_copy(
-                update={
-                    "evaluated": datetime.now(UTC),
-                    "notes": self._asked.notes or old.provenance.notes,
-                }
-            ),
+            "unknowns": lambda: unknowns(old.unknowns.rounds, metric, gallery, calibration, test),
+            "retrieval": lambda: retrieval(test, gallery, metric),
+            "verification": lambda: verification(test, metric),
+            "robustness": lambda: robustness(graph.ask, images, test.labels, self._asked.images),
+            "leaks": lambda: leaks(test, self._copied(old, splits)),
         }
+        parts = {name: write[name]() for name in self._asked.only}
+        parts["provenance"] = old.provenance.model_copy(
+            update={
+                "evaluated": datetime.now(UTC),
+                "notes": self._asked.notes or old.provenance.notes,
+            }
+        )
         if self._asked.timed:
             tuning = splits.tuning.images.numpy()
             parts["cost"] = cost(bundle.model_path, bundle.manifest.parameters, tuning)
@@ -94,9 +110,10 @@ class Again:
     def predicted(self, bundle: Bundle) -> Int64[np.ndarray, " n"]:
         """What a model takes the test images for."""
         graph = Graph(bundle.model_path, bundle.manifest.temperature, self._asked.cache)
-        return graph.answers(self._splits(bundle.report).test).predicted
+        return graph.answers(self.splits(bundle.report).test).predicted
 
-    def _splits(self, report: Report) -> Splits:
+    def splits(self, report: Report) -> Splits:
+        """The data set as the run behind the report split it. Raises InvalidRun for another."""
         recorded, found = report.provenance.dataset, self._asked.dataset
         if recorded.sha256 != found.sha256:
             raise InvalidRun(

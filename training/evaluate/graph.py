@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 from onnx import numpy_helper
 from onnx.utils import Extractor
 from scipy.special import softmax
@@ -22,6 +22,7 @@ _BEHIND_THE_TRUNK = "backbone.projection.mean"  # as training.frozen.projection 
 
 Images = UInt8[np.ndarray, "n h w 3"]
 Array = Float32[np.ndarray, "n ..."]
+Scores = Float64[np.ndarray, "n c"]
 Asked = tuple[Float32[np.ndarray, "n d"], Float32[np.ndarray, "n c"]]
 
 
@@ -59,12 +60,15 @@ class Graph:
 
     def both(self, part: LabelledImages) -> tuple[Answers, Answers]:
         """The same, and the answers at temperature 1 without a confidence map."""
+        served, scores = self.scored(part)
+        plain = softmax(scores, axis=1).astype(np.float32)
+        return served, _answers(part, served.embeddings, plain)
+
+    def scored(self, part: LabelledImages) -> tuple[Answers, Scores]:
+        """The answers as served, and the class scores before any calibration."""
         embeddings, probabilities, scores = self._run(part.images.numpy())
-        plain = softmax(scores.astype(np.float64) * self._temperature, axis=1)
-        return (
-            _answers(part, embeddings, probabilities),
-            _answers(part, embeddings, plain.astype(np.float32)),
-        )
+        served = _answers(part, embeddings, probabilities)
+        return served, scores.astype(np.float64) * self._temperature
 
     def _run(self, images: Images) -> list[Array]:
         kept = None if self._features is None else self._kept_features(images)

@@ -99,3 +99,37 @@ def test_another_model_cannot_take_its_place(registry: Path) -> None:
         store.replace("softmax", 1, fill)
     assert store.load("softmax", 1).manifest == manifest
     assert [path.name for path in (registry / "softmax").iterdir()] == ["1"]
+
+
+def test_only_the_sections_that_are_asked_for_are_new(registry: Path) -> None:
+    of_the_sample(registry)
+    old = Store(registry).load("arcface", 1).report
+    again(registry, "--robustness-images", "20", "--only", "robustness")
+    new = Store(registry).load("arcface", 1).report
+    assert new.robustness is not None
+    assert new.robustness.images == 20
+    for kept in ("classification", "confidence", "retrieval", "verification", "leaks"):
+        assert getattr(new, kept) == getattr(old, kept)
+
+
+def test_a_calibration_that_a_small_split_does_not_favor_is_taken_out(registry: Path) -> None:
+    """The sample's calibration split has 10 images: too few for the published map."""
+    of_the_sample(registry)
+    before = Store(registry).load("arcface", 1)
+    assert before.report.confidence.calibration.confidence_map is not None
+    again(registry, "--recalibrate", "--only", "classification", "confidence")
+    after = Store(registry).load("arcface", 1)
+    fitted = after.report.confidence.calibration
+    assert fitted.n < 100
+    assert (fitted.confidence_map, fitted.map_check) == (None, None)
+    assert after.manifest.temperature == pytest.approx(fitted.temperature)
+    assert after.manifest.files["model.onnx"] != before.manifest.files["model.onnx"]
+    assert (after.golden().embedding == before.golden().embedding).all()
+    assert after.report.confidence.after.nll == pytest.approx(
+        after.report.confidence.tempered.nll, abs=1e-5
+    )
+    again(registry, "--recalibrate", "--only", "confidence")
+    assert (
+        Store(registry).load("arcface", 1).manifest.files["model.onnx"]
+        == (after.manifest.files["model.onnx"])
+    )

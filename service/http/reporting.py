@@ -60,6 +60,7 @@ def summarize(report: Report, manifest: Manifest) -> LossSummary:
         loss=report.loss,
         test_images=report.classification.n,
         accuracy=report.classification.accuracy,
+        majority=report.classification.majority,
         macro_f1=report.classification.macro_f1,
         nll=report.confidence.after.nll,
         ece=report.confidence.after.ece,

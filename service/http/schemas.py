@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.comparison import ComparisonReport
+from models.evidence.baseline import Majority
 from models.evidence.bounds import CONFIDENCE
 from models.evidence.estimate import Estimate
 from models.evidence.selective import Choice
@@ -130,6 +131,10 @@ class LossSummary(Schema):
     loss: str
     test_images: int
     accuracy: Estimate = Field(description="share of test images with the right class")
+    majority: Majority | None = Field(
+        description="what an accuracy has to beat: always naming the most frequent class of the "
+        "test set; null in reports from before it was stated"
+    )
     macro_f1: float
     nll: float = Field(description="mean negative log-likelihood of the test images, in nats")
     ece: Estimate = Field(description="expected calibration error as served, in 0..1")

@@ -1,5 +1,6 @@
 import pytest
 
+from models.evidence.baseline import Majority
 from models.evidence.estimate import Estimate
 from models.evidence.selective import Accepted, Choice
 from models.report import Epoch, Figure, Report
@@ -22,6 +23,16 @@ def test_a_summary_is_the_reports_own() -> None:
     assert summary.report == "/report/arcface"
     bare = reporting.summarize(least("arcface"), MANIFEST)
     assert (bare.unknown_auroc, bare.recall_at_1, bare.eer) == (None, None, None)
+
+
+def test_a_summary_says_what_an_accuracy_has_to_beat() -> None:
+    baseline = Majority(label="cat", accuracy=0.88)
+    found = REPORT.classification.model_copy(update={"majority": baseline})
+    told = reporting.summarize(REPORT.model_copy(update={"classification": found}), MANIFEST)
+    assert told.majority == baseline
+    silent = found.model_copy(update={"majority": None})
+    old = reporting.summarize(REPORT.model_copy(update={"classification": silent}), MANIFEST)
+    assert old.majority is None
 
 
 def test_the_unknowns_headline_is_of_the_served_scorer() -> None:

@@ -30,7 +30,10 @@ def _trusted(ece: Estimate) -> tuple[str, str]:
     if ece.high <= TRUSTED:
         return "Yes", "Answers are right about as often as their probability says."
     if ece.high <= ROUGHLY:
-        return "Roughly", "Answers are right some points more or less often than their probability says."
+        return (
+            "Roughly",
+            "Answers are right some points more or less often than their probability says.",
+        )
     if ece.low <= TRUSTED:
         return "Too few images to say", "The interval holds everything from “yes” to “no”."
     return "No", "Of answers given 80 %, far from 80 % may be right."

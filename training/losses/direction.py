@@ -40,4 +40,5 @@ class _Direction(torch.autograd.Function):
         vectors, unit = ctx.saved_tensors
         length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
         across = gradient - unit * (unit * gradient).sum(dim=-1, keepdim=True)
-        return across / length.clamp(min=SHORTEST)
+        bounded: Tensor = across / length.clamp(min=SHORTEST)
+        return bounded

@@ -29,7 +29,7 @@ def rates(found: VerificationSection) -> list[tuple[float, float, float]]:
 
 @pytest.mark.parametrize(("n", "spread"), [(60, 0.7), (200, 0.7)])
 def test_the_true_rates_are_held(n: int, spread: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At 19 in 20, 80 draws hold it 69 times or more in 99.7 %; and never are they all of 0 to 1."""
+    """At 19 in 20, 69 of 80 draws or more hold it in 99.7 %; and none are all of 0 to 1."""
     monkeypatch.setattr(verification, "RESAMPLES", 100)
     monkeypatch.setattr(pair_scores, "SAMPLED_PAIRS", 5_000)
     truth = [value for value, *_ in rates(verify(drawn(3_000, spread, seed=10**6), "cosine"))]

@@ -40,7 +40,7 @@ class FarSet(Frozen):
     """Images of another data set, or of none, against test images of the known classes."""
 
     name: str = Field(description="such as digits, noise, or a folder's name")
-    sha256: str = Field(description="of the images as the model saw them")
+    sha256: str = Field(description="of what its images are made from")
     unknown: int = Field(ge=1, description="its images")
     scorers: tuple[ScorerResult, ...] = Field(
         description="its images are positive; `selection_auroc` is that of the left-out classes, "

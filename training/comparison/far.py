@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric
 from training.comparison import influence
-from training.comparison.images import Influence, moved
+from training.comparison.images import moved
 from training.evaluate.unknowns import Judge, LeftOut, accepting
 
 ACCEPTED = "unknown_accepted"
@@ -24,6 +24,7 @@ FAR_ACCEPTED = "unknown_far_accepted"
 Moves = tuple[float, ...]
 _Known = Float64[np.ndarray, " k"]
 _Far = Float64[np.ndarray, " u"]
+_OfAnySet = Float64[np.ndarray, "_"]
 
 
 def selection(result: ScorerResult) -> float:
@@ -95,7 +96,7 @@ def _moved(judge: Judge, far: _Far) -> _Moved:
     return _Moved((ranked[:cut], ranked[cut:]), (passed[:cut], passed[cut:]), accepted)
 
 
-def _added(own: Moves | None, sets: Sequence[Influence]) -> Moves:
+def _added(own: Moves | None, sets: Sequence[_OfAnySet]) -> Moves:
     """The moves by the test images and the mean of those by each far set."""
     others = [moved(one, stream) for stream, one in enumerate(sets, start=1)]
     sums = np.mean(others, axis=0) + (0.0 if own is None else np.array(own))

@@ -15,7 +15,7 @@ class OtherSet(Frozen):
     """One of them, as part of a protocol."""
 
     name: str
-    sha256: str = Field(description="of the images as the networks see them, and their classes")
+    sha256: str = Field(description="of what its images are made from")
 
 
 class Others(Frozen):
@@ -27,6 +27,11 @@ class Others(Frozen):
     transfer: tuple[OtherSet, ...] = Field(
         default=(), description="classes that a linear probe learns from frozen embeddings"
     )
+
+    @property
+    def named(self) -> bool:
+        """Whether there are any."""
+        return bool(self.far or self.transfer)
 
 
 @dataclass(frozen=True)

@@ -72,8 +72,13 @@ class Protocol(Frozen):
         return _common(self.common)
 
     def differences(self, other: "Protocol") -> tuple[str, ...]:
-        """The fields in which the two differ; more seeds are more runs of the same protocol."""
-        fields = set(type(self).model_fields) - {"seeds"}
+        """The fields in which `other` differs from this earlier protocol.
+
+        More seeds are more runs of the same protocol. So are other data sets where this one has
+        none: runs that were measured before lack these measures, and the summary leaves them out.
+        """
+        free = {"seeds"} if self.others.named else {"seeds", "others"}
+        fields = set(type(self).model_fields) - free
         return tuple(sorted(name for name in fields if getattr(self, name) != getattr(other, name)))
 
 

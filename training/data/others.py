@@ -32,7 +32,10 @@ Pixels = UInt8[np.ndarray, "n h w 3"]
 
 @dataclass(frozen=True)
 class FarImages:
-    """Images that are of none of a network's classes, at the size of its input."""
+    """Images that are of none of a network's classes, at the size of its input.
+
+    `sha256` is that of what they were made from, the same on every machine.
+    """
 
     name: str
     sha256: str
@@ -52,9 +55,12 @@ class TransferImages:
 def far_sets(spec: Preprocess, folders: Sequence[Dataset] = ()) -> tuple[FarImages, ...]:
     """Digits, noise, and test images of these data sets, at most `LIMIT` of each."""
     pixels, labels = _digits(spec)
-    parts = {DIGITS: _part(pixels, labels), NOISE: _noise(spec.size_px)}
-    parts |= {one.name: _sample(one.test) for one in folders}
-    return tuple(FarImages(name, _digest(part), part) for name, part in parts.items())
+    noise = _noise(spec.size_px)
+    return (
+        FarImages(DIGITS, _digest_of_digits(), _part(pixels, labels)),
+        FarImages(NOISE, hashlib.sha256(noise.images.numpy().tobytes()).hexdigest(), noise),
+        *(FarImages(one.name, one.sha256, _sample(one.test)) for one in folders),
+    )
 
 
 def transfer_sets(spec: Preprocess, folders: Sequence[Dataset] = ()) -> tuple[TransferImages, ...]:
@@ -62,13 +68,13 @@ def transfer_sets(spec: Preprocess, folders: Sequence[Dataset] = ()) -> tuple[Tr
     pixels, labels = _digits(spec)
     rows = stratified(labels, len(labels), _SEED)
     half = len(rows) // 2
-    parts = {
-        DIGITS: tuple(_part(pixels[some], labels[some]) for some in (rows[half:], rows[:half]))
-    }
-    parts |= {one.name: (_sample(one.train), _sample(one.test)) for one in folders}
-    return tuple(
-        TransferImages(name, _digest(train, test), train, test)
-        for name, (train, test) in parts.items()
+    trained, tested = (_part(pixels[some], labels[some]) for some in (rows[half:], rows[:half]))
+    return (
+        TransferImages(DIGITS, _digest_of_digits(), trained, tested),
+        *(
+            TransferImages(one.name, one.sha256, _sample(one.train), _sample(one.test))
+            for one in folders
+        ),
     )
 
 
@@ -106,9 +112,8 @@ def _sample(part: LabelledImages) -> LabelledImages:
     return LabelledImages(taken.images.clone(), taken.labels, taken.ids)
 
 
-def _digest(*parts: LabelledImages) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.images.numpy().tobytes())
-        digest.update(part.labels.numpy().astype("<i8").tobytes())
-    return digest.hexdigest()
+def _digest_of_digits() -> str:
+    """Of the ink levels, which do not depend on how a machine's libraries enlarge them."""
+    found = load_digits()
+    levels = found.images.astype(np.uint8).tobytes() + found.target.astype(np.uint8).tobytes()
+    return hashlib.sha256(levels).hexdigest()

@@ -1,5 +1,7 @@
 """Measures of other data sets and of changed images: their values, and what resamples move."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from models.manifest import Preprocess
 from tests.unit.training.comparison.test_influence import answers
+from tests.unit.training.comparison.test_runs import DATASET, PROTOCOL
 from training.comparison.catalog import MEASURES
 from training.comparison.corrupted import (
     ERROR,
@@ -17,7 +20,10 @@ from training.comparison.corrupted import (
     least_confidence,
 )
 from training.comparison.far import far_moves, far_values
-from training.comparison.others import OtherImages
+from training.comparison.measured import Measured
+from training.comparison.others import OtherImages, Others
+from training.comparison.runs import Comparison
+from training.comparison.summary import summarize
 from training.comparison.transfer import transfer_measures
 from training.data.dataset import Dataset, LabelledImages
 from training.data.others import far_sets, transfer_sets
@@ -201,3 +207,37 @@ def test_transfer_is_the_accuracy_of_a_probe() -> None:
         np.sqrt(expected * (1 - expected) / n), rel=0.15
     )
     assert transfer_measures(ask, []).values == {}
+
+
+def test_other_data_sets_may_be_added_to_a_protocol_and_not_exchanged() -> None:
+    own, other = folder("own", seed=1), folder("other", seed=2)
+    none = PROTOCOL.model_copy(update={"others": Others()})
+    digits, more = (
+        PROTOCOL.model_copy(update={"others": OtherImages.of(own, SPEC, far).record})
+        for far in ([], [other])
+    )
+    assert none.differences(digits) == ()
+    assert digits.differences(more) == digits.differences(none) == ("others",)
+    assert digits.differences(digits.model_copy(update={"seeds": 9})) == ()
+
+
+def test_a_comparison_holds_the_measures_of_other_data_sets(tmp_path: Path) -> None:
+    small = Preprocess(size_px=8, half_scale=False)
+    others = OtherImages.of(DATASET, small)
+    protocol = PROTOCOL.model_copy(
+        update={"recipes": PROTOCOL.recipes[:2], "others": others.record}
+    )
+    comparison = Comparison(tmp_path, protocol, "tiny", DATASET, others=others)
+    comparison.begin()
+    assert comparison.train()
+    final = Measured.read(next(iter(comparison.finals())).path)
+    round_ = Measured.read(next(iter(comparison.rounds())).path)
+    assert {"corrupted_accuracy", "corrupted_ece", "transfer_accuracy"} <= set(final.values)
+    far = {"unknown_far_auroc", "unknown_far_fpr95", "unknown_far_accepted", "unknown_accepted"}
+    assert far <= set(round_.values)
+    for run in (final, round_):
+        assert {len(run.resampled[name]) for name in run.values} == {256}
+    assert round_.unknowns is not None
+    assert [one.name for one in round_.unknowns.far] == ["digits", "noise"]
+    summed = {measure.name for measure in summarize(comparison).measures}
+    assert far | {"corrupted_accuracy", "corrupted_coverage", "transfer_accuracy"} <= summed

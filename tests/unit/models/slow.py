@@ -71,8 +71,6 @@ SLOW: Mapping[str, Callable[[], bytes]] = {
     "heic": lambda: heic(Image.new("RGB", (SIDE, SIDE), 1), chroma=444),
     "heic alpha": lambda: heic(Image.new("RGBA", (SIDE, SIDE), 1), chroma=444),
     "heic tiles": lambda: heic(Image.new("RGB", (SIDE, SIDE), 1), tile_size=64),
-    "avif": _blank("AVIF", "RGB", speed=10),
-    "avif alpha": _blank("AVIF", "RGBA", speed=10),
     "bmp 1 bit": _blank("BMP", "1"),
     "bmp no runs": _empty_runs(SIDE, SIDE),
     "bmp one pixel wide": _blank("BMP", "L", (1, ROWS)),

@@ -1,14 +1,15 @@
 """A published model's calibration fitted anew, in its ONNX file: no weight and no run is needed."""
 
-import io
 import shutil
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from onnx import compose, numpy_helper
 from onnx.utils import Extractor
 from torch import Tensor
@@ -83,7 +84,7 @@ def write_recalibrated(bundle: Bundle, calibration: Calibration, folder: Path) -
     onnx.save(recalibrated(bundle.model_path, calibration), folder / MODEL)
     before = bundle.golden()
     _, probabilities = run(open_session(folder / MODEL), before.images)
-    golden = {
+    golden: dict[str, NDArray[np.generic]] = {
         "images": before.images,
         "embedding": before.embedding,
         "probabilities": probabilities,
@@ -131,13 +132,13 @@ def _renamed(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
 
 
 def _layer(knots: ConfidenceMap, classes: int) -> onnx.ModelProto:
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        path = Path(folder) / MODEL
         warnings.simplefilter("ignore")  # torch.export warns about itself
         torch.onnx.export(
             ConfidenceLayer(knots).eval(),
             (torch.full((2, classes), 1 / classes),),
-            buffer,
+            path,
             input_names=[_TEMPERED],
             output_names=[_OUTPUT],
             dynamic_shapes=({0: torch.export.Dim("b", min=1)},),
@@ -146,7 +147,7 @@ def _layer(knots: ConfidenceMap, classes: int) -> onnx.ModelProto:
             external_data=False,
             verbose=False,
         )
-    model = onnx.load_from_string(buffer.getvalue())
+        model = onnx.load(path)
     strip(model)
     prefixed: onnx.ModelProto = compose.add_prefix(model, "map/")
     return prefixed

@@ -17,7 +17,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     transparent = image.info.get("transparency")
     if isinstance(transparent, tuple) and max(transparent) >> _HIGH:  # 16-bit RGB, read as 8
         image.info["transparency"] = tuple(part >> _HIGH for part in transparent)
-    rgba = image.convert("RGBA")
+    rgba = image if image.mode == "RGBA" else image.convert("RGBA")  # which would copy
     # the same as Image.alpha_composite, to the last bit, in a third of the time, and without
     # holding up other threads
     white = Image.new("RGB", rgba.size, "white")

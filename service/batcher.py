@@ -12,7 +12,7 @@ import numpy as np
 from service.decode import Deferred, Pixels
 from service.errors import Overloaded, Stopping
 from service.lanes import Lanes
-from service.limits import Limits, Pace
+from service.limits import Limits, Pace, ahead
 from service.queue import Queue
 from service.session import Outputs, join
 
@@ -67,7 +67,7 @@ class Batcher:
         self._lanes = lanes
         self._observe = observe
         self._pace = Pace(image_s)
-        self._items = 0
+        self._items = self._requests = 0
         self._queue: Queue[_Request] = Queue()
         self._stopping = False
 
@@ -95,11 +95,13 @@ class Batcher:
     def check_room(self, items: int = 1) -> None:
         """Raise Overloaded where there is no room for this many images.
 
-        Where nothing is in progress there is room for any request.
+        Where nothing is in progress there is room for any request. What larger requests have in
+        progress counts no more than their turns do, so that they refuse no smaller ones.
         """
         held = self._items + items
+        in_turn = ahead(self._items, self._requests, items) + items
         fits_one = not self._items or held <= self._limits.max_batch
-        in_time = fits_one or self._pace.seconds(held) <= self._limits.wait_s
+        in_time = fits_one or self._pace.seconds(in_turn) <= self._limits.wait_s
         if held > self._limits.queue_items or not in_time:
             limit = self.room if self._items else self._limits.queue_items
             retry_s = min(self._pace.seconds(self._items), self._limits.wait_s)
@@ -116,10 +118,12 @@ class Batcher:
         """Take room for this many images. Raises Overloaded."""
         self.check_room(items)
         self._items += items
+        self._requests += 1
 
     def release(self, items: int) -> None:
         """Give room back."""
         self._items -= items
+        self._requests -= 1
 
     async def run(self, work: Work) -> Answer:
         """The model's outputs for these images, in order.

@@ -1,11 +1,8 @@
 """Encoded images to one array of pixels: on a pool of threads, or later in their batch."""
 
 import asyncio
-import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Event
 from time import perf_counter
 from typing import TypeVar, cast
 
@@ -17,13 +14,12 @@ from models.errors import ImageTooLarge, UndecodableImage
 from models.jpeg import Header, read_header
 from models.manifest import Preprocess
 from models.preprocess import preprocess
-from service.errors import Overloaded, OversizedImages, UndecodableImages
-from service.limits import Pace
-from service.pixels import Encoded, PixelBudget, Task, tasks
+from service.errors import OversizedImages, UndecodableImages
+from service.line import Line
+from service.pixels import Encoded, PixelBudget, tasks
 
 Pixels = UInt8[np.ndarray, "n h w 3"]
 _Decoded = UInt8[np.ndarray, "h w 3"] | UndecodableImage | ImageTooLarge
-_E = TypeVar("_E", bytes, Encoded)
 _T = TypeVar("_T")
 
 # A JPEG of up to so many pixels is decoded in less time than a thread is woken in
@@ -34,7 +30,7 @@ SMALL_PIXELS = 128 * 128
 _BRIEF_BYTES = 64 * 1024
 
 _FEW = 8  # images whose headers are read in less time than a thread needs to begin
-_PIXEL_S = 10e-9  # until it is measured
+_LARGE_PIXELS = 8 * 2**20  # of an image that is rare, and takes long
 
 
 class Deferred:
@@ -92,7 +88,8 @@ class Deferred:
 class Decoder:
     """Decodes images, and notes how long that takes for each request.
 
-    Requests take turns on the threads: each has no more tasks there than there are threads.
+    Requests take turns on the threads. Large pictures have threads of their own, half as many: no
+    other request waits for one to be decoded, and no more of them are in memory at a time.
     """
 
     def __init__(
@@ -105,13 +102,11 @@ class Decoder:
     ) -> None:
         """Prepare `threads` threads; a JPEG of up to `defer_pixels` can wait for its batch."""
         self._budget = budget
-        self._threads = threads
         self._observe = observe
         self._defer_pixels = defer_pixels
-        self._pace = Pace(_PIXEL_S)
-        self._pixels = 0  # waiting or in work
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
-        self._pool.submit(Image.init)  # else the first image waits for Pillow's plugins
+        self._usual = Line("decode", threads, budget.wait_s)
+        self._large = Line("decode-large", max(1, threads // 2), budget.wait_s)
+        self._usual.pool.submit(Image.init)  # else the first image waits for Pillow's plugins
 
     async def decode(
         self, images: Sequence[Encoded], spec: Preprocess, *, passes: int = 1
@@ -126,62 +121,26 @@ class Decoder:
         started = perf_counter()
         efforts = await self._efforts(images)
         self._budget.check(passes * sum(efforts), images)
-        self._check_room(sum(efforts))
+        self._line(efforts).check_room(sum(efforts))
         work = partial(_decode_one, spec=spec, max_pixels=self._budget.image)
-        decoded = await self._run(images, efforts, work)
+        decoded = await self._line(efforts).run(tasks(images, efforts), work)
         self._observe(perf_counter() - started)
         return _stacked(decoded, self._budget.image)
 
     async def map(self, images: Sequence[bytes], work: Callable[[bytes], _T]) -> list[_T]:
         """What `work` makes of each image of a request that was let in, on the same threads."""
-        return await self._run(images, await self._efforts(images), work)
+        efforts = await self._efforts(images)
+        return await self._line(efforts).run(tasks(images, efforts), work)
+
+    def _line(self, efforts: Sequence[int]) -> Line:
+        return self._large if max(efforts, default=0) > _LARGE_PIXELS else self._usual
 
     async def _efforts(self, images: Sequence[Encoded]) -> list[int]:
         """How many pixels each image costs; 0 for what is refused before it is decoded."""
         if len(images) <= _FEW:
             return self._budget.efforts(images)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._budget.efforts, images)
-
-    def _check_room(self, pixels: int) -> None:
-        limit = self._threads * self._pace.items(self._budget.wait_s)
-        if self._pixels and self._pixels + pixels > limit:
-            retry_s = self._pace.seconds(self._pixels) / self._threads
-            raise Overloaded(limit, max(1, math.ceil(retry_s)), "pixels")
-
-    async def _run(
-        self, images: Sequence[_E], efforts: Sequence[int], work: Callable[[_E], _T]
-    ) -> list[_T]:
-        turns = asyncio.Semaphore(self._threads)
-        dropped = Event()
-        running = [
-            asyncio.ensure_future(self._run_one(task, work, turns, dropped))
-            for task in tasks(images, efforts)
-        ]
-        pixels = sum(efforts)
-        self._pixels += pixels
-        try:
-            return [made for part in await asyncio.gather(*running) for made in part]
-        finally:
-            self._pixels -= pixels
-            dropped.set()
-            for one in running:
-                one.cancel()
-
-    async def _run_one(
-        self,
-        task: Task[_E],
-        work: Callable[[_E], _T],
-        turns: asyncio.Semaphore,
-        dropped: Event,
-    ) -> list[_T]:
-        async with turns:
-            loop = asyncio.get_running_loop()
-            do_all = partial(_do_all, task.images, work, dropped)
-            made, took_s = await loop.run_in_executor(self._pool, do_all)
-        if task.effort:
-            self._pace.note(task.effort, took_s, perf_counter(), waiting=False)
-        return made
+        return await loop.run_in_executor(self._usual.pool, self._budget.efforts, images)
 
     def defer(self, images: Sequence[Encoded], spec: Preprocess) -> Deferred | None:
         """JPEGs that are to be decoded in their batch; None where one of them is anything else.
@@ -200,20 +159,8 @@ class Decoder:
 
     def close(self) -> None:
         """Stop the threads; what has not begun is dropped."""
-        self._pool.shutdown(cancel_futures=True)
-
-
-def _do_all(
-    images: Sequence[_E], work: Callable[[_E], _T], dropped: Event
-) -> tuple[list[_T], float]:
-    """What it makes, and how long that took; less where nobody waits for it any more."""
-    started = perf_counter()
-    made: list[_T] = []
-    for image in images:
-        if dropped.is_set():
-            break
-        made.append(work(image))
-    return made, perf_counter() - started
+        self._usual.close()
+        self._large.close()
 
 
 def _brief_header(image: bytes) -> Header | None:

@@ -57,3 +57,12 @@ class Pace:
     def items(self, seconds: float) -> int:
         """How many images take so long, at most 2^62."""
         return int(min(2.0**62, seconds / max(self._image_s, 1e-12)))
+
+
+def ahead(held: int, requests: int, cost: int) -> int:
+    """How much of what is held a new request waits for, where queues are `service.queue.Queue`s.
+
+    Every second turn goes to the request with the least left: what is dearer than the new one
+    delays it by no more than its own kind does.
+    """
+    return min(held, 2 * cost * requests)

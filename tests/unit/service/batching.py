@@ -37,11 +37,12 @@ class Model:
 class Bench:
     """A batcher on one lane, and what it reported."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, image_s: float = 0.0) -> None:
         self.model = Model()
         self.records: list[BatchRecord] = []
         self.lanes = Lanes(1)
-        self.batcher = Batcher(self.model.infer, limits, self.lanes, self.records.append)
+        observe = self.records.append
+        self.batcher = Batcher(self.model.infer, limits, self.lanes, observe, image_s)
 
     async def ask(self, *values: int) -> list[float]:
         pixels = np.zeros((len(values), 1, 1, 3), np.uint8)

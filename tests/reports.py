@@ -33,6 +33,7 @@ from models.evidence.retrieval import (
 from models.evidence.robustness import Answered, Changed, Robustness
 from models.evidence.selective import Accepted, Choice, RiskCoverage, Statement
 from models.evidence.unknowns import (
+    FarSet,
     LeaveOutRound,
     ScorerMean,
     ScorerResult,
@@ -179,6 +180,23 @@ def unknowns() -> UnknownsSection:
                     selection_auroc=0.78 - 0.02 * j,
                 )
                 for j, scorer in enumerate(SCORERS)
+            ),
+            far=(
+                FarSet(
+                    name="digits",
+                    sha256="d" * 64,
+                    unknown=1797,
+                    scorers=tuple(
+                        ScorerResult(
+                            scorer=scorer,
+                            auroc=estimate(0.91 - 0.02 * j + 0.01 * i),
+                            fpr95=0.313 + 0.01 * j - 0.02 * i,
+                            selection_auroc=0.78 - 0.02 * j,
+                            accepted=0.334 + 0.01 * j - 0.02 * i,
+                        )
+                        for j, scorer in enumerate(SCORERS)
+                    ),
+                ),
             ),
             retrieval=UnseenRetrieval(
                 images=200,

@@ -10,7 +10,7 @@ from models.manifest import Metric
 from training import data
 from training.calibrate import calibrate
 from training.data.dataset import Dataset, LabelledImages
-from training.data.others import FarImages
+from training.data.others import FarImages, far_sets
 from training.evaluate import weights
 from training.evaluate.answering import network_answers
 from training.evaluate.answers import Answers
@@ -28,7 +28,10 @@ def leave_out_round(folder: RunFolder, dataset: Dataset) -> LeaveOutRound:
 
     Raises InvalidRun where its training is unfinished.
     """
-    left_out, metric = left_out_answers(folder, dataset)
+    recipe = folder.record().recipe
+    # What a frozen trunk's run sees are features; other data sets come as images.
+    far = () if recipe.frozen else far_sets(recipe.preprocess)
+    left_out, metric = left_out_answers(folder, dataset, far)
     searched = unseen_retrieval(left_out.unknown, metric)
     return score_round(left_out, metric).model_copy(update={"retrieval": searched})
 

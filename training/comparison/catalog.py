@@ -99,7 +99,7 @@ MEASURES = (
         higher_is_better=True,
         percent=True,
         description="chance that an image of a class left out of training scores as more unknown "
-        "than one of a known class; the best of three scorers, chosen on training images",
+        "than one of a known class; the best of five scorers, chosen on training images",
     ),
     Measure(
         name="unknown_fpr95",

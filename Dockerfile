@@ -17,6 +17,7 @@ RUN [ ${LOCK} = service-cuda ] \
  || rm -f /venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime_providers_cuda.so \
           /venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime_providers_tensorrt.so
 COPY models /app/models
+COPY reports /app/reports
 COPY service /app/service
 # The root file system will be read-only: compile now, or every start would compile again.
 RUN python -m compileall -q -j 0 /venv /app

@@ -1,14 +1,10 @@
-"""`python -m models`: write the JSON Schemas anew, or print what was found, in Markdown."""
+"""`python -m models schema`: write the JSON Schemas anew."""
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from models.paper import paper
 from models.schemas import write_schemas
-from models.store import Store
-from models.table import comparison_table, results_table
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -17,38 +13,8 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     schema = commands.add_parser("schema", help="write the JSON Schemas")
     schema.add_argument("--into", type=Path, default=Path(__file__).parent, metavar="DIR")
-    for name, (summary, _) in _PRINTED.items():
-        printed = commands.add_parser(name, help=summary)
-        printed.add_argument(
-            "--registry", type=Path, default=Path("models/registry"), metavar="DIR"
-        )
-    options = parser.parse_args(arguments)
-    if options.command in _PRINTED:
-        sys.stdout.write(_PRINTED[options.command][1](Store(options.registry)) + "\n")
-        return
-    for file in write_schemas(options.into):
+    for file in write_schemas(parser.parse_args(arguments).into):
         sys.stdout.write(f"{file}\n")
-
-
-def _tables(store: Store) -> str:
-    compared = store.comparison()
-    tables = [comparison_table(compared)] if compared else []
-    versions = {version for name in store.names() for version in store.versions(name)}
-    newest_first = sorted(versions, reverse=True)
-    return "\n\n".join([*tables, *(results_table(store, version) for version in newest_first)])
-
-
-def _paper(store: Store) -> str:
-    compared = store.comparison()
-    if compared is None:
-        sys.exit("error: no comparison is published; run: python -m training compare")
-    return paper(compared).rstrip()
-
-
-_PRINTED: dict[str, tuple[str, Callable[[Store], str]]] = {
-    "table": ("print the losses and the published models side by side, in Markdown", _tables),
-    "paper": ("print docs/paper.md from the published comparison", _paper),
-}
 
 
 if __name__ == "__main__":

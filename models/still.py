@@ -9,7 +9,7 @@ class Size(NamedTuple):
     """What a file's header says of its first picture.
 
     `weight` is what decoding one of its pixels costs, in 12 ns of a processor (measured on the
-    files of `tests/unit/models/slow.py`, which have the fewest bytes for it: each byte adds more).
+    files of `tests/support/slow.py`, which have the fewest bytes for it: each byte adds more).
     """
 
     width: int

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 
 import structlog
 
-from service.checks import check, count_workers
-from service.commands import COMMANDS, run
+from service.cli import COMMANDS, run
 from service.errors import StartError
-from service.folders import shared_folder
-from service.handles import raise_limit
-from service.listening import listen, port_of
 from service.logs import configure_logs
-from service.serving import care, serve_alone
+from service.machine.folders import shared_folder
+from service.machine.open_files import raise_limit
+from service.processes.sockets import listen, port_of
+from service.processes.supervisor import supervise
+from service.processes.workers import SHARED
 from service.settings import Settings, flag, read_settings, to_environment
-from service.supervisor import supervise
-from service.workers import SHARED
+from service.startup.checks import check, count_workers
+from service.startup.serve import care, serve_alone
 
 log = structlog.get_logger("service")
 

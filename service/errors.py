@@ -1,6 +1,7 @@
 """What can go wrong while serving. Facts only: no HTTP, no status codes.
 
-An error's public attributes are its facts; `service.http.errors` shows them to the client.
+An error's public attributes are its facts; `service.http.responses.errors` shows them to the
+client.
 """
 
 

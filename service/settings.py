@@ -11,10 +11,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.manifest import Name
 from models.preprocess import MAX_PIXELS
-from service.environment import from_kubernetes, unknown
+from service.access.hosts import own_hosts
+from service.access.keys import EMPTY, is_empty, ready_key
 from service.errors import InvalidSettings
-from service.hosts import own_hosts
-from service.keys import EMPTY, is_empty, ready_key
+from service.machine.environment import from_kubernetes, unknown
 
 PREFIX = "LOSSATLAS_"
 Device = Literal["auto", "cuda", "tensorrt", "cpu"]

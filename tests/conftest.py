@@ -23,13 +23,13 @@ sys.modules["faiss.contrib.torch_utils"] = ModuleType("faiss.contrib.torch_utils
 install_import_hook(
     [
         "training",
-        "service.buckets",
+        "service.inference.buckets",
         "service.collections",
-        "service.cuda",
-        "service.decode",
-        "service.device",
-        "service.index",
-        "service.session",
+        "service.inference.cuda",
+        "service.inference.decode",
+        "service.inference.device",
+        "service.vectors",
+        "service.inference.session",
     ],
     "beartype.beartype",
 )

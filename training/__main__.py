@@ -1,14 +1,14 @@
-"""`python -m training`: parsers only parse; `training.commands` does the work."""
+"""`python -m training`: parsers only parse; `training.cli` does the work."""
 
 import argparse
 import sys
 
 from models.errors import ModelsError
-from training.commands import embed, make_data, reevaluate, runs, studies
-from training.commands.arguments import add_options
+from training.cli import embed, make_data, reevaluate, runs, studies
+from training.cli.arguments import add_options
+from training.common.machine import is_first, launched
+from training.common.memory import keep_freed_memory
 from training.errors import Interrupted, InvalidMachine, TrainingError
-from training.machine import is_first, launched
-from training.memory import keep_freed_memory
 
 _STEPS = {
     "data": (

@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter
 
 from benchmarks.frontier.results import Point, Report
 from models.atomic import replacing
-from training.evaluate.figures.style import drawing, grid, look
+from training.evaluation.figures.style import drawing, grid, look
 
 _HEIGHT_IN, _WIDTH_IN = 3.8, 6.4
 

@@ -12,7 +12,7 @@ from benchmarks.frontier.results import Point, Report
 from benchmarks.machine import short
 from benchmarks.markdown import table
 from models.atomic import replacing
-from models.table import duration
+from reports.table import duration
 
 BEGIN = "<!-- by python -m benchmarks.frontier.table: begin -->"
 END = "<!-- frontier: end -->"

@@ -9,7 +9,7 @@ from benchmarks.index.jobs import MODEL_SHA256, Job
 from benchmarks.index.memory import watched
 from benchmarks.index.results import BuildRun
 from benchmarks.index.timing import timed
-from service.index import LocalIndex, Rows, Vectors
+from service.vectors import LocalIndex, Rows, Vectors
 
 _BATCH = 10_000
 

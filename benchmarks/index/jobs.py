@@ -6,8 +6,8 @@ from typing import Literal, Self
 from benchmarks.index.data import DIMENSION, Data
 from benchmarks.index.results import Kind, Settings, Vectors
 from models.manifest import Frozen
-from service.index import IndexSpec
-from service.opening import COLLECTIONS
+from service.collections.data_folder import COLLECTIONS
+from service.vectors import IndexSpec
 
 MODEL_SHA256 = "0" * 64  # of no model: the vectors are ready
 COLLECTION = "benchmark"

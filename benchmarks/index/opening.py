@@ -8,10 +8,10 @@ import numpy as np
 
 from benchmarks.index.jobs import COLLECTION, Job
 from service.collections import CollectionSpec, Library
-from service.index import ExactIndex, Fetch, Rows, VectorIndex, Vectors
-from service.index.query import Search
-from service.opening import COLLECTIONS, open_library
+from service.collections.data_folder import COLLECTIONS, open_library
 from service.settings import Settings
+from service.vectors import ExactIndex, Fetch, Rows, VectorIndex, Vectors
+from service.vectors.query import Search
 
 
 def open_collections(job: Job) -> Library:

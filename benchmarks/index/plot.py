@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.index.quantities import QUANTITIES, RECALL, Quantity, points
 from benchmarks.index.results import KINDS, Report
-from training.evaluate.figures.style import FIRST, SECOND, THIRD, drawing, grid
+from training.evaluation.figures.style import FIRST, SECOND, THIRD, drawing, grid
 
 _LOOKS = dict(zip(KINDS, ((FIRST, "o"), (SECOND, "s"), (THIRD, "^")), strict=True))
 _WIDTH_IN, _HEIGHT_IN = 9.6, 4.4

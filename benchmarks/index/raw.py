@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from benchmarks.index.spread import Vectors
-from service.index.kinds import HNSW_EF_SEARCH, IVF_PROBES, LEAST_RERANKED, RERANKED_PER_HIT
+from service.vectors.kinds import HNSW_EF_SEARCH, IVF_PROBES, LEAST_RERANKED, RERANKED_PER_HIT
 
 _faiss: Any = faiss  # its stubs know neither keyword arguments nor what read_index finds
 Parameters = Callable[[Any], Any]

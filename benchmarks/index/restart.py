@@ -12,9 +12,9 @@ from benchmarks.index.results import RestartRun, WholeSearch
 from benchmarks.index.spread import Vectors
 from benchmarks.index.timing import singles
 from service.collections import Collection
-from service.collections.layout import INDEX
-from service.index.filters import parse_filter
-from service.index.query import Search
+from service.collections.storage.layout import INDEX
+from service.vectors.filters import parse_filter
+from service.vectors.query import Search
 
 _WHERE = {
     "plain": {},

@@ -17,8 +17,8 @@ from benchmarks.index.opening import fetching_items
 from benchmarks.index.results import Comparison, SearchRun, Way
 from benchmarks.index.spread import Vectors
 from benchmarks.index.timing import by_turns, latency
-from service.index import Fetch, IndexSpec, LocalIndex, Rows, choose
-from service.index.kinds import codes, hnsw_bytes, lists
+from service.vectors import Fetch, IndexSpec, LocalIndex, Rows, choose
+from service.vectors.kinds import codes, hnsw_bytes, lists
 
 _WARMING = 20  # queries, before the memory is looked at
 

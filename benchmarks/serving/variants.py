@@ -18,7 +18,7 @@ _LEVELS = {
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to run the graph; the defaults are those of service/session.py."""
+    """One way to run the graph; the defaults are those of service/inference/session.py."""
 
     name: str
     lanes: int = 1  # threads that run a batch each

@@ -17,10 +17,10 @@ from benchmarks.training.images import CLASSES, SIZE_PX, Images
 from benchmarks.training.peers import MARGIN, SCALE, cosface
 from benchmarks.training.pixels import dataset
 from benchmarks.training.results import EpochJob, EpochRun, Way
-from training.config import Recipe
-from training.embedder import Embedder
-from training.optimizer import Optimization
-from training.trainer import Trainer
+from training.loop.trainer import Trainer
+from training.networks.embedder import Embedder
+from training.optim.optimizer import Optimization
+from training.recipes.recipe import Recipe
 
 EPOCHS = 2
 

@@ -10,8 +10,8 @@ from torchvision import transforms
 
 from benchmarks.training.images import SIZE_PX, Images
 from benchmarks.training.results import Source
-from training.backbones.normalize import Normalize
-from training.embedder import Embedder
+from training.networks.embedder import Embedder
+from training.networks.normalize import Normalize
 
 _PADDING_PX = 4
 Item = tuple[Tensor, int]

@@ -19,7 +19,7 @@ BEGIN = "<!-- by python -m benchmarks.training.table: begin -->"
 END = "<!-- end of training -->"
 _TRIPLET_BATCH, _TRIPLET_TIMES = 512, 10.0
 _WAYS = {
-    "ours": "`training.trainer`",
+    "ours": "`training.loop.trainer`",
     "loop": "hand-written loop",
     "metric-learning": "MetricLossOnly",
 }

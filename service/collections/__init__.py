@@ -1,9 +1,7 @@
 """Collections: items that people put, durable in SQLite, and the indexes that find them."""
 
-from service.collections.backup import restore
 from service.collections.collection import Collection
-from service.collections.library import Library
-from service.collections.values import (
+from service.collections.items import (
     Backup,
     CollectionSpec,
     DropIndex,
@@ -18,7 +16,9 @@ from service.collections.values import (
     Page,
     Receipt,
 )
-from service.index.kinds import Kind
+from service.collections.library import Library
+from service.collections.storage.backup import restore
+from service.vectors.kinds import Kind
 
 __all__ = [
     "Backup",

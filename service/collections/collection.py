@@ -10,15 +10,9 @@ from time import monotonic
 
 import numpy as np
 
-from service.collections import backup, reading, writing
-from service.collections.checking import ready_items, ready_vectors
-from service.collections.connections import file_in, translated
+from service.collections.admission import ready_items, ready_vectors
 from service.collections.errors import UnknownCollection, UnknownImage
-from service.collections.examining import check_whole
-from service.collections.layout import size_bytes
-from service.collections.opened import Opened, Room, open_files
-from service.collections.usage import Reason, Usage
-from service.collections.values import (
+from service.collections.items import (
     Backup,
     Facts,
     Hit,
@@ -29,9 +23,15 @@ from service.collections.values import (
     Page,
     Receipt,
 )
-from service.index.errors import UnknownItem
-from service.index.protocol import Vectors
-from service.index.query import Search
+from service.collections.opened import Opened, Room, open_files
+from service.collections.storage import backup, reads, writes
+from service.collections.storage.connections import file_in, translated
+from service.collections.storage.integrity import check_whole
+from service.collections.storage.layout import size_bytes
+from service.collections.upkeep.refcount import Reason, Usage
+from service.vectors.errors import UnknownItem
+from service.vectors.protocol import Vectors
+from service.vectors.query import Search
 
 
 class Collection:
@@ -59,12 +59,12 @@ class Collection:
         """
         vectors = ready_items(items, self.spec)
         with self._using() as opened, opened.connections.writing() as database:
-            return writing.put(database, items, vectors)
+            return writes.put(database, items, vectors)
 
     def delete(self, item_id: str) -> int:
         """Delete an item; the collection's sequence after it. Raises UnknownItem."""
         with self._using() as opened, opened.connections.writing() as database:
-            sequence = writing.delete(database, item_id)
+            sequence = writes.delete(database, item_id)
             if sequence is None:
                 raise UnknownItem(self.spec.name, item_id)
             return sequence
@@ -72,7 +72,7 @@ class Collection:
     def has(self, ids: Sequence[str]) -> list[bool]:
         """For each id, whether there is an item."""
         with self._reading() as database:
-            there = reading.present(database, ids)
+            there = reads.present(database, ids)
         return [item_id in there for item_id in ids]
 
     def get(self, item_id: str) -> Item:
@@ -91,17 +91,17 @@ class Collection:
     def vectors(self, ids: Sequence[str]) -> Vectors:
         """The stored vectors, in the order of the ids. Raises UnknownItem."""
         with self._reading() as database:
-            there = reading.present(database, ids)
+            there = reads.present(database, ids)
             for item_id in ids:
                 if item_id not in there:
                     raise UnknownItem(self.spec.name, item_id)
             rows = np.array([there[item_id] for item_id in ids], np.int64)
-            return reading.vectors(database, rows, self.spec.dimension)
+            return reads.vectors(database, rows, self.spec.dimension)
 
     def page(self, after: int, limit: int) -> Page:
         """At most `limit` items, the first one that was put after row `after`; begin with 0."""
         with self._reading() as database:
-            return reading.page(database, after, limit)
+            return reads.page(database, after, limit)
 
     def search(self, queries: Vectors, query: Search) -> list[list[Hit]]:
         """The min(k, n) nearest items of each query, nearest first, n items meeting the filter.
@@ -119,7 +119,7 @@ class Collection:
         with self._using() as opened:
             opened.connections.confirm()
             with opened.connections.reading() as database:
-                sequence, items = reading.counts(database)
+                sequence, items = reads.counts(database)
             view = opened.view()
         index = view.index
         kind = index.kind_in_use if isinstance(index, Maintained) else self.spec.index
@@ -220,14 +220,14 @@ class Collection:
                 yield database
 
     def _item(self, database: sqlite3.Connection, item_id: str) -> Item:
-        found = reading.item(database, item_id)
+        found = reads.item(database, item_id)
         if found is None:
             raise UnknownItem(self.spec.name, item_id)
         return found
 
-    def _picture(self, item_id: str, kind: reading.Picture) -> bytes:
+    def _picture(self, item_id: str, kind: reads.Picture) -> bytes:
         with self._reading() as database:
-            found = reading.picture(database, self._item(database, item_id).row, kind)
+            found = reads.picture(database, self._item(database, item_id).row, kind)
         if found is None:
             raise UnknownImage(self.spec.name, item_id, kind)
         return found

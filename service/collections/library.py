@@ -10,16 +10,16 @@ from threading import Event, Lock, Thread
 
 import structlog
 
-from service.collections import layout, schema
 from service.collections.collection import Collection
-from service.collections.connections import translated
 from service.collections.errors import CollectionDamaged, CollectionDiffers, UnknownCollection
-from service.collections.replacing import recover
-from service.collections.usage import Reason
-from service.collections.values import CollectionSpec, DropIndex, OpenIndex
+from service.collections.items import CollectionSpec, DropIndex, OpenIndex
+from service.collections.storage import layout, schema
+from service.collections.storage.connections import translated
+from service.collections.storage.swap import recover
+from service.collections.upkeep.refcount import Reason
 from service.errors import IndexUnavailable, Stopping
-from service.folders import can_write
-from service.handles import most_handles
+from service.machine.folders import can_write
+from service.machine.open_files import most_handles
 
 _HANDLES = 12  # of an open collection: 8, and more while several read it at once
 _BURST = 2  # times as many may be open until the thread comes round

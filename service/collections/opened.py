@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
 
-from service.collections.connections import Connections, translated
-from service.collections.keeping import Keeper
-from service.collections.searching import Searcher
-from service.collections.values import OpenIndex
-from service.collections.view import View
+from service.collections.items import OpenIndex
+from service.collections.search.search import Searcher
+from service.collections.storage.connections import Connections, translated
+from service.collections.upkeep.maintainer import Keeper
+from service.collections.upkeep.view import View
 from service.errors import TooManyOpenFiles
 
 Room = Callable[[bool], bool]

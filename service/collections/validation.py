@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import orjson
 
-from service.index.filters import text_problem, value_problem
+from service.vectors.filters import text_problem, value_problem
 
 LABEL = "label"  # in filters the item's label
 ID_CHARACTERS = 256

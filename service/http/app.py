@@ -12,49 +12,50 @@ from starlette.types import ASGIApp
 
 from models.machine import processors
 from models.store import Store
-from service.batcher import Batcher
-from service.catalog import Catalog
-from service.cuda import Gpu
-from service.decode import SMALL_PIXELS, Decoder
-from service.device import CPU, choose_provider
-from service.engine import Engine, LoadedModel
-from service.hosts import own_hosts
-from service.http import errors, manual
-from service.http.access import RequireKey, RequireOwnSite
-from service.http.addresses import check_address
-from service.http.budget import BodyBudget
-from service.http.direct import Shortcut
-from service.http.methods import AnswerHead
-from service.http.metrics import Metrics, forget_ended_workers
-from service.http.middleware import RequestContext
-from service.http.openapi import describe
-from service.http.pages import Pages
-from service.http.patience import Patience
+from service.access.hosts import own_hosts
+from service.collections.data_folder import open_library
+from service.http.middleware.access import RequireKey, RequireOwnSite
+from service.http.middleware.context import RequestContext
+from service.http.middleware.deadline import Patience
+from service.http.middleware.threads import Threads
+from service.http.observability.metrics import Metrics, forget_ended_workers
+from service.http.observability.tracing import Tracing
+from service.http.pages import manual
+from service.http.pages.pages import Pages
+from service.http.requests.addresses import check_address
+from service.http.requests.methods import AnswerHead
+from service.http.responses import errors
+from service.http.responses.openapi import describe
 from service.http.routes import (
-    answers,
     collections,
     compare,
+    embed,
     health,
     home,
     items,
     neighbors,
     openai,
-    pictures,
     registry,
     reports,
+    thumbnails,
 )
+from service.http.routes.direct import Shortcut
 from service.http.state import Services
-from service.http.threads import Threads
-from service.http.tracing import Tracing
-from service.lanes import Lanes
-from service.limits import WAITING_SHARE, Limits, cpu_limits
-from service.loading import Loader
+from service.http.transport.budget import BodyBudget
+from service.inference.batch_limits import WAITING_SHARE, Limits, cpu_limits
+from service.inference.batcher import Batcher
+from service.inference.catalog import Catalog
+from service.inference.cuda import Gpu
+from service.inference.decode import SMALL_PIXELS, Decoder
+from service.inference.device import CPU, choose_provider
+from service.inference.engine import Engine, LoadedModel
+from service.inference.executor import Lanes
+from service.inference.loader import Loader
+from service.inference.pixel_budget import PixelBudget
 from service.logs import configure_logs
-from service.opening import open_library
-from service.pixels import PixelBudget
-from service.published import Published, read_published
+from service.processes.workers import SHARED, keep_alike, meet
+from service.registry.published import Published, read_published
 from service.settings import Settings
-from service.workers import SHARED, keep_alike, meet
 
 _GPU_BATCH = 256  # it gains from every image
 _BRIEF_PIXELS = 2**20  # of a photograph that the event loop may decode in its batch
@@ -62,12 +63,12 @@ _BRIEF_PIXELS = 2**20  # of a photograph that the event loop may decode in its b
 
 # In the order in which they are documented.
 ROUTES = (
-    answers,
+    embed,
     neighbors,
     compare,
     collections,
     items,
-    pictures,
+    thumbnails,
     openai,
     registry,
     reports,

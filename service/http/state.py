@@ -5,14 +5,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from service.catalog import Catalog
 from service.collections import Library
-from service.comparison import Compared
-from service.decode import Decoder
-from service.http.metrics import Metrics
-from service.http.pages import Pages
-from service.http.patience import Patience
-from service.http.threads import Threads
+from service.http.middleware.deadline import Patience
+from service.http.middleware.threads import Threads
+from service.http.observability.metrics import Metrics
+from service.http.pages.pages import Pages
+from service.inference.catalog import Catalog
+from service.inference.decode import Decoder
+from service.registry.comparison import Compared
 from service.settings import Settings
 
 

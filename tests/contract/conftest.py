@@ -10,10 +10,10 @@ import pytest
 from models.manifest import UnknownRule
 from models.store import Store
 from service.__main__ import main
-from tests.bundles import SVG, Recipe, publish
-from tests.comparisons import comparison
-from tests.reports import RULE
-from tests.serving import ROOT, ready
+from tests.support.bundles import SVG, Recipe, publish
+from tests.support.comparisons import comparison
+from tests.support.reports import RULE
+from tests.support.serving import ROOT, ready
 
 SAMPLE = ROOT / "tests" / "data" / "cifar10-sample" / "test"
 Run = Callable[..., int]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service.commands import COMMANDS
+from service.cli import COMMANDS
 from tests.contract.test_service_start import ROOT, environment
 
 DOCS = (ROOT / "docs" / "collections.md").read_text()

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.bundles import picture
-from tests.serving import PATIENCE_S, ready
+from tests.support.bundles import picture
+from tests.support.serving import PATIENCE_S, ready
 
 REBOUND = ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example"]
 MALFORMED = ["http://localhost", "a b", "me@localhost", "localhost:x", "[::1", "a/b", "x" * 300]

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from service.collections.layout import ITEMS
-from tests.bundles import picture
-from tests.collecting import item, made, put
-from tests.serving import ready, routes
+from service.collections.storage.layout import ITEMS
+from tests.support.bundles import picture
+from tests.support.collecting import item, made, put
+from tests.support.serving import ready, routes
 
 E1, E2 = (1, 0, 0, 0), (0, 1, 0, 0)
 # Ids that were taken before they were refused, as an older release left them in the file.

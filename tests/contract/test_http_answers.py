@@ -9,10 +9,10 @@ from PIL import Image
 
 from models.preprocess import FORMATS, preprocess
 from models.store import Store
-from service.http.schemas import ClassifyResponse, EmbedResponse, NeighborsResponse
-from tests.bundles import LABELS, Recipe, picture, publish, run
-from tests.reports import RULE
-from tests.serving import ready
+from service.http.responses.schemas import ClassifyResponse, EmbedResponse, NeighborsResponse
+from tests.support.bundles import LABELS, Recipe, picture, publish, run
+from tests.support.reports import RULE
+from tests.support.serving import ready
 
 PICTURES = [picture(seed) for seed in range(5)]
 

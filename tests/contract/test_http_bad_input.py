@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from service.http.schemas import Problem
-from tests.bundles import picture
-from tests.serving import PATIENCE_S
+from service.http.responses.schemas import Problem
+from tests.support.bundles import picture
+from tests.support.serving import PATIENCE_S
 
 GOOD = picture(0)
 HUGE = picture(1, (200, 100))  # 20,000 pixels; the limit is 10,000

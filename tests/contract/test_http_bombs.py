@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.serving import ready
-from tests.unit.models.bombs import BOMBS
-from tests.unit.models.pictures import encode, photo
+from tests.support.bombs import BOMBS
+from tests.support.pictures import encode, photo
+from tests.support.serving import ready
 
 MIB = 2**20
 CLAIM = (

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.bundles import picture
-from tests.serving import ready
+from tests.support.bundles import picture
+from tests.support.serving import ready
 
 IMAGE = picture(0)
 URI = "data:image/png;base64," + base64.b64encode(IMAGE).decode()

@@ -12,10 +12,10 @@ import httpx
 
 from models.bundle import MODEL
 from models.store import Store
-from service.http.collections import CollectionDetail, CollectionList, Snapshot
-from tests.bundles import picture
-from tests.collecting import coded, item, made, put
-from tests.serving import ready
+from service.http.responses.collections import CollectionDetail, CollectionList, Snapshot
+from tests.support.bundles import picture
+from tests.support.collecting import coded, item, made, put
+from tests.support.serving import ready
 
 
 def test_a_collection_is_of_the_model_that_is_named(

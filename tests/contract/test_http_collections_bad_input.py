@@ -11,12 +11,12 @@ import httpx
 import numpy as np
 import pytest
 
-from service.http.items import MAX_ITEMS
-from service.http.queries import MAX_QUERIES
-from service.http.schemas import Problem
-from tests.bundles import Recipe, picture, publish
-from tests.collecting import coded, made, put
-from tests.serving import ready
+from service.http.requests.items import MAX_ITEMS
+from service.http.requests.neighbors import MAX_QUERIES
+from service.http.responses.schemas import Problem
+from tests.support.bundles import Recipe, picture, publish
+from tests.support.collecting import coded, made, put
+from tests.support.serving import ready
 
 ITEMS = "/collections/c/items"
 NEIGHBORS = "/neighbors?collection=c"

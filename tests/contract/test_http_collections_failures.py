@@ -7,15 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
-from service.batcher import Batcher
 from service.collections import Collection, Hit
 from service.collections.errors import CollectionBusy, CollectionDamaged, StorageFull
 from service.errors import IndexUnavailable, Overloaded, ServiceError
-from service.index.protocol import Vectors
-from service.index.query import Search
-from tests.bundles import picture
-from tests.collecting import item, made, put
-from tests.serving import PATIENCE_S, ready
+from service.inference.batcher import Batcher
+from service.vectors.protocol import Vectors
+from service.vectors.query import Search
+from tests.support.bundles import picture
+from tests.support.collecting import item, made, put
+from tests.support.serving import PATIENCE_S, ready
 
 
 def test_what_takes_too_long_is_given_up_and_the_next_request_is_not(

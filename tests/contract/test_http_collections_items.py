@@ -11,9 +11,9 @@ from PIL import Image
 
 from models.bundle import MODEL
 from models.store import Store
-from service.http.collections import ItemDetail, ItemPage, ItemsReceipt
-from tests.bundles import picture
-from tests.collecting import coded, item, made, put
+from service.http.responses.collections import ItemDetail, ItemPage, ItemsReceipt
+from tests.support.bundles import picture
+from tests.support.collecting import coded, item, made, put
 
 
 def test_vectors_are_put_as_numbers_or_base64(service: httpx.Client) -> None:

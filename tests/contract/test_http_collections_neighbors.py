@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from models.store import Store
-from service.http.schemas import NeighborsResponse
-from tests.bundles import LABELS, picture
-from tests.collecting import coded, made, put
-from tests.serving import ready
+from service.http.responses.schemas import NeighborsResponse
+from tests.support.bundles import LABELS, picture
+from tests.support.collecting import coded, made, put
+from tests.support.serving import ready
 
 N, D = 400, 4
 RNG = np.random.default_rng(0)

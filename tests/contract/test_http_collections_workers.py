@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from service.__main__ import main
-from tests.serving import PATIENCE_S, started, wait_loaded
+from tests.support.serving import PATIENCE_S, started, wait_loaded
 
 CONNECTIONS = 12  # each stays with the worker that took it; so many meet both of two
 

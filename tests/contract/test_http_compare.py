@@ -15,12 +15,12 @@ import pytest
 
 from models.bundle import MODEL
 from models.manifest import Preprocess
-from service.decode import Decoder, Pixels
-from service.http.opinions import CompareResponse
-from service.http.schemas import ClassifyResponse, NeighborsResponse
-from service.session import Outputs, Session
-from tests.bundles import Recipe, picture, publish
-from tests.serving import PATIENCE_S, ready, serving, wait_loaded
+from service.http.responses.compare import CompareResponse
+from service.http.responses.schemas import ClassifyResponse, NeighborsResponse
+from service.inference.decode import Decoder, Pixels
+from service.inference.session import Outputs, Session
+from tests.support.bundles import Recipe, picture, publish
+from tests.support.serving import PATIENCE_S, ready, serving, wait_loaded
 
 PICTURES = [picture(seed) for seed in range(5)]
 GOOD: dict[str, Any] = {"content": PICTURES[0], "headers": {"Content-Type": "image/png"}}

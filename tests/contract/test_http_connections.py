@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.batcher import Batcher
 from service.errors import Overloaded
-from service.session import Session
-from tests.bundles import picture
-from tests.serving import PATIENCE_S, ready, started
-from tests.wires import line, request
+from service.inference.batcher import Batcher
+from service.inference.session import Session
+from tests.support.bundles import picture
+from tests.support.serving import PATIENCE_S, ready, started
+from tests.support.wires import line, request
 
 IMAGE = picture(0)
 PLAIN = "Content-Type: image/png"

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.bundles import picture
-from tests.serving import ready
+from tests.support.bundles import picture
+from tests.support.serving import ready
 
 MIB = 2**20
 ROUTES = ["/embed", "/compare", "/neighbors", "/v1/embeddings", "/collections/a/items"]

@@ -9,8 +9,8 @@ from time import sleep
 import httpx
 import pytest
 
-from tests.serving import PATIENCE_S, ready
-from tests.wires import line, request
+from tests.support.serving import PATIENCE_S, ready
+from tests.support.wires import line, request
 
 MOST = 20
 LIVE = request("GET", "/health/live")

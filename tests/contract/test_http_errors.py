@@ -8,9 +8,15 @@ import pytest
 
 from models.errors import ModelsError
 from service.errors import ServiceError
-from service.http.errors import INTERNAL_ERROR, INVALID_PARAMETER, MEDIA_TYPE, TABLE, answer_for
-from service.http.schemas import Problem
-from tests.serving import routes
+from service.http.responses.errors import (
+    INTERNAL_ERROR,
+    INVALID_PARAMETER,
+    MEDIA_TYPE,
+    TABLE,
+    answer_for,
+)
+from service.http.responses.schemas import Problem
+from tests.support.serving import routes
 
 
 def leaves(base: type[Exception]) -> list[type[Exception]]:
@@ -50,6 +56,10 @@ def test_facts_never_hide_a_problems_own_members() -> None:
 def document(client: httpx.Client) -> dict[str, Any]:
     found: dict[str, Any] = client.get("/openapi.json").json()
     return found
+
+
+def test_no_schema_is_named_after_a_module(document: dict[str, Any]) -> None:
+    assert not [name for name in document["components"]["schemas"] if "__" in name]
 
 
 def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from tests.bundles import picture
-from tests.serving import ready, routes
+from tests.support.bundles import picture
+from tests.support.serving import ready, routes
 
 OPEN = {"/health/live", "/health/ready"}
 

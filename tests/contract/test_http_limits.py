@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.bundles import picture
-from tests.serving import PATIENCE_S, ready
-from tests.wires import Line, chunked, line, request
+from tests.support.bundles import picture
+from tests.support.serving import PATIENCE_S, ready
+from tests.support.wires import Line, chunked, line, request
 
 IMAGE = picture(0)
 PLAIN = "Content-Type: image/png"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.bundles import picture
-from tests.serving import PATIENCE_S, ready
+from tests.support.bundles import picture
+from tests.support.serving import PATIENCE_S, ready
 
 SLOW = picture(0, (1500, 1500))  # long to decode beside everything else here
 

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from tests.bundles import picture
-from tests.wires import chunked, line, request
+from tests.support.bundles import picture
+from tests.support.wires import chunked, line, request
 
 IMAGE = picture(0)
 PLAIN = "Content-Type: image/png"

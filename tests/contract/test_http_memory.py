@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundles import picture
-from tests.serving import PATIENCE_S, started
+from tests.support.bundles import picture
+from tests.support.serving import PATIENCE_S, started
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems show it in other ways")

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.bundles import picture
-from tests.serving import ready, routes
+from tests.support.bundles import picture
+from tests.support.serving import ready, routes
 
 KNOWN = {
     "{name}": "pets", "{id}": "a/b.png", "{loss}": "arcface", "{model}": "arcface", "{row}": "0",

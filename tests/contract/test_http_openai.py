@@ -14,10 +14,10 @@ import pytest
 from pydantic import SecretStr
 
 from models.store import Store
-from service.http.openai import OpenAIEmbeddings
-from service.http.schemas import Problem
-from tests.bundles import picture
-from tests.serving import ready
+from service.http.responses.openai import OpenAIEmbeddings
+from service.http.responses.schemas import Problem
+from tests.support.bundles import picture
+from tests.support.serving import ready
 
 API = Path(__file__).parents[2] / "docs" / "api.md"
 PICTURES = [picture(seed) for seed in range(4)]

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from tests.serving import ready
+from tests.support.serving import ready
 
 PAGES = ["/", "/report", "/report/arcface", "/report/softmax", "/docs"]
 LOADS = {"src", "srcset", "poster", "data", "background", "action", "formaction", "ping"}
@@ -105,7 +105,7 @@ def test_the_manual_is_whole_and_shows_the_description(client: httpx.Client) -> 
 
 
 def test_the_license_is_beside_what_it_is_of() -> None:
-    folder = Path(str(files("service.http") / "swagger"))
+    folder = Path(str(files("service.http.pages") / "swagger"))
     assert "Apache License" in (folder / "LICENSE").read_text()
     assert all(one.stat().st_size < 2_000_000 for one in folder.iterdir())
 

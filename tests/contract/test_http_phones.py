@@ -16,8 +16,8 @@ from PIL import Image
 from models import heif_decode
 from models.manifest import Preprocess
 from tests.contract.conftest import Run
-from tests.serving import ready
-from tests.unit.models.pictures import encode, heic, oriented, photo
+from tests.support.pictures import encode, heic, oriented, photo
+from tests.support.serving import ready
 from training import data
 
 PHOTO = photo(size=(160, 112))

@@ -10,10 +10,10 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from service.http.serving import server_config
+from service.http.transport.server_config import server_config
 from service.settings import Settings
-from tests.bundles import picture
-from tests.serving import PATIENCE_S
+from tests.support.bundles import picture
+from tests.support.serving import PATIENCE_S
 
 POST = "POST /embed HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
 

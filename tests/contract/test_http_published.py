@@ -15,10 +15,10 @@ import pytest
 
 from models.bundle import MANIFEST
 from models.store import Store
-from service.published import read_published
-from tests.bundles import Recipe, picture, publish
+from service.registry.published import read_published
 from tests.contract.test_service_start import running, workers_of
-from tests.serving import PATIENCE_S, ready
+from tests.support.bundles import Recipe, picture, publish
+from tests.support.serving import PATIENCE_S, ready
 
 PNG: dict[str, Any] = {"content": picture(0), "headers": {"Content-Type": "image/png"}}
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from models.bundle import GOLDEN, MODEL, Bundle, sha256_of
-from tests.bundles import Recipe, picture, publish
-from tests.serving import ready, serving, wait_loaded
+from tests.support.bundles import Recipe, picture, publish
+from tests.support.serving import ready, serving, wait_loaded
 
 GOOD: dict[str, Any] = {"content": picture(0), "headers": {"Content-Type": "image/png"}}
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.session import Session
-from tests.bundles import picture
-from tests.serving import PATIENCE_S, ready
-from tests.wires import line, request
+from service.inference.session import Session
+from tests.support.bundles import picture
+from tests.support.serving import PATIENCE_S, ready
+from tests.support.wires import line, request
 
 IMAGE = picture(0)
 HEADERS = {"Content-Type": "image/png"}

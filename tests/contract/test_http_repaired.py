@@ -6,8 +6,8 @@ from time import monotonic, sleep
 import httpx
 
 from models.bundle import MODEL
-from tests.bundles import Recipe, picture, publish
-from tests.serving import PATIENCE_S, ready, serving, wait_loaded
+from tests.support.bundles import Recipe, picture, publish
+from tests.support.serving import PATIENCE_S, ready, serving, wait_loaded
 
 GOOD = {"Content-Type": "image/png"}
 

@@ -6,10 +6,10 @@ import pytest
 from models.evidence.selective import threshold_for
 from models.report import Report
 from models.store import Store
-from service.http.schemas import ModelDetail, ModelList, ReportOverview, ThresholdAnswer
-from tests.bundles import SVG, publish
-from tests.comparisons import comparison
-from tests.serving import ready
+from service.http.responses.schemas import ModelDetail, ModelList, ReportOverview, ThresholdAnswer
+from tests.support.bundles import SVG, publish
+from tests.support.comparisons import comparison
+from tests.support.serving import ready
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 

@@ -6,8 +6,8 @@ A body behind `Upgrade` must never be read as the next request.
 import httpx
 import pytest
 
-from tests.bundles import picture
-from tests.wires import chunked, line, request
+from tests.support.bundles import picture
+from tests.support.wires import chunked, line, request
 
 IMAGE = picture(0)
 PLAIN = "Content-Type: image/png"

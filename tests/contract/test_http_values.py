@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.bundles import picture
-from tests.serving import ready
+from tests.support.bundles import picture
+from tests.support.serving import ready
 
 PNG = {"Content-Type": "image/png"}
 JSON = {"Content-Type": "application/json"}

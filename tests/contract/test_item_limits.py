@@ -11,13 +11,13 @@ import httpx
 import numpy as np
 import pytest
 
-from service.collections.layout import ITEMS
-from service.commands.opening import open_library
+from service.cli.resources import open_library
+from service.collections.storage.layout import ITEMS
 from service.settings import Settings
-from tests.bundles import picture
-from tests.collecting import made
 from tests.contract.conftest import Run
-from tests.serving import ready
+from tests.support.bundles import picture
+from tests.support.collecting import made
+from tests.support.serving import ready
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

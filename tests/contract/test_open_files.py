@@ -12,7 +12,7 @@ from time import monotonic, sleep
 import httpx
 import pytest
 
-from tests.serving import PATIENCE_S, ROOT, started, wait_loaded
+from tests.support.serving import PATIENCE_S, ROOT, started, wait_loaded
 
 if sys.platform != "linux":
     pytest.skip("counts handles in /proc", allow_module_level=True)

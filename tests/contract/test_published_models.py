@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from models.store import Store
-from tests.serving import ready
+from tests.support.serving import ready
 
 ROOT = Path(__file__).parents[2]
 REGISTRY = ROOT / "models" / "registry"

@@ -15,8 +15,8 @@ from benchmarks.serving.table import everything, summary
 from benchmarks.training import table as training_table
 from benchmarks.training.results import Report as TrainingReport
 from models.store import Store
-from models.table import comparison_table, results_table
-from tests.serving import ready
+from reports.table import comparison_table, results_table
+from tests.support.serving import ready
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from service.__main__ import main
-from service.commands import COMMANDS
+from service.cli import COMMANDS
 from tests.contract.conftest import Run
 from tests.contract.test_service_start import ROOT, running
-from tests.serving import PATIENCE_S
+from tests.support.serving import PATIENCE_S
 
 
 def test_a_collection_can_be_copied_and_restored_under_another_name(
@@ -125,7 +125,7 @@ def test_serving_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_a_command_needs_is_not_loaded_to_serve() -> None:
-    needed = ("faiss", "onnxruntime", "pyarrow", "service.commands.index")
+    needed = ("faiss", "onnxruntime", "pyarrow", "service.cli.index")
     code = f"import service.__main__, sys; print([n for n in {needed} if n in sys.modules])"
     loaded = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)
     assert loaded.strip() == "[]"

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.http import errors
+from service.http.responses import errors
 from service.settings import Settings, flag, variable
-from tests.serving import routes
+from tests.support.serving import routes
 
 DOCS = Path(__file__).parents[2] / "docs"
 API = (DOCS / "api.md").read_text()

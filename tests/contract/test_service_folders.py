@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.bundles import picture, publish
 from tests.contract.test_service_start import environment
-from tests.serving import PATIENCE_S, wait_loaded
+from tests.support.bundles import picture, publish
+from tests.support.serving import PATIENCE_S, wait_loaded
 
 ROOT = Path(__file__).parents[2]
 JPEG: dict[str, Any] = {"content": picture(0), "headers": {"Content-Type": "image/png"}}
@@ -42,7 +42,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 
 def service(place: Path, data: Path, *, may_write: bool = False) -> list[str]:
-    wrapped = [] if may_write else [sys.executable, "-m", "tests.unprivileged"]
+    wrapped = [] if may_write else [sys.executable, "-m", "tests.support.unprivileged"]
     command = [*wrapped, sys.executable, "-m", "service", "--port=0", "--device=cpu"]
     return [*command, f"--data-dir={data}", f"--registry={place / 'registry'}"]
 
@@ -164,7 +164,7 @@ def test_a_registry_that_cannot_be_read_is_named(place: Path) -> None:
 def test_workers_share_a_folder_below_the_data_where_there_is_no_other(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from service import folders
+    from service.machine import folders
 
     def nowhere() -> str:
         raise FileNotFoundError("No usable temporary directory found")

@@ -11,14 +11,14 @@ import httpx
 import numpy as np
 import pytest
 
+from service.cli import INTERRUPTED
+from service.cli.resources import open_library
 from service.collections.errors import UnknownCollection
-from service.commands import INTERRUPTED
-from service.commands.opening import open_library
 from service.settings import Settings
-from tests.bundles import picture
 from tests.contract.conftest import SAMPLE, Run
 from tests.contract.test_service_start import ROOT, environment, running
-from tests.serving import PATIENCE_S
+from tests.support.bundles import picture
+from tests.support.serving import PATIENCE_S
 
 
 def command(folder: Path, registry: Path, *words: object) -> list[str]:

@@ -19,9 +19,9 @@ import pytest
 
 from models.bundle import MODEL
 from models.store import Store
-from tests.bundles import Recipe, picture, publish
 from tests.contract.test_service_start import environment, workers_of
-from tests.serving import PATIENCE_S, wait_loaded
+from tests.support.bundles import Recipe, picture, publish
+from tests.support.serving import PATIENCE_S, wait_loaded
 
 ROOT = Path(__file__).parents[2]
 PNG: dict[str, Any] = {"content": picture(0), "headers": {"Content-Type": "image/png"}}
@@ -198,7 +198,7 @@ def test_a_machine_that_slept_has_no_hung_workers(registry: Path) -> None:
 def test_a_loop_that_stands_still_ends_its_process_and_shows_where() -> None:
     script = (
         "import asyncio, time\n"
-        "from service.heartbeat import Heart\n"
+        "from service.processes.heartbeat import Heart\n"
         "def stand_still(): time.sleep(600)\n"
         "async def main():\n"
         "    beating = asyncio.create_task(Heart(2.0).beat())\n"
@@ -276,8 +276,8 @@ def test_a_signal_to_the_whole_group_is_one_signal(registry: Path) -> None:
 SUPERVISED = """
 import os, signal, socket, sys, time
 from service.logs import configure_logs
-from service.process import Care
-from service.supervisor import supervise
+from service.processes.worker import Care
+from service.processes.supervisor import supervise
 def serve(listener, outlet):
     {serve}
 care = Care(serve, None, lambda: None, "raise the memory limit", stop_s=2, hung_s=30)
@@ -310,8 +310,8 @@ def test_workers_can_be_spawned_where_they_cannot_be_forked(registry: Path) -> N
     """As on macOS: each imports what it does anew, and finds it by name."""
     script = (
         "import runpy, sys\n"
-        "import service.workers\n"
-        "service.workers.FORKED = False\n"
+        "import service.processes.workers\n"
+        "service.processes.workers.FORKED = False\n"
         "sys.argv[0] = 'service'\n"
         "runpy.run_module('service', run_name='__main__', alter_sys=True)\n"
     )

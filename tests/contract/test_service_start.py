@@ -17,10 +17,10 @@ import httpx
 import pytest
 
 from service.__main__ import main
-from service.device import CUDA, choose_provider
-from service.workers import default_workers
-from tests.bundles import picture
-from tests.serving import PATIENCE_S, wait_loaded
+from service.inference.device import CUDA, choose_provider
+from service.processes.workers import default_workers
+from tests.support.bundles import picture
+from tests.support.serving import PATIENCE_S, wait_loaded
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,15 +10,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.manifest import Metric
-from training.config import load_recipe
+from training.calibration.module import ServedModel
+from training.checkpoints.run import RunFolder
 from training.data.dataset import Splits, split
 from training.data.folder import load_folder
-from training.export import export, open_session, run
+from training.export.onnx import export, open_session, run
+from training.loop.trainer import Trainer
 from training.losses import LOSSES
 from training.losses.base import Loss, Sampling
-from training.run import RunFolder
-from training.served import ServedModel
-from training.trainer import Trainer
+from training.recipes.recipe import load_recipe
 
 SAMPLE = Path(__file__).parents[1] / "data" / "cifar10-sample"
 

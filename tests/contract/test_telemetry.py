@@ -15,9 +15,9 @@ import onnxruntime
 import pytest
 
 from models.telemetry import SWITCHES
-from tests import offline
-from tests.bundles import publish
-from tests.serving import PATIENCE_S
+from tests.support import offline
+from tests.support.bundles import publish
+from tests.support.serving import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("models", "service", "training", "benchmarks")
@@ -45,7 +45,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 @contextmanager
 def offline_process(command: Sequence[str | Path], home: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A command that the kernel kills where it looks a name up."""
-    wrapped = [sys.executable, "-m", "tests.offline", sys.executable, *command]
+    wrapped = [sys.executable, "-m", "tests.support.offline", sys.executable, *command]
     with subprocess.Popen(
         wrapped,
         cwd=home.parent if command[0] == "-c" else ROOT,

@@ -20,8 +20,8 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from service.__main__ import main
-from tests.bundles import picture
-from tests.serving import ready
+from tests.support.bundles import picture
+from tests.support.serving import ready
 
 ROOT = Path(__file__).parents[2]
 SERVICE_PYTHON = ROOT / ".venv-service" / "bin" / "python"

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from models.manifest import Metric
-from service.index import Hits, Rows, VectorIndex, Vectors
-from tests.indexes import ENGINES, Engine, Oracle, settle
-from tests.vectors import clustered
+from service.vectors import Hits, Rows, VectorIndex, Vectors
+from tests.support.indexes import ENGINES, Engine, Oracle, settle
+from tests.support.vectors import clustered
 
 DIMENSION = 16
 SETTLED = 3_400  # enough that a graph is not passed by

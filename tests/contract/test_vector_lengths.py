@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from models.manifest import Metric
-from service.index import VectorIndex
-from service.index.lengths import LONGEST, UnusableVectors
-from tests.indexes import ENGINES, Engine, Oracle, settle
-from tests.vectors import clustered
+from service.vectors import VectorIndex
+from service.vectors.lengths import LONGEST, UnusableVectors
+from tests.support.indexes import ENGINES, Engine, Oracle, settle
+from tests.support.vectors import clustered
 
 DIMENSION, SIZE = 16, 1_200
 VECTORS = clustered(SIZE, DIMENSION, clusters=20)

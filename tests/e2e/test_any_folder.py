@@ -8,8 +8,8 @@ import pytest
 from models.report import Report
 from models.store import Store
 from tests.e2e.conftest import training
-from tests.odd_folders import write_class, write_folder
-from training.run import RunFolder
+from tests.support.odd_folders import write_class, write_folder
+from training.checkpoints.run import RunFolder
 
 LOSSES = ("arcface", "triplet")
 RARE = "grüne Frösche"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.store import Store
-from tests.odd_folders import write_folder
+from tests.support.odd_folders import write_folder
 from training.__main__ import main
 
 COMMON = ["--losses=softmax,cosface", "--batch-size=16", "--size-px=16", "--embedding-size=8"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.e2e.conftest import SAMPLE, training
-from training.run import RunFolder
+from training.checkpoints.run import RunFolder
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")

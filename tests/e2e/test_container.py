@@ -167,7 +167,7 @@ def test_no_training_stack_is_inside(container: Container) -> None:
     for package in ("torch", "torchvision", "matplotlib", "sklearn", "onnx"):
         outcome = container.sh(f"python -c 'import {package}'")
         assert "ModuleNotFoundError" in outcome.stderr, package
-    assert container.sh("ls /app").stdout.split() == ["models", "service"]
+    assert container.sh("ls /app").stdout.split() == ["models", "reports", "service"]
 
 
 def test_nothing_was_left_in_its_home(container: Container) -> None:

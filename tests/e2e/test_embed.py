@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from models.store import Store
-from service.commands.opening import open_library
+from service.cli.resources import open_library
 from service.settings import Settings
 from tests.e2e.conftest import ROOT, SAMPLE, training
 from training.__main__ import main
@@ -160,7 +160,7 @@ def test_a_missing_extra_is_named(
 
 def test_ray_is_not_loaded_without_being_asked_for() -> None:
     code = (
-        "import sys, training.__main__, training.embedding.job, training.embedding.engines; "
+        "import sys, training.__main__, training.bulk.job, training.bulk.engines; "
         "print('ray' in sys.modules)"
     )
     found = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)

@@ -11,8 +11,8 @@ from models.report import Report
 from models.store import Store
 from tests.e2e.conftest import SAMPLE
 from training.__main__ import main
+from training.checkpoints.run import RunFolder
 from training.losses import LOSSES
-from training.run import RunFolder
 
 
 def training(*arguments: str | Path) -> int:

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from models.paper import paper
 from models.report import Report
 from models.store import Store
-from tests.serving import ready
+from reports.paper import paper
+from tests.support.serving import ready
 from training.losses import LOSSES
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import torch
 
 from models.store import Store
 from tests.e2e.conftest import ROOT, SAMPLE, training
-from training.run import RunFolder
+from training.checkpoints.run import RunFolder
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 

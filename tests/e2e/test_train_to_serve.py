@@ -9,7 +9,7 @@ import pytest
 
 from models.report import Report
 from tests.e2e.conftest import SAMPLE
-from tests.serving import ready
+from tests.support.serving import ready
 from training.losses import LOSSES
 
 LABELS = sorted(path.name for path in (SAMPLE / "test").iterdir())

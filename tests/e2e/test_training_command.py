@@ -10,7 +10,7 @@ import torch
 
 from models.bundle import sha256_of
 from tests.e2e.conftest import ROOT, SAMPLE, training
-from training.run import RunFolder
+from training.checkpoints.run import RunFolder
 
 
 def fit(runs: Path, *more: str) -> list[str | Path]:

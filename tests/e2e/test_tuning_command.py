@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from tests.e2e.conftest import ROOT, SAMPLE, training
-from training.config import Recipe
+from training.recipes.recipe import Recipe
 
 
 def tune(runs: Path) -> list[str | Path]:

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import orjson
 
-from tests.serving import PATIENCE_S
+from tests.support.serving import PATIENCE_S
 from tests.torture.ledger import Ledger, Shown, Written
 
 _AT_ONCE = 1000

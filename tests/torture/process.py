@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.serving import PATIENCE_S, wait_loaded
+from tests.support.serving import PATIENCE_S, wait_loaded
 
 ROOT = Path(__file__).parents[2]
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")

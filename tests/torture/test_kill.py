@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from service.collections import Kind
-from tests.bundles import Recipe, publish
+from tests.support.bundles import Recipe, publish
 from tests.torture.checking import Checker
 from tests.torture.damage import damage
 from tests.torture.ledger import DIMENSION, Ledger, Put, batch

@@ -5,7 +5,7 @@ from threading import Event, Thread
 import httpx
 import numpy as np
 
-from tests.serving import PATIENCE_S
+from tests.support.serving import PATIENCE_S
 from tests.torture.ledger import Deletion, Ledger, Put, Written, batch
 
 _IDS = 4_000  # of one writer: before long most batches replace

@@ -12,12 +12,12 @@ from jaxtyping import Float64, Int64, UInt8
 
 from training.comparison import influence
 from training.comparison.images import Found, Influence, moved
-from training.evaluate.answers import Answers
-from training.evaluate.changes import CHANGES
-from training.evaluate.confidence import calibration_error, equal_width, outcomes
-from training.evaluate.robustness import Ask, changed
-from training.evaluate.sampling import stratified
-from training.evaluate.selective import rank
+from training.data.sampling import stratified
+from training.evaluation.answers import Answers
+from training.evaluation.changes import CHANGES
+from training.evaluation.confidence import calibration_error, equal_width, outcomes
+from training.evaluation.robustness import Ask, changed
+from training.evaluation.selective import rank
 
 IMAGES = 2_000
 ERROR = 0.05

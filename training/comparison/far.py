@@ -14,7 +14,7 @@ from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric
 from training.comparison import influence
 from training.comparison.images import moved
-from training.evaluate.unknowns import Judge, LeftOut, accepting
+from training.evaluation.unknowns import Judge, LeftOut, accepting
 
 ACCEPTED = "unknown_accepted"
 FAR_AUROC = "unknown_far_auroc"

@@ -9,9 +9,9 @@ from sklearn.preprocessing import StandardScaler
 
 from models.comparison import Reader
 from models.manifest import Metric
-from training.evaluate.answers import Answers
-from training.evaluate.collapse import unit_rows
-from training.evaluate.retrieval import neighbour_labels
+from training.evaluation.answers import Answers
+from training.evaluation.collapse import unit_rows
+from training.evaluation.retrieval import neighbour_labels
 
 NEIGHBOURS = 20
 _ITERATIONS = 1000

@@ -13,10 +13,10 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from models.manifest import Metric
 from training.comparison.images import Influence
-from training.evaluate.collapse import ClassMeans
-from training.evaluate.confidence import Binning, Outcomes, equal_mass, equal_width
-from training.evaluate.pair_scores import Scores
-from training.evaluate.retrieval import nearest_rows
+from training.evaluation.collapse import ClassMeans
+from training.evaluation.confidence import Binning, Outcomes, equal_mass, equal_width
+from training.evaluation.pair_scores import Scores
+from training.evaluation.retrieval import nearest_rows
 
 _WINDOW = 0.02  # of pairs or images on either side of a threshold, for the ratio of densities
 _BLOCK_ITEMS = 2**22

@@ -9,10 +9,10 @@ from scipy.stats import spearmanr
 
 from models.comparison import LengthCheck
 from models.manifest import Frozen
+from training.checkpoints.run import RunFolder
 from training.comparison.protocol import Protocol
-from training.run import RunFolder
-from training.search import starting_values
-from training.tune import Tuning
+from training.tuning.space import starting_values
+from training.tuning.tune import Tuning
 
 TRIALS = 8
 _CHECKED = "checked.json"

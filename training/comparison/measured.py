@@ -9,7 +9,10 @@ from pydantic import Field
 from models.comparison import Reader
 from models.evidence.unknowns import LeaveOutRound
 from models.manifest import Frozen
-from training.calibrate import calibrate
+from training.calibration.calibrate import calibrate
+from training.checkpoints import networks
+from training.checkpoints.run import RunFolder, RunRecord
+from training.common.machine import Computed
 from training.comparison.corrupted import corrupted_measures
 from training.comparison.far import far_moves, far_values
 from training.comparison.heads import head_swap
@@ -25,13 +28,10 @@ from training.comparison.transfer import transfer_measures
 from training.comparison.unseen import Unseen, unseen_influences, unseen_values
 from training.data.dataset import Dataset, Splits
 from training.data.others import FarImages, TransferImages
-from training.evaluate import weights
-from training.evaluate.answering import network_answers, network_ask
-from training.evaluate.classification import count_confusions
-from training.evaluate.rounds import left_out_answers
-from training.evaluate.unknowns import score_round
-from training.machine import Computed
-from training.run import RunFolder, RunRecord
+from training.evaluation.classification import count_confusions
+from training.evaluation.inference import network_answers, network_ask
+from training.evaluation.rounds import left_out_answers
+from training.evaluation.unknowns import score_round
 
 _MEASURED = "measured.json"
 
@@ -76,7 +76,7 @@ def measure_run(folder: RunFolder, splits: Splits, transfer: Sequence[TransferIm
     """Calibrate a finished run and measure it on the test set and other data sets, once."""
     if is_measured(folder.path):
         return
-    model, _ = calibrate(weights.trained(folder, splits), splits)
+    model, _ = calibrate(networks.trained(folder, splits), splits)
     train, test = (network_answers(model, part) for part in (splits.train, splits.test))
     metric = model.loss.metric
     said = Said(metric, train, test)

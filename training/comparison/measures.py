@@ -11,22 +11,22 @@ from models.manifest import Metric, Scorer
 from models.unknown import reference, scores
 from training.comparison import influence
 from training.comparison.images import Influence
-from training.evaluate.answers import Answers
-from training.evaluate.collapse import ClassMeans, margins_rad, unit_rows
-from training.evaluate.confidence import (
+from training.data.sampling import stratified
+from training.evaluation.answers import Answers
+from training.evaluation.collapse import ClassMeans, margins_rad, unit_rows
+from training.evaluation.confidence import (
     Outcomes,
     calibration_error,
     equal_mass,
     equal_width,
     outcomes,
 )
-from training.evaluate.consistency import Operating
-from training.evaluate.geometry import fisher_ratio
-from training.evaluate.pair_scores import Scores, pair_scores
-from training.evaluate.retrieval import query_values
-from training.evaluate.sampling import stratified
-from training.evaluate.selective import augrc, augrc_influence, aurc, rank
-from training.evaluate.unknowns import K, LeftOut, accepting
+from training.evaluation.consistency import Operating
+from training.evaluation.geometry import fisher_ratio
+from training.evaluation.pair_scores import Scores, pair_scores
+from training.evaluation.retrieval import query_values
+from training.evaluation.selective import augrc, augrc_influence, aurc, rank
+from training.evaluation.unknowns import K, LeftOut, accepting
 
 _FAR = 1e-3
 _IMAGES = 10_000  # searched and paired, as in a single report

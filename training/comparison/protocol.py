@@ -7,12 +7,12 @@ from pydantic import Field, model_validator
 
 from models.comparison import GoalMeasures
 from models.manifest import Frozen
+from training.common.machine import Computed
 from training.comparison.catalog import GOALS
 from training.comparison.others import Others
-from training.config import Recipe
-from training.machine import Computed
-from training.search import OPTIMIZERS
-from training.tune import Budget
+from training.recipes.recipe import Recipe
+from training.tuning.space import OPTIMIZERS
+from training.tuning.tune import Budget
 
 START_SEED = 0
 _OPTIMIZERS: Mapping[str, str] = {"adamw": "AdamW", "muon": "Muon for convolutions, AdamW else"}

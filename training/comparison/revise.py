@@ -12,7 +12,7 @@ from training.comparison.convergence import Training
 from training.comparison.images import Bounded, Images
 from training.comparison.statistics import BySeed
 from training.losses.base import Range
-from training.search import at_edge
+from training.tuning.space import at_edge
 
 _UNKNOWN_SHARE = 1 / 5  # of the test images were of left-out classes while no outcome was kept
 _PAIRED = 4  # (2 images in each pair)^2

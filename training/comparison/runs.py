@@ -10,20 +10,20 @@ from pydantic import ValidationError
 
 from models.comparison import LengthCheck
 from training import data
+from training.checkpoints.run import RunFolder, describe
+from training.common.machine import Machine
 from training.comparison.lengths import Checked, checks, is_checked, length_check, trial_at
 from training.comparison.measured import Measured, is_measured, measure_round, measure_run
 from training.comparison.others import OtherImages
 from training.comparison.protocol import START_SEED, Protocol
-from training.config import Recipe, load_recipe
 from training.data.dataset import Dataset, Splits
 from training.errors import InvalidRun
-from training.fit import fit
-from training.machine import Machine
-from training.run import RunFolder, describe
-from training.search import with_values
-from training.trainer import Trainer
-from training.tune import Tuning
-from training.variants import FEWEST_KNOWN, left_out
+from training.loop.fit import fit
+from training.loop.trainer import Trainer
+from training.recipes.recipe import Recipe, load_recipe
+from training.recipes.variants import FEWEST_KNOWN, left_out
+from training.tuning.space import with_values
+from training.tuning.tune import Tuning
 
 _PROTOCOL = "protocol.json"
 

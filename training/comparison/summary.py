@@ -21,6 +21,7 @@ from models.comparison import (
 )
 from models.comparison import Protocol as Stated
 from models.report import DatasetRecord
+from training.common.provenance import code_commit, hardware, versions
 from training.comparison.assembly import Column, assemble
 from training.comparison.catalog import MEASURES
 from training.comparison.convergence import Training, convergence_of, training_of
@@ -29,8 +30,7 @@ from training.comparison.measured import Measured
 from training.comparison.runs import Comparison, Job
 from training.comparison.statistics import mean_over_seeds
 from training.errors import InvalidRun
-from training.evaluate.against import BASELINE
-from training.provenance import code_commit, hardware, versions
+from training.evaluation.paired import BASELINE
 
 _CONFUSED = 10
 

@@ -8,8 +8,8 @@ from training.comparison import influence
 from training.comparison.images import Found, moved
 from training.data.dataset import LabelledImages
 from training.data.others import TransferImages
-from training.evaluate.answers import Answers
-from training.evaluate.transfer import probed
+from training.evaluation.answers import Answers
+from training.evaluation.transfer import probed
 
 TRANSFER = "transfer_accuracy"
 

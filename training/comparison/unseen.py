@@ -9,12 +9,12 @@ from jaxtyping import Float64, Int64
 from models.manifest import Metric
 from training.comparison import influence
 from training.comparison.images import Influence
-from training.evaluate.answers import Answers
-from training.evaluate.collapse import unit_rows
-from training.evaluate.consistency import Operating
-from training.evaluate.pair_scores import Scores, pair_scores
-from training.evaluate.retrieval import query_values
-from training.evaluate.sampling import stratified
+from training.data.sampling import stratified
+from training.evaluation.answers import Answers
+from training.evaluation.collapse import unit_rows
+from training.evaluation.consistency import Operating
+from training.evaluation.pair_scores import Scores, pair_scores
+from training.evaluation.retrieval import query_values
 
 _FEWEST_CLASSES = 2
 _IMAGES = 10_000

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from models.manifest import Preprocess
-from training.config import Recipe
 from training.data.dataset import Dataset, Splits, split
+from training.recipes.recipe import Recipe
 
 CIFAR10 = "cifar10"
 CIFAR10_PX = 32

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.config import Recipe
 from training.data.noise import noisy, reencoded
+from training.recipes.recipe import Recipe
 
 GREY = 127
 LARGEST_ZOOM = 1.2

@@ -85,9 +85,9 @@ class HeldBack:
     Whoever chooses a network, an epoch or a parameter by them makes its confidence look more
     honest than it is on new images, and every bound on its errors too hopeful. So nothing but
     their number is in reach until the weights of one finished run were loaded beside them
-    (`training.evaluate.weights.trained`), and nothing after those of a second one: networks are
-    not compared by them. `read_to_calibrate` is for `training.calibrate` and for evaluations of
-    calibrated networks, which a test keeps so.
+    (`training.checkpoints.networks.trained`), and nothing after those of a second one: networks are
+    not compared by them. `read_to_calibrate` is for `training.calibration.calibrate` and for
+    evaluations of calibrated networks, which a test keeps so.
     """
 
     def __init__(self, part: LabelledImages) -> None:

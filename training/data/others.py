@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from models.manifest import Preprocess
 from models.preprocess import preprocess
 from training.data.dataset import Dataset, LabelledImages
-from training.evaluate.sampling import stratified
+from training.data.sampling import stratified
 
 LIMIT = 2_000
 """Images of each part of another data set, at most; the same ones for every network."""

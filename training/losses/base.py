@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.manifest import Metric
-from training.doctor.detector import Detector, Standing
+from training.diagnostics.detector import Detector, Standing
 from training.errors import InvalidRecipe
 
 Sampling = Literal["shuffled", "balanced"]

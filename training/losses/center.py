@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.manifest import Metric
-from training.doctor.centers import CenterCollapse
-from training.doctor.detector import Detector, Standing
+from training.diagnostics.centers import CenterCollapse
+from training.diagnostics.detector import Detector, Standing
 from training.losses.base import Loss, Range
 from training.losses.bounds import check_range
 

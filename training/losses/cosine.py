@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.manifest import Metric
-from training.doctor.detector import Detector, Standing
-from training.doctor.margin import TightMargin
-from training.doctor.scale import POOR_PROBABILITY, ScaleBelowBound
+from training.diagnostics.detector import Detector, Standing
+from training.diagnostics.margin import TightMargin
+from training.diagnostics.scale import POOR_PROBABILITY, ScaleBelowBound
 from training.losses.base import Loss, Range
 from training.losses.bounds import check_margin, check_scale, smallest_scale
 from training.losses.direction import direction

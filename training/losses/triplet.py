@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
-from training.doctor.collapse import TripletCollapse
-from training.doctor.detector import Detector, Standing
+from training.diagnostics.collapse import TripletCollapse
+from training.diagnostics.detector import Detector, Standing
 from training.losses.base import Range
 from training.losses.bounds import check_range
 from training.losses.direction import direction

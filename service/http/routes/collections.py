@@ -7,6 +7,7 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from service.collections import Collection, CollectionSpec, Library
+from service.collections.data_folder import SNAPSHOTS
 from service.collections.errors import (
     CollectionBusy,
     CollectionDamaged,
@@ -16,12 +17,13 @@ from service.collections.errors import (
     StorageReadOnly,
     UnknownCollection,
 )
-from service.engine import Engine
 from service.errors import DeadlineExceeded, IndexUnavailable, Stopping, TooManyOpenFiles
-from service.http.bodies import COLLECTION_BODY, CollectionBody
-from service.http.body import header
-from service.http.coding import read_body
-from service.http.collections import (
+from service.http.requests.body import header
+from service.http.requests.collections import COLLECTION_BODY, CollectionBody
+from service.http.requests.content_coding import read_body
+from service.http.requests.json_body import read_json, validated
+from service.http.requests.parameters import NoParameters
+from service.http.responses.collections import (
     CollectionDetail,
     CollectionList,
     Snapshot,
@@ -29,13 +31,11 @@ from service.http.collections import (
     show_backup,
     show_collection,
 )
-from service.http.errors import answer_for
-from service.http.json_body import read_json, validated
-from service.http.parameters import NoParameters
-from service.http.responses import BODY_ERRORS, COLLECTION_ERRORS, MODEL_ERRORS, problems
+from service.http.responses.errors import answer_for
+from service.http.responses.problems import BODY_ERRORS, COLLECTION_ERRORS, MODEL_ERRORS, problems
+from service.http.routes.collection_work import read, write
 from service.http.state import Parts, Services
-from service.http.waiting import read, write
-from service.opening import SNAPSHOTS
+from service.inference.engine import Engine
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 _UNAVAILABLE = (CollectionBusy, CollectionDamaged, IndexUnavailable, TooManyOpenFiles)

@@ -8,19 +8,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.batcher import Answer
-from service.catalog import Catalog
-from service.engine import Engine, answer_with_all
-from service.entry import Entry
 from service.errors import ServiceError
-from service.http.answering import as_json, neighbor_items, predictions, server_timing
-from service.http.direct import DirectRoute
-from service.http.images import read_images
-from service.http.opinions import CompareResponse
-from service.http.parameters import Whole
-from service.http.responses import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
+from service.http.requests.images import read_images
+from service.http.requests.parameters import Whole
+from service.http.responses.answers import as_json, neighbor_items, predictions, server_timing
+from service.http.responses.compare import CompareResponse
+from service.http.responses.problems import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
+from service.http.routes.direct import DirectRoute
 from service.http.state import Parts, Services
-from service.index.query import Search
+from service.inference.batcher import Answer
+from service.inference.catalog import Catalog
+from service.inference.engine import Engine, answer_with_all
+from service.inference.entry import Entry
+from service.vectors.query import Search
 
 router = APIRouter(tags=["images"], route_class=DirectRoute)
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter, Response, status
 
-from service.http import metrics
-from service.http.responses import problems
-from service.http.schemas import Liveness, ModelState, Readiness
+from service.http.observability import metrics
+from service.http.responses.problems import problems
+from service.http.responses.schemas import Liveness, ModelState, Readiness
 from service.http.state import Parts
 
 router = APIRouter(tags=["health"])

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Request, Response
 
-from service.http.negotiate import HTML
-from service.http.responses import problems
+from service.http.requests.negotiation import HTML
+from service.http.responses.problems import problems
 from service.http.state import Parts
 
 router = APIRouter(tags=["home"])

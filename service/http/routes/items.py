@@ -9,15 +9,15 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.batcher import Answer
 from service.collections import Collection, CollectionSpec, Receipt
 from service.collections.errors import StorageFull, StorageReadOnly
-from service.engine import Engine
-from service.http.answering import as_json, server_timing
-from service.http.bodies import ITEMS_BODY
-from service.http.body import media_type
-from service.http.bound import check_hash, engine_of
-from service.http.collections import (
+from service.http.requests.body import media_type
+from service.http.requests.collections import ITEMS_BODY
+from service.http.requests.items import Batch, ItemQuery, read_items
+from service.http.requests.negotiation import JSON
+from service.http.requests.parameters import ItemId, ItemNamed, NoParameters
+from service.http.responses.answers import as_json, server_timing
+from service.http.responses.collections import (
     ItemDetail,
     ItemPage,
     ItemsReceipt,
@@ -26,14 +26,14 @@ from service.http.collections import (
     show_item,
     show_receipt,
 )
-from service.http.items import Batch, ItemQuery, read_items
-from service.http.negotiate import JSON
-from service.http.parameters import ItemId, ItemNamed, NoParameters
-from service.http.responses import COLLECTION_ERRORS, VECTOR_ERRORS, problems
+from service.http.responses.problems import COLLECTION_ERRORS, VECTOR_ERRORS, problems
+from service.http.routes.collection_work import read, write
+from service.http.routes.ingest import embed, new_items, thumbnails
+from service.http.routes.model_binding import check_hash, engine_of
 from service.http.state import Parts, Services
-from service.http.storing import embed, new_items, thumbnails
-from service.http.waiting import read, write
-from service.index.errors import UnknownItem
+from service.inference.batcher import Answer
+from service.inference.engine import Engine
+from service.vectors.errors import UnknownItem
 
 router = APIRouter(prefix="/collections/{name}", tags=["collections"])
 

@@ -8,21 +8,21 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service.collections.errors import UnknownCollection
 from service.errors import IndexUnavailable
-from service.gallery import COLLECTION
-from service.http.answering import Header, as_json, server_timing
-from service.http.bodies import NEIGHBORS_BODY
-from service.http.body import media_type
-from service.http.bound import check_model
-from service.http.direct import DirectRoute
-from service.http.negotiate import JSON
-from service.http.places import CollectionPlace, GalleryPlace, Place
-from service.http.queries import Asked, NeighborsQuery, read_queries
-from service.http.responses import VECTOR_ERRORS, problems
-from service.http.schemas import NeighborsResponse
+from service.http.requests.body import media_type
+from service.http.requests.collections import NEIGHBORS_BODY
+from service.http.requests.negotiation import JSON
+from service.http.requests.neighbors import Asked, NeighborsQuery, read_queries
+from service.http.requests.vectors import read_vectors
+from service.http.responses.answers import Header, as_json, server_timing
+from service.http.responses.problems import VECTOR_ERRORS, problems
+from service.http.responses.schemas import NeighborsResponse
+from service.http.routes.direct import DirectRoute
+from service.http.routes.model_binding import check_model
+from service.http.routes.search_target import CollectionPlace, GalleryPlace, Place
 from service.http.state import Parts, Services
-from service.http.vectors import read_vectors
-from service.index.errors import InvalidFilter, UnknownItem
-from service.index.protocol import Vectors
+from service.inference.gallery import COLLECTION
+from service.vectors.errors import InvalidFilter, UnknownItem
+from service.vectors.protocol import Vectors
 
 _FEW = 32  # vectors, which are read in less time than a thread needs to begin
 router = APIRouter(tags=["images"], route_class=DirectRoute)

@@ -7,15 +7,20 @@ from fastapi import APIRouter, Request, Response
 
 from models.manifest import Manifest
 from service.errors import MalformedBody, NoImage, ServiceError, TooManyImages
-from service.http.answering import as_base64, as_json, server_timing
-from service.http.direct import DirectRoute
-from service.http.json_body import read_json, validated
-from service.http.negotiate import JSON
-from service.http.openai import EmbeddingsBody, OpenAIEmbeddings, OpenAIModel, OpenAIModels
-from service.http.parameters import NoParameters
-from service.http.responses import IMAGE_ERRORS, MODEL_ERRORS, problems
+from service.http.requests.json_body import read_json, validated
+from service.http.requests.negotiation import JSON
+from service.http.requests.parameters import NoParameters
+from service.http.responses.answers import as_base64, as_json, server_timing
+from service.http.responses.openai import (
+    EmbeddingsBody,
+    OpenAIEmbeddings,
+    OpenAIModel,
+    OpenAIModels,
+)
+from service.http.responses.problems import IMAGE_ERRORS, MODEL_ERRORS, problems
+from service.http.routes.direct import DirectRoute
 from service.http.state import Parts
-from service.pixels import Encoded
+from service.inference.pixel_budget import Encoded
 from service.settings import Settings
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from models.errors import BundleNotFound
-from service.catalog import Catalog
-from service.entry import Entry
 from service.errors import UnknownThumbnail
-from service.http.parameters import Whole
-from service.http.responses import MODEL_ERRORS, problems
-from service.http.schemas import ModelDetail, ModelList
+from service.http.requests.parameters import Whole
+from service.http.responses.problems import MODEL_ERRORS, problems
+from service.http.responses.schemas import ModelDetail, ModelList
 from service.http.state import Parts
+from service.inference.catalog import Catalog
+from service.inference.entry import Entry
 
 router = APIRouter(prefix="/models", tags=["models"])
 _FOREVER = "public, max-age=31536000, immutable"  # the address names the version

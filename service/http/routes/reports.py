@@ -8,11 +8,11 @@ from fastapi import APIRouter, Header, Query, Response
 from models.errors import ComparisonDamaged
 from models.report import Report
 from service.errors import UnknownFigure
-from service.http.negotiate import HTML, JSON, preferred
-from service.http.parameters import Whole
-from service.http.reporting import answer_threshold, summarize
-from service.http.responses import MODEL_ERRORS, problems
-from service.http.schemas import ModelState, ReportOverview, ThresholdAnswer
+from service.http.pages.report_view import answer_threshold, summarize
+from service.http.requests.negotiation import HTML, JSON, preferred
+from service.http.requests.parameters import Whole
+from service.http.responses.problems import MODEL_ERRORS, problems
+from service.http.responses.schemas import ModelState, ReportOverview, ThresholdAnswer
 from service.http.state import Parts
 
 router = APIRouter(prefix="/report", tags=["report"])

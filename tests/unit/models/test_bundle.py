@@ -13,8 +13,8 @@ from models.bundle import GALLERY, GOLDEN, MANIFEST, MODEL, REPORT, sha256_of
 from models.errors import BundleDamaged
 from models.manifest import Manifest
 from models.store import Store
-from tests.bundles import picture, publish
-from tests.unit.models.least import TINY, everything_in, fill, rewrite_manifest
+from tests.support.bundles import picture, publish
+from tests.support.least import TINY, everything_in, fill, rewrite_manifest
 
 
 def flip(path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from models.manifest import Preprocess
 from models.preprocess import preprocess
-from tests.unit.models.pictures import encode, photo, png, png_chunk
+from tests.support.pictures import encode, photo, png, png_chunk
 
 SPEC = Preprocess(size_px=2)
 

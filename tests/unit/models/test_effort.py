@@ -6,7 +6,7 @@ import pytest
 
 from models.manifest import Preprocess
 from models.preprocess import effort, preprocess, preview
-from tests.unit.models.slow import SLOW
+from tests.support.slow import SLOW
 
 SPEC = Preprocess(size_px=32)
 _MOST = 5  # times the ordinary; the slowest is at 2

@@ -19,7 +19,7 @@ from models.heif_picture import Picture
 from models.heif_write import Item, write
 from models.manifest import Preprocess
 from models.preprocess import effort, preprocess, preview
-from tests.unit.models.pictures import encode, heic, oriented, photo
+from tests.support.pictures import encode, heic, oriented, photo
 
 PHOTO = photo(size=(160, 112))
 SPEC = Preprocess(size_px=32)

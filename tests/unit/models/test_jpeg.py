@@ -9,7 +9,7 @@ from PIL import Image
 
 from models import jpeg
 from models.errors import UndecodableImage
-from tests.unit.models.pictures import DATA, Pixels, encode, jpeg_segment, oriented, photo
+from tests.support.pictures import DATA, Pixels, encode, jpeg_segment, oriented, photo
 
 STORED = sorted(DATA.rglob("*.jpg"))
 SCAN = b"\xff\xda"

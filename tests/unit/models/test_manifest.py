@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from models.evidence.confidence import Calibration
 from models.manifest import FileRecord, Frozen, Manifest, Preprocess, is_name
 from models.report import Report
-from tests.bundles import Recipe, manifest, report
+from tests.support.bundles import Recipe, manifest, report
 
 RECORD = FileRecord(sha256="0" * 64, size_bytes=3)
 GOOD = manifest("arcface", 1, Recipe())

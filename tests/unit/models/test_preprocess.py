@@ -12,7 +12,7 @@ from torchvision.transforms import v2
 
 from models.manifest import Preprocess
 from models.preprocess import preprocess
-from tests.unit.models.pictures import (
+from tests.support.pictures import (
     DATA,
     ENCODINGS,
     PHOTOS,

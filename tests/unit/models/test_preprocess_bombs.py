@@ -9,7 +9,7 @@ import pytest
 from models.errors import ImageTooLarge, UndecodableImage
 from models.manifest import Preprocess
 from models.preprocess import effort, preprocess, preview
-from tests.unit.models.bombs import BOMBS
+from tests.support.bombs import BOMBS
 
 MIB = 2**20
 MOST_S_PER_MIB = 2

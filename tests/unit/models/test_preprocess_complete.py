@@ -9,7 +9,7 @@ import pytest
 from models.errors import UndecodableImage
 from models.manifest import Preprocess
 from models.preprocess import preprocess
-from tests.unit.models.pictures import encode, photo, png_chunk, png_chunks
+from tests.support.pictures import encode, photo, png_chunk, png_chunks
 
 SPEC = Preprocess(size_px=32)
 IMAGE = photo(size=(160, 113))

@@ -13,14 +13,7 @@ from PIL import Image
 from models.errors import ImageTooLarge, UndecodableImage
 from models.manifest import Preprocess
 from models.preprocess import MAX_PIXELS, preprocess
-from tests.unit.models.pictures import (
-    ENCODINGS,
-    encode,
-    photo,
-    png,
-    png_chunk,
-    png_chunks,
-)
+from tests.support.pictures import ENCODINGS, encode, photo, png, png_chunk, png_chunks
 
 SPEC = Preprocess(size_px=32)
 SMALL = photo(size=(48, 32))

@@ -16,7 +16,7 @@ from models.errors import ImageTooLarge, UndecodableImage
 from models.manifest import Preprocess
 from models.preprocess import preprocess
 from models.store import Store
-from tests.unit.models.pictures import DATA, Pixels, encode, jpeg_segment, oriented, photo
+from tests.support.pictures import DATA, Pixels, encode, jpeg_segment, oriented, photo
 
 REGISTRY = Path(__file__).parents[3] / "models" / "registry"
 LARGE = sorted((DATA / "large").iterdir())

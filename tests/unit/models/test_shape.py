@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 
 from models.manifest import Metric, Scorer
 from models.unknown import reference, scores
-from tests.unit.training.clusters import clusters
+from tests.support.clusters import clusters
 
 METRICS: tuple[Metric, ...] = ("cosine", "l2")
 

@@ -10,9 +10,9 @@ from models.bundle import GOLDEN, MANIFEST, MODEL, REPORT
 from models.errors import BundleNotFound, ComparisonDamaged
 from models.manifest import Manifest
 from models.store import Store
-from tests.bundles import SVG, manifest, publish, report
-from tests.comparisons import comparison
-from tests.unit.models.least import TINY, everything_in, fill
+from tests.support.bundles import SVG, manifest, publish, report
+from tests.support.comparisons import comparison
+from tests.support.least import TINY, everything_in, fill
 
 
 def test_an_empty_or_missing_registry_has_no_models(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from models.comparison import Difference, Measure
 from models.evidence.estimate import Estimate
 from models.tied import tied_sets, unbeaten
-from tests.comparisons import LOSSES
+from tests.support.comparisons import LOSSES
 
 ACCURACY = Measure(
     name="accuracy",

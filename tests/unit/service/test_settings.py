@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from service.environment import from_kubernetes
 from service.errors import InvalidSettings
+from service.machine.environment import from_kubernetes
 from service.settings import PREFIX, Settings, flag, read_settings, to_environment, variable
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from benchmarks.serving.decode import main
-from tests.unit.models.pictures import encode, photo
+from tests.support.pictures import encode, photo
 
 
 def test_a_damaged_image_is_left_out(tmp_path: Path) -> None:

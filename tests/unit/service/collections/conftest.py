@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from service.collections import Library
-from tests.unit.service.collections.small import open_small
+from tests.support.small_collections import open_small
 
 Opener = Callable[[], Library]
 

@@ -6,9 +6,9 @@ import pytest
 
 from service.collections import Collection, Item, Library, Metadata, NewItem
 from service.collections.errors import UnknownImage
-from service.index.errors import InvalidItems, UnknownItem
-from service.index.query import Search
-from tests.unit.service.collections.small import DIMENSION, batch, drawn, scored, spec_of
+from service.vectors.errors import InvalidItems, UnknownItem
+from service.vectors.query import Search
+from tests.support.small_collections import DIMENSION, batch, drawn, scored, spec_of
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from service.collections import Collection, NewItem, opened
-from service.collections.connections import Connections
 from service.collections.errors import UnknownCollection
-from service.index.filters import parse_filter
-from service.index.query import Search
+from service.collections.storage.connections import Connections
+from service.vectors.filters import parse_filter
+from service.vectors.query import Search
+from tests.support.small_collections import DIMENSION, spec_of
 from tests.unit.service.collections.conftest import Opener
-from tests.unit.service.collections.small import DIMENSION, spec_of
 
 IDS = [str(i) for i in range(40)]
 ROUNDS = 25
@@ -140,7 +140,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from service.collections import Library
-from tests.unit.service.collections.small import open_small
+from tests.support.small_collections import open_small
 from tests.unit.service.collections.test_concurrency import version
 library = Library(Path(sys.argv[1]), open_small, maintain_every_s=None)
 points = library.get("points")

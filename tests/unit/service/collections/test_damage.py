@@ -6,9 +6,9 @@ import pytest
 
 from service.collections import Library, NewItem
 from service.collections.errors import CollectionBusy, CollectionDamaged, StorageFull
-from service.index.query import Search
+from service.vectors.query import Search
+from tests.support.small_collections import batch, drawn, spec_of
 from tests.unit.service.collections.conftest import Opener
-from tests.unit.service.collections.small import batch, drawn, spec_of
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_whoever_waits_too_long_for_other_writers_is_told(
     library: Library, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     cats = library.create(spec_of())[0]
-    monkeypatch.setattr("service.collections.connections.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("service.collections.storage.connections.BUSY_TIMEOUT_S", 0.05)
     with cats._awake().connections.writing(), pytest.raises(CollectionBusy):
         cats.put(batch(["a"]))
     assert cats.put(batch(["a"])).sequence == 1

@@ -19,6 +19,6 @@ def on_a_small_disk(folder: Path, *command: str) -> subprocess.CompletedProcess[
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     if shutil.which("unshare") is None or on_a_small_disk(tmp_path, "true").returncode:
         pytest.skip("no file system can be mounted here")
-    module = "tests.unit.service.collections.full_disk"
+    module = "tests.support.full_disk"
     ended = on_a_small_disk(tmp_path, sys.executable, "-m", module, str(tmp_path))
     assert ended.returncode == 0, ended.stderr

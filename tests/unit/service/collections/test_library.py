@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.collections import Collection, CollectionSpec, Library, Receipt, writing
+from service.collections import Collection, CollectionSpec, Library, Receipt
 from service.collections.errors import CollectionDiffers, InvalidCollectionName, UnknownCollection
+from service.collections.storage import writes
 from service.errors import IndexUnavailable, Stopping
-from service.index.errors import InvalidItems
-from service.index.protocol import Rows, Vectors
-from service.index.query import Search
+from service.vectors.errors import InvalidItems
+from service.vectors.protocol import Rows, Vectors
+from service.vectors.query import Search
+from tests.support.small_collections import batch, drawn, found, open_small, spec_of
 from tests.unit.service.collections.conftest import Opener
-from tests.unit.service.collections.small import batch, drawn, found, open_small, spec_of
 
 
 def test_creating_what_is_there_gives_it(library: Library) -> None:
@@ -132,7 +133,7 @@ def test_a_batch_is_not_acknowledged_that_went_into_a_file_since_deleted(
 ) -> None:
     mine, theirs = open_library(), open_library()
     cats = mine.create(spec_of())[0]
-    real = writing.put
+    real = writes.put
 
     def put_late(*arguments: Any) -> Receipt:
         receipt = real(*arguments)
@@ -140,7 +141,7 @@ def test_a_batch_is_not_acknowledged_that_went_into_a_file_since_deleted(
         theirs.create(spec_of())
         return receipt
 
-    monkeypatch.setattr(writing, "put", put_late)
+    monkeypatch.setattr(writes, "put", put_late)
     with pytest.raises(UnknownCollection):
         cats.put(batch(["a"]))
     assert mine.get("cats").facts().items == 0

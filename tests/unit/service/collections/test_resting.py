@@ -14,9 +14,9 @@ from service.collections import Library
 from service.collections.errors import UnknownCollection
 from service.collections.library import room_for_collections
 from service.errors import TooManyOpenFiles
-from service.index.query import Search
+from service.vectors.query import Search
+from tests.support.small_collections import batch, drawn, found, open_small, spec_of
 from tests.unit.service.collections.conftest import Opener
-from tests.unit.service.collections.small import batch, drawn, found, open_small, spec_of
 
 if sys.platform == "win32":
     pytest.skip("its handles are not counted", allow_module_level=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.manifest import Metric
-from tests.unit.training.clusters import clusters
+from tests.support.clusters import clusters
 from training.comparison.heads import head_swap
 
 TRAIN_LABELS = [row % 3 for row in range(90)]

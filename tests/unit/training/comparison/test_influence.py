@@ -6,7 +6,7 @@ import pytest
 from models.manifest import Metric
 from training.comparison.images import moved
 from training.comparison.measures import Said, run_influences, run_values
-from training.evaluate.answers import Answers
+from training.evaluation.answers import Answers
 
 CLASSES = 5
 

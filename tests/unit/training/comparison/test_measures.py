@@ -6,14 +6,14 @@ from models.evidence.confidence import Calibration
 from models.evidence.estimate import Estimate
 from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric, Scorer
-from tests.unit.training.clusters import clusters
+from tests.support.clusters import clusters
 from training.comparison.catalog import MEASURES
 from training.comparison.measures import Said, round_values, run_values
-from training.evaluate.classification import classification_section
-from training.evaluate.confidence import confidence_section
-from training.evaluate.geometry import geometry
-from training.evaluate.retrieval import retrieval
-from training.evaluate.verification import verification
+from training.evaluation.classification import classification_section
+from training.evaluation.confidence import confidence_section
+from training.evaluation.geometry import geometry
+from training.evaluation.retrieval import retrieval
+from training.evaluation.verification import verification
 
 NAMES = ("a", "b", "c")
 

@@ -27,12 +27,12 @@ from training.comparison.summary import summarize
 from training.comparison.transfer import transfer_measures
 from training.data.dataset import Dataset, LabelledImages
 from training.data.others import far_sets, transfer_sets
+from training.data.sampling import stratified
 from training.errors import InvalidRun
-from training.evaluate.answers import Answers
-from training.evaluate.changes import CHANGES
-from training.evaluate.robustness import changed
-from training.evaluate.sampling import stratified
-from training.evaluate.unknowns import Far, LeftOut, score_round
+from training.evaluation.answers import Answers
+from training.evaluation.changes import CHANGES
+from training.evaluation.robustness import changed
+from training.evaluation.unknowns import Far, LeftOut, score_round
 
 SPEC = Preprocess(size_px=16, half_scale=False)
 

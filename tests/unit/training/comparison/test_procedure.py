@@ -8,14 +8,14 @@ from scipy import stats
 
 from models.comparison import Measure
 from models.evidence.estimate import Estimate
-from tests.unit.training.comparison.simulated import LOSSES, WORLDS, World, drawn, measured
+from tests.support.simulated import LOSSES, WORLDS, World, drawn, measured
 from training.comparison.assembly import Column, Statistics, assemble
 from training.comparison.catalog import GOALS, MEASURES
 from training.comparison.images import Bounded, Images, Resampled, moved
 from training.comparison.influence import of_aurc, of_mean
 from training.comparison.power import power_of, seeds_needed
 from training.comparison.statistics import BySeed, differences, mean_over_seeds
-from training.evaluate.selective import aurc, rank
+from training.evaluation.selective import aurc, rank
 
 ACCURACY: Measure = MEASURES[0]
 SPREAD = {loss: 0.003 * (1 + place / 4) for place, loss in enumerate(LOSSES)}  # over seeds

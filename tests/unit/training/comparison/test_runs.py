@@ -11,20 +11,20 @@ from filelock import FileLock
 from pydantic import ValidationError
 
 from models.comparison import ComparisonReport
+from training.checkpoints.run import RunFolder
+from training.common.machine import Machine
 from training.comparison.catalog import MEASURES
 from training.comparison.lengths import Checked, length_check
 from training.comparison.measured import Measured, is_measured
 from training.comparison.protocol import Protocol
 from training.comparison.runs import Comparison
 from training.comparison.summary import summarize
-from training.config import Recipe
 from training.data.dataset import Dataset, LabelledImages
 from training.errors import InvalidRun
-from training.evaluate.rounds import left_out_answers
+from training.evaluation.rounds import left_out_answers
 from training.losses import LOSSES
-from training.machine import Machine
-from training.run import RunFolder
-from training.tune import Budget
+from training.recipes.recipe import Recipe
+from training.tuning.tune import Budget
 
 
 def recipe(loss: str, **fields: object) -> Recipe:
@@ -174,7 +174,7 @@ def test_a_comparison_goes_on_from_its_text_files_alone(
             there.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, there)
     monkeypatch.setattr("training.comparison.runs.fit", None)
-    monkeypatch.setattr("training.tune.fit", None)
+    monkeypatch.setattr("training.tuning.tune.fit", None)
     elsewhere = Comparison(tmp_path, PROTOCOL, "tiny", DATASET)
     elsewhere.begin()
     assert elsewhere.train()

@@ -7,10 +7,10 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from models.manifest import Metric
-from tests.unit.training.clusters import clusters
+from tests.support.clusters import clusters
 from training.comparison.images import moved
 from training.comparison.unseen import Unseen, unseen_influences, unseen_values
-from training.evaluate.answers import Answers
+from training.evaluation.answers import Answers
 
 
 def unseen(metric: Metric, n: int = 200, seed: int = 5, spread: float = 0.8) -> Unseen:

@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from training.config import Recipe
 from training.data.augment import (
     GREY,
     alternating,
@@ -19,6 +18,7 @@ from training.data.augment import (
     shrunk,
     warped,
 )
+from training.recipes.recipe import Recipe
 
 PADDING_PX = 4
 

@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 
 from models.evidence.leaks import Overlap
-from tests.unit.training.runs import sample
+from tests.support.tiny_runs import sample
 from training.data.copies import Copies, find_copies
 from training.data.dataset import HeldBack, LabelledImages, Splits
 from training.data.hashes import dhash, phash
-from training.evaluate.answers import Answers
-from training.evaluate.leaks import leaks
+from training.evaluation.answers import Answers
+from training.evaluation.leaks import leaks
 
 
 @pytest.fixture(scope="module")

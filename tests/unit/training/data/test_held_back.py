@@ -6,24 +6,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.unit.training.runs import tiny_recipe, tiny_splits, tiny_trainer
-from tests.unit.training.test_fit import record
-from training.calibrate import calibrate
+from tests.support.tiny_runs import tiny_recipe, tiny_splits, tiny_trainer
+from tests.unit.training.loop.test_fit import record
+from training.calibration.calibrate import calibrate
+from training.checkpoints import networks
+from training.checkpoints.run import RunFolder
 from training.data.dataset import Dataset, HeldBack, Splits, split
 from training.errors import CalibrationImagesRead
-from training.evaluate import weights
-from training.fit import fit
-from training.run import RunFolder
-from training.trainer import Trainer
+from training.loop.fit import fit
+from training.loop.trainer import Trainer
 
 ROOT = Path(__file__).parents[4]
 READERS = {
     "training/data/copies.py",
-    "training/evaluate/again.py",
-    "training/calibrate.py",
+    "training/evaluation/reevaluation.py",
+    "training/calibration/calibrate.py",
     "training/comparison/measured.py",  # a threshold of changed images, judged on test images
-    "training/evaluate/evaluation.py",  # reports on the calibrated graph
-    "training/evaluate/rounds.py",  # does so for the runs without some classes
+    "training/evaluation/evaluation.py",  # reports on the calibrated graph
+    "training/evaluation/rounds.py",  # does so for the runs without some classes
 }
 
 
@@ -46,10 +46,10 @@ def test_one_finished_run_brings_them_into_reach_and_a_second_takes_them_away(
     for name in ("one", "two"):
         folder = RunFolder(tmp_path / name)
         fit(tiny_trainer("softmax"), folder, record("softmax"), resume=False)
-    weights.trained(RunFolder(tmp_path / "one"), splits)
-    weights.trained(RunFolder(tmp_path / "one"), splits)
+    networks.trained(RunFolder(tmp_path / "one"), splits)
+    networks.trained(RunFolder(tmp_path / "one"), splits)
     assert len(splits.calibration.images) == 16
-    weights.trained(RunFolder(tmp_path / "two"), splits)
+    networks.trained(RunFolder(tmp_path / "two"), splits)
     with pytest.raises(CalibrationImagesRead, match="2 runs"):
         _ = splits.calibration.images
 

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.config import Recipe
 from training.data.augment import augmented
 from training.data.noise import LUMA, noisy, reencoded
+from training.recipes.recipe import Recipe
 
 COUNT = 400
 

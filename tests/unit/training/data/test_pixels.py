@@ -7,7 +7,7 @@ import pytest
 
 from models.manifest import Preprocess
 from models.preprocess import preprocess
-from tests.odd_folders import write_class
+from tests.support.odd_folders import write_class
 from training.data import pixels
 from training.data.pixels import decode_files
 from training.errors import InvalidDataset

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.manifest import Preprocess
-from tests.odd_folders import write_class
+from tests.support.odd_folders import write_class
 from training import data
 from training.data.dataset import Dataset
 from training.errors import InvalidDataset

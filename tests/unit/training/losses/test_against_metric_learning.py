@@ -14,8 +14,8 @@ from pytorch_metric_learning.reducers import MeanReducer
 from torch import Tensor
 from torch.nn import functional as F
 
-from tests.unit.training.losses.batches import random_batch
-from tests.unit.training.losses.naive import semi_hard_triplets
+from tests.support.loss_batches import random_batch
+from tests.support.naive_losses import semi_hard_triplets
 from training.losses.arcface import ArcFaceLoss
 from training.losses.cosface import CosFaceLoss
 from training.losses.cosine import CosineLoss

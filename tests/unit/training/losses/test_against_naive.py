@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from tests.unit.training.losses.batches import random_batch
-from tests.unit.training.losses.naive import NAIVE, finite_differences
+from tests.support.loss_batches import random_batch
+from tests.support.naive_losses import NAIVE, finite_differences
 from training.losses import make_loss
 from training.losses.base import Loss
 

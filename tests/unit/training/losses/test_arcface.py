@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tests.unit.training.losses.batches import random_batch
+from tests.support.loss_batches import random_batch
 from training.losses.arcface import ArcFaceLoss
 
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.unit.training.losses.batches import random_batch
-from tests.unit.training.runs import tiny_recipe, tiny_splits, tiny_trainer
+from tests.support.loss_batches import random_batch
+from tests.support.tiny_runs import tiny_recipe, tiny_splits, tiny_trainer
 from training.errors import InvalidRecipe
+from training.loop.trainer import Trainer
 from training.losses import ALL_LOSSES, make_loss
 from training.losses.balance import importance, weigh
 from training.losses.triplet import TripletLoss, mine
-from training.trainer import Trainer
 
 UNEVEN = torch.tensor([0] * 6 + [1] * 3 + [2] * 1)
 
@@ -57,7 +57,7 @@ def test_the_trainer_weighs_uneven_classes_alone() -> None:
 
 
 def test_a_rare_class_is_not_left_without_a_prototype(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.resident._SAMPLE", 1)
+    monkeypatch.setattr("training.loop.in_memory._SAMPLE", 1)
     trainer = tiny_trainer("triplet")
     trainer.tuning_logits()
     assert trainer.embedder.loss.get_buffer("prototypes").any(dim=1).all()

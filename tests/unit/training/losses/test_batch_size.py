@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.unit.training.losses.batches import random_batch
+from tests.support.loss_batches import random_batch
 from training.losses import make_loss
 from training.losses.center import CenterLoss
 from training.losses.triplet import TripletLoss, mine

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from tests.unit.training.losses.batches import random_batch
+from tests.support.loss_batches import random_batch
 from training.losses.cosface import CosFaceLoss
 
 

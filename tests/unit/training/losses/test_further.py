@@ -10,7 +10,7 @@ from pytorch_metric_learning import losses as others
 from torch import Tensor
 from torch.nn import functional as F
 
-from tests.unit.training.losses.batches import random_batch
+from tests.support.loss_batches import random_batch
 from training.errors import InvalidRecipe
 from training.losses.arcface import ArcFaceLoss
 from training.losses.base import Loss

@@ -9,8 +9,8 @@ from pytorch_metric_learning.miners import TripletMarginMiner
 from torch import Tensor
 from torch.nn import functional as F
 
-from tests.unit.training.losses.batches import random_batch
-from tests.unit.training.losses.naive import semi_hard_triplets
+from tests.support.loss_batches import random_batch
+from tests.support.naive_losses import semi_hard_triplets
 from training.losses.triplet import TripletLoss, mine
 
 MARGIN = 0.2

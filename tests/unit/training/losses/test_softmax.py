@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.unit.training.losses.batches import random_batch
+from tests.support.loss_batches import random_batch
 from training.losses.softmax import SoftmaxLoss
 
 

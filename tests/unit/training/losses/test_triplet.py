@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.unit.training.losses.batches import random_batch
+from tests.support.loss_batches import random_batch
 from training.losses.triplet import TripletLoss
 
 

@@ -1,0 +1,82 @@
+"""The losses side by side, as Markdown tables made from the comparison and from the reports."""
+
+from models.comparison import ComparisonReport, Measure, Verdict
+from models.evidence.confidence import Confidence
+from models.report import Report
+from models.store import Store
+from reports.words import interval, result_of
+
+_HEAD = "| Model | Test accuracy | Macro F1 | Errors to softmax | ECE at T = 1, served | Training |"
+
+
+def results_table(store: Store, version: int) -> str:
+    """One row per model of that version, best accuracy first, from each report.json."""
+    names = [name for name in store.names() if version in store.versions(name)]
+    reports = [store.load(name, version).report for name in names]
+    ranked = sorted(reports, key=lambda report: -report.classification.accuracy.value)
+    return "\n".join([_HEAD, "|---|---|---|---|---|---|", *map(_row, ranked)])
+
+
+def comparison_table(report: ComparisonReport) -> str:
+    """One row per loss, in order of simplicity: the goals' measures, then the verdicts."""
+    measures = [one for one in report.measures if one.goal is not None]
+    head = ["Loss", *(f"{one.title} ({_better(one)})" for one in measures)]
+    rows = [[loss, *(_marked(report, one, loss) for one in measures)] for loss in report.losses]
+    lines = [head, ["---"] * len(head), *rows]
+    verdicts = [f"- **To {one.goal}**: {' '.join(_said(one))}" for one in report.verdicts]
+    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", *verdicts])
+
+
+def _said(verdict: Verdict) -> list[str]:
+    against = [one.sentence for one in verdict.opinions if set(one.best) != set(verdict.best)]
+    return [verdict.sentence, *against]
+
+
+def _better(measure: Measure) -> str:
+    return "higher is better" if measure.higher_is_better else "lower is better"
+
+
+def _marked(report: ComparisonReport, measure: Measure, loss: str) -> str:
+    told = interval(result_of(report, measure.name, loss).mean, measure)
+    verdict = next(one for one in report.verdicts if one.measure == measure.name)
+    return f"**{told}**" if loss in verdict.best else told
+
+
+def _row(report: Report) -> str:
+    found = report.classification
+    return (
+        f"| {report.name} | {found.accuracy.value:.2%} | {found.macro_f1:.4f} | "
+        f"{_errors(report)} | {_calibration(report.confidence)} | "
+        f"{_training(report)} |"
+    )
+
+
+def _calibration(told: Confidence) -> str:
+    return f"{told.before.ece.value:.2%}, {told.after.ece.value:.2%}"
+
+
+def _errors(report: Report) -> str:
+    against = report.classification.against_softmax
+    if against is None or report.loss == against.baseline:
+        return "baseline"
+    return f"{sum(row.false_negatives_difference for row in against.classes):+d}"
+
+
+def _training(report: Report) -> str:
+    """The run's own epochs and time, and whether something was trained before."""
+    told, recipe = report.provenance, report.provenance.recipe
+    own = f"{_epochs(len(report.learning_curve))}, {duration(told.training_seconds)}"
+    if recipe.get("frozen"):
+        return f"last layers alone: {own}; the trunk before"
+    if recipe.get("weights", "random") != "random":
+        return f"{own}, from trained weights"
+    return own
+
+
+def _epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count} epochs"
+
+
+def duration(seconds: float) -> str:
+    """In whole minutes, or in seconds where it is less than one."""
+    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,103 @@
+"""Images that are to be embedded: where they are, and what they become."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from models.errors import ImageTooLarge, UndecodableImage
+from models.files import Passed, images
+from models.manifest import Preprocess
+from models.preprocess import preprocess
+from service.cli.sources.base import Fault
+from service.collections import Metadata, NewItem
+from service.collections.errors import UnknownImage
+from service.collections.storage.thumbnails import thumbnail
+from service.inference.decode import Pixels
+from service.inference.session import Session
+from service.vectors.errors import UnknownItem
+
+# The last two: an image of a collection that was deleted meanwhile.
+_REFUSED = (UndecodableImage, ImageTooLarge, OSError, UnknownItem, UnknownImage)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image, not read yet."""
+
+    id: str
+    read: Callable[[], bytes]
+    label: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+
+
+class Found(NamedTuple):
+    """What a folder holds."""
+
+    pictures: list[Picture]
+    passed: Passed
+
+
+def find_pictures(folder: Path, *, labelled: bool) -> Found:
+    """Every image below the folder, in the order of the ids, as `models.files` lists them.
+
+    An id is the path inside the folder. With `labelled`, the label is the name of the folder in
+    which the image lies, and none where that is `folder` itself.
+    """
+    passed = Passed()
+    pictures = [
+        Picture(one.id, one.path.read_bytes, _label(one.id) if labelled else None)
+        for one in images(folder, passed)
+    ]
+    return Found(pictures, passed)
+
+
+def _label(item_id: str) -> str | None:
+    return PurePosixPath(item_id).parent.name or None
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """Makes items of pictures: read, decode, run the model, draw the thumbnail."""
+
+    session: Session
+    spec: Preprocess
+    max_pixels: int
+    keep_images: bool
+
+    def embed(self, pictures: Sequence[Picture]) -> list[NewItem | Fault]:
+        """An item for each picture, or what is wrong with it. Safe to call from any thread."""
+        opened = [self._open(picture) for picture in pictures]
+        pixels = [one.pixels for one in opened if isinstance(one, _Opened)]
+        if not pixels:
+            return [one for one in opened if isinstance(one, Fault)]
+        vectors = iter(self.session.run(np.stack(pixels)).embedding)
+        return [one if isinstance(one, Fault) else self._item(one, next(vectors)) for one in opened]
+
+    def _open(self, picture: Picture) -> "_Opened | Fault":
+        try:
+            encoded = picture.read()
+            pixels = preprocess(encoded, self.spec, self.max_pixels)
+            return _Opened(picture, encoded, pixels, thumbnail(encoded, self.max_pixels))
+        except _REFUSED as error:
+            return Fault(picture.id, getattr(error, "reason", None) or str(error))
+
+    def _item(self, opened: "_Opened", vector: np.ndarray) -> NewItem:
+        picture = opened.picture
+        return NewItem(
+            picture.id,
+            vector,
+            picture.label,
+            picture.metadata,
+            opened.encoded if self.keep_images else None,
+            opened.thumbnail,
+        )
+
+
+class _Opened(NamedTuple):
+    picture: Picture
+    encoded: bytes
+    pixels: Pixels
+    thumbnail: bytes

@@ -1,0 +1,1 @@
+"""A collection's items on disk: files, transactions, locks, copies."""

@@ -1,0 +1,168 @@
+"""A copy of a collection's items in one file, and a collection from such a copy."""
+
+import hashlib
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from models.atomic import fsync
+from models.atomic import replacing as written_whole
+from service.collections.errors import BackupRefused, CollectionDamaged
+from service.collections.items import Backup, CollectionSpec
+from service.collections.storage import reads, schema, writes
+from service.collections.storage.integrity import Stray, check_whole, strays
+from service.collections.storage.layout import ITEMS, check_name, making
+from service.collections.storage.locks import alone
+
+_LOCK = ".lock"  # held while a copy gets its name
+_DIGITS = 12  # of the hash, in the name of a copy whose own name has another copy
+_SHOWN = 20
+
+
+def write(database: sqlite3.Connection, spec: CollectionSpec, folder: Path) -> Backup:
+    """Copy what the connection's transaction sees, atomically. Writers go on meanwhile.
+
+    The copy counts once it was found whole. One of the same sequence that is there already stays:
+    where it is another one, the new one has the beginning of its hash in its name.
+    Raises CollectionDamaged.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{spec.name}-{uuid4().hex}"
+    try:
+        sequence, items = _copy(database, temporary, spec)
+        sha256, size_bytes = sha256_of(temporary), temporary.stat().st_size
+        with alone(folder / _LOCK):
+            path = _free(folder, f"{spec.name}-{sequence}", sha256)
+            place(temporary, path, sha256)
+    finally:
+        for left in folder.glob(f"{temporary.name}*"):  # SQLite has files beside it, too
+            left.unlink(missing_ok=True)
+    return Backup(path, sequence, items, size_bytes, sha256)
+
+
+def place(copy: Path, path: Path, sha256: str) -> None:
+    """Put a copy that is on the disk in its place, its hash beside it.
+
+    At every moment what is at `path` has its hash beside it: for that moment there may be two.
+    """
+    beside = _hash_file(path)
+    line = f"{sha256}  {path.name}\n"
+    before = beside.read_text() if beside.exists() and path.exists() else ""
+    if before and before != line:
+        _write(beside, before + line)
+    elif before != line:
+        _write(beside, line)
+    copy.replace(path)
+    fsync(path.parent)
+    if before and before != line:
+        _write(beside, line)
+
+
+def restore(
+    file: Path, library: Path, name: str, *, leave_out: Sequence[Stray] = ()
+) -> CollectionSpec:
+    """Make a collection of a backup, under any free name; its index is built anew.
+
+    Raises BackupRefused where the file is not whole, the name is taken, or items are beyond the
+    limits of today that `leave_out` does not name; InvalidCollectionName.
+    """
+    check_name(name)
+    if (library / name).exists():
+        raise BackupRefused(file, f"collection {name!r} exists already")
+    _verify(file)
+    library.mkdir(parents=True, exist_ok=True)
+    try:
+        with making(library, name) as folder:
+            shutil.copyfile(file, folder / ITEMS)
+            return _taken(file, folder / ITEMS, name, {stray.id for stray in leave_out})
+    except FileExistsError:
+        raise BackupRefused(file, f"collection {name!r} exists already") from None
+
+
+def strays_of(file: Path) -> list[Stray]:
+    """The items of a backup that are beyond today's limits. Raises BackupRefused."""
+    _verify(file)
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return strays(database)
+    except (sqlite3.DatabaseError, ValueError) as error:
+        raise BackupRefused(file, str(error)) from error
+
+
+def sha256_of(file: Path) -> str:
+    """The file's sha256 in hexadecimal."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _copy(database: sqlite3.Connection, path: Path, spec: CollectionSpec) -> tuple[int, int]:
+    with closing(sqlite3.connect(path)) as copy:
+        database.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, with nothing beside it
+        check_whole(copy, spec)
+        counted = reads.counts(copy)
+    fsync(path)
+    return counted
+
+
+def _free(folder: Path, stem: str, sha256: str) -> Path:
+    path = folder / f"{stem}.sqlite"
+    if not path.exists() or (path.is_file() and sha256_of(path) == sha256):
+        return path
+    return folder / f"{stem}-{sha256[:_DIGITS]}.sqlite"
+
+
+def _write(beside: Path, text: str) -> None:
+    with written_whole(beside) as temporary:
+        temporary.write_text(text)
+    fsync(beside.parent)
+
+
+def _verify(file: Path) -> None:
+    try:
+        stated = [line.split()[0] for line in _hash_file(file).read_text().splitlines() if line]
+        found = sha256_of(file)
+    except (OSError, IndexError) as error:
+        raise BackupRefused(file, f"it and its .sha256 must be there: {error}") from error
+    if found not in stated:
+        raise BackupRefused(file, f"its sha256 is {found}, and {' or '.join(stated)} is stated")
+
+
+def _taken(file: Path, items: Path, name: str, left_out: set[str]) -> CollectionSpec:
+    try:
+        with closing(schema.connect(items)) as database:
+            written = schema.read_spec(database, name)
+            check_whole(database, written)
+            _leave_out(file, database, left_out)
+        spec = replace(written, name=name, created=datetime.now(UTC).isoformat())
+        schema.rewrite(items, spec)
+    except CollectionDamaged as error:
+        raise BackupRefused(file, error.reason) from error
+    except (sqlite3.DatabaseError, ValueError) as error:
+        raise BackupRefused(file, str(error)) from error
+    return spec
+
+
+def _leave_out(file: Path, database: sqlite3.Connection, left_out: set[str]) -> None:
+    beyond = strays(database)
+    if others := [stray for stray in beyond if stray.id not in left_out]:
+        listed = "; ".join(f"{stray.id!r}: {stray.problem}" for stray in others[:_SHOWN])
+        raise BackupRefused(
+            file,
+            f"{len(others):,} of its items are beyond the limits ({listed}); --drop-others leaves "
+            "them out",
+        )
+    if beyond:
+        database.execute("BEGIN")
+        for stray in beyond:
+            writes.delete(database, stray.id)
+        database.execute("COMMIT")
+
+
+def _hash_file(file: Path) -> Path:
+    return file.with_name(f"{file.name}.sha256")

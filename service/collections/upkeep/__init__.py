@@ -1,0 +1,1 @@
+"""What follows the items and looks after their index."""

@@ -1,0 +1,150 @@
+"""Who may ask: who has the key or, where there is none, programs and the service's own pages."""
+
+import base64
+import binascii
+import secrets
+from abc import ABC, abstractmethod
+
+from fastapi import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.access.hosts import Hosts, is_same, read_authority, read_origin
+from service.errors import CrossSite, HostNotAllowed, InvalidHost, ServiceError, Unauthorized
+from service.http.requests.body import header
+from service.http.responses.errors import domain_problem
+
+OPEN = ("/health/live", "/health/ready")  # probes have no key, and any name for the service
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_ASKED = frozenset({b"host", b"origin", b"referer", b"sec-fetch-site"})
+_OWN_SITE = frozenset({b"same-origin", b"none"})  # none: the visitor typed the address
+_MOST_KNOWN = 256
+_LONGEST = 262  # a name of 255 bytes, a colon and a port
+
+
+class Gate(ABC):
+    """Refuses some requests; those that ask for health are let through."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
+        if scope["type"] == "http" and scope["path"] not in OPEN:
+            refusal = self.refusal(scope)
+            if refusal is not None:
+                await domain_problem(Request(scope), refusal)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    @abstractmethod
+    def refusal(self, scope: Scope) -> ServiceError | None:
+        """Why this request is not served; None where it is."""
+
+
+class RequireKey(Gate):
+    """Refuses every request without the API key, except those that ask for health.
+
+    A program sends it as a bearer token; a browser asks its user, and sends it as the password of
+    any user name. A browser then adds it to every request, also to one that a page of another site
+    makes, so that such writes are refused.
+    """
+
+    def __init__(self, app: ASGIApp, key: str) -> None:
+        super().__init__(app)
+        self._keys = {key.encode(), key.encode("latin-1")}  # clients differ
+
+    def refusal(self, scope: Scope) -> ServiceError | None:
+        """Why who sends it may not ask."""
+        scheme, _, given = header(scope, b"authorization").strip().partition(" ")
+        scheme, credentials = scheme.lower(), given.strip().encode("latin-1")
+        if scheme == "bearer" and self._is_key(credentials):
+            return None
+        if scheme == "basic" and self._is_key(_password(credentials)):
+            headers = _Headers(scope)
+            return CrossSite(headers.sender) if headers.cross_site(scope, Hosts()) else None
+        return Unauthorized()
+
+    def _is_key(self, given: bytes) -> bool:
+        same = [secrets.compare_digest(given, key) for key in self._keys]
+        return any(same)
+
+
+class RequireOwnSite(Gate):
+    """Where there is no key: refuses what a page of another site sends through a visitor's browser.
+
+    By DNS rebinding it comes to another name than the service's own; without, a write carries the
+    page's origin. Programs send no origin, and are let in.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
+        super().__init__(app)
+        self._hosts = hosts
+        self._known: set[bytes] = set()  # Host headers that were found to be its own
+
+    def refusal(self, scope: Scope) -> ServiceError | None:
+        """Why it is not of this site."""
+        headers = _Headers(scope)
+        hosts = [value for name, value in headers.asked if name == b"host"]
+        if len(hosts) > 1:
+            return InvalidHost("several Host headers")
+        if hosts and hosts[0] not in self._known:  # HTTP/1.0 may have none; browsers send it
+            if refusal := self._refusal_of_host(hosts[0]):
+                return refusal
+            self._remember(hosts[0])
+        if len(headers.asked) == len(hosts):  # as programs send it
+            return None
+        return CrossSite(headers.sender) if headers.cross_site(scope, self._hosts) else None
+
+    def _refusal_of_host(self, host: bytes) -> ServiceError | None:
+        if not host:
+            return None
+        if len(host) > _LONGEST:
+            return InvalidHost(f"a Host header of {len(host):,} bytes")
+        text = host.decode("latin-1")
+        authority = read_authority(text)
+        if authority is None:
+            return InvalidHost(f"Host {text!r}")
+        return None if self._hosts.allows(authority) else HostNotAllowed(authority.name)
+
+    def _remember(self, host: bytes) -> None:
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known.add(host)
+
+
+class _Headers:
+    """Of a request, those that say who sent it and to whom."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self, scope: Scope) -> None:
+        self.asked: list[tuple[bytes, bytes]] = [
+            header for header in scope["headers"] if header[0] in _ASKED
+        ]
+
+    @property
+    def sender(self) -> str:
+        """The origin of the page that made the browser send it; empty where no page did."""
+        found = dict(self.asked)
+        return (found.get(b"origin") or found.get(b"referer", b"")).decode("latin-1")
+
+    def cross_site(self, scope: Scope, hosts: Hosts) -> bool:
+        """Whether a page of another site writes. Other services of this machine are other sites."""
+        if scope["method"] in _SAFE:
+            return False
+        found = dict(self.asked)
+        if site := found.get(b"sec-fetch-site"):  # pages cannot set it, and proxies keep it
+            return site.strip().lower() not in _OWN_SITE
+        sender = self.sender
+        if not sender or is_same(sender, found.get(b"host", b"").decode("latin-1")):
+            return False
+        origin = read_origin(sender)  # a proxy may have another Host than its visitors
+        return origin is None or not hosts.names(origin[1])
+
+
+def _password(credentials: bytes) -> bytes:
+    """Of Basic credentials; empty where they are malformed, and a key never is."""
+    try:
+        return base64.b64decode(credentials, validate=True).partition(b":")[2]
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,104 @@
+"""The bodies that the routes of collections take, and how OpenAPI describes them."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.manifest import Metric
+from service.collections import CollectionSpec, Kind, Metadata
+from service.collections.validation import (
+    ID_CHARACTERS,
+    KEYS,
+    LABEL_CHARACTERS,
+    METADATA_BYTES,
+)
+from service.http.requests.content import IMAGES_CONTENT
+from service.http.requests.negotiation import JSON
+from service.http.requests.neighbors import NeighborsBody
+from service.http.requests.parameters import Whole
+
+REFERENCES = "#/components/schemas/{model}"
+
+
+class CollectionBody(BaseModel):
+    """What a collection is to be. What is not said is not compared with one that is there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    loss: str | None = Field(None, description="a model's name; the default model where absent")
+    version: Whole | None = Field(
+        None, ge=1, description="a published version; the newest where absent"
+    )
+    metric: Metric | None = Field(
+        None,
+        description="cosine (every vector is brought to unit length) or l2; the model's own where "
+        "absent",
+    )
+    index: Kind = Field("auto", description="auto chooses by size")
+    keep_images: bool = Field(True, description="whether the images are kept as they were sent")
+
+    def differences(self, spec: CollectionSpec) -> tuple[str, ...]:
+        """Which choices that this makes are others than those of the collection."""
+        said = self.model_dump(exclude_none=True, include=self.model_fields_set)
+        return tuple(
+            f"{name} ({getattr(spec, name)!r}, not {value!r})"
+            for name, value in said.items()
+            if getattr(spec, name) != value
+        )
+
+
+class NewItemBody(BaseModel):
+    """An item to put: an image or a vector."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str | None = Field(
+        None,
+        min_length=1,
+        max_length=ID_CHARACTERS,
+        description="replaces the item of the same id; a new one where absent",
+    )
+    image: str | None = Field(None, description="base64 or a data URI")
+    vector: list[float] | str | None = Field(
+        None, description="numbers, or base64 of little-endian float32"
+    )
+    label: str | None = Field(None, min_length=1, max_length=LABEL_CHARACTERS)
+    metadata: Metadata = Field(
+        {}, description=f"{KEYS} members and {METADATA_BYTES:,} bytes at most"
+    )
+
+
+class ItemsBody(BaseModel):
+    """The JSON form of a batch of items."""  # `service.http.requests.items` reads it
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[NewItemBody] = Field(min_length=1, description="each id once")
+    model_sha256: str | None = Field(
+        None,
+        description="of the model.onnx that made the vectors; refused with 409 where it is another "
+        "than the collection's",
+    )
+
+
+def _described(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema(ref_template=REFERENCES)
+    schema.pop("$defs", None)  # `service.http.responses.openapi` has them
+    return {"schema": schema}
+
+
+COLLECTION_BODY: dict[str, Any] = {
+    "requestBody": {"required": False, "content": {JSON: _described(CollectionBody)}}
+}
+ITEMS_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {**IMAGES_CONTENT, JSON: _described(ItemsBody)},
+    }
+}
+NEIGHBORS_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {**IMAGES_CONTENT, JSON: _described(NeighborsBody)},
+    }
+}

@@ -1,0 +1,1 @@
+"""What an answer says: its schemas, its problems, what OpenAPI knows of both."""

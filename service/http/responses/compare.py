@@ -1,0 +1,44 @@
+"""What POST /compare answers; the same models document it in OpenAPI."""
+
+from pydantic import Field
+
+from service.http.responses.schemas import ModelState, NeighborItem, Prediction, Schema
+
+
+class Opinion(Prediction):
+    """What one loss says of one image."""
+
+    loss: str
+    version: int
+    neighbors: list[NeighborItem] = Field(description="its nearest items, nearest first")
+
+
+class Agreement(Schema):
+    """How far the losses agree on one image."""
+
+    label: str = Field(
+        description="the class that most losses name; of two with as many, the one that they give "
+        "more probability to"
+    )
+    losses: int = Field(description="how many name it")
+    of: int = Field(description="how many were asked")
+    unknown: int | None = Field(
+        description="how many call the image unknown; null where none of them can say"
+    )
+
+
+class ComparedImage(Schema):
+    """One image as each loss sees it, in the order of `losses`."""
+
+    agreement: Agreement
+    opinions: list[Opinion]
+
+
+class CompareResponse(Schema):
+    """Every loss's prediction and neighbours for the same images, images in order."""
+
+    losses: list[str] = Field(description="who answered: as they were named, else by name")
+    images: list[ComparedImage]
+    unavailable: list[ModelState] = Field(
+        description="models that cannot answer now, where none was named"
+    )

@@ -1,0 +1,209 @@
+"""The one place where a domain error becomes an HTTP answer (RFC 9457 problem details)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from models import errors as models
+from service import errors as service
+from service.collections import errors as collections
+from service.http.requests.methods import allowed_methods
+from service.vectors import errors as search
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How one class of errors is told to a client."""
+
+    status: int
+    code: str
+    title: str
+
+
+TABLE: Mapping[type[Exception], Answer] = {
+    service.BodyTooLarge: Answer(413, "body_too_large", "The body is too large"),
+    service.ExpandsTooMuch: Answer(413, "body_too_large", "The body is too large"),
+    service.TooManyValues: Answer(413, "too_many_values", "Too many values in one JSON body"),
+    service.UnsupportedEncoding: Answer(
+        415, "unsupported_content_encoding", "The content encoding is not accepted"
+    ),
+    service.BodiesFull: Answer(503, "bodies_full", "Too many bytes of bodies at the moment"),
+    service.MalformedRequest: Answer(400, "malformed_request", "The request cannot be read"),
+    service.IncompleteRequest: Answer(400, "incomplete_request", "The request was not complete"),
+    service.HeadTimeout: Answer(408, "request_timeout", "The request took too long to arrive"),
+    service.BodyTimeout: Answer(408, "request_timeout", "The request took too long to arrive"),
+    service.TargetTooLong: Answer(414, "target_too_long", "The address is too long"),
+    service.HeadersTooLarge: Answer(431, "headers_too_large", "The headers are too large"),
+    service.UnsupportedRequest: Answer(501, "not_implemented", "This part of HTTP is missing"),
+    service.UnsupportedVersion: Answer(505, "unsupported_version", "Not HTTP/1.1"),
+    service.TooManyImages: Answer(413, "too_many_images", "Too many images in one request"),
+    service.OversizedImages: Answer(413, "image_too_large", "An image has too many pixels"),
+    service.TooManyPixels: Answer(413, "too_many_pixels", "Too many pixels in one request"),
+    models.ImageTooLarge: Answer(413, "image_too_large", "An image has too many pixels"),
+    service.UnsupportedMediaType: Answer(
+        415, "unsupported_media_type", "The content type is not accepted"
+    ),
+    service.MalformedBody: Answer(422, "malformed_body", "The body cannot be read"),
+    service.NoImage: Answer(422, "no_image", "There is no image in the body"),
+    service.UndecodableImages: Answer(422, "undecodable_image", "An image cannot be decoded"),
+    models.UndecodableImage: Answer(422, "undecodable_image", "An image cannot be decoded"),
+    models.BundleNotFound: Answer(404, "unknown_model", "No such model or collection"),
+    collections.UnknownCollection: Answer(404, "unknown_model", "No such model or collection"),
+    service.UnknownFigure: Answer(404, "unknown_figure", "No such figure"),
+    service.UnknownThumbnail: Answer(404, "unknown_thumbnail", "No such thumbnail"),
+    collections.TooManyItems: Answer(413, "too_many_items", "Too many items in one request"),
+    search.InvalidItems: Answer(422, "invalid_items", "An item cannot be taken"),
+    search.InvalidFilter: Answer(422, "invalid_filter", "The filter cannot be understood"),
+    collections.InvalidCollectionName: Answer(
+        422, "invalid_collection_name", "The name cannot be one of a collection"
+    ),
+    search.UnknownItem: Answer(404, "unknown_item", "No such item"),
+    collections.UnknownImage: Answer(404, "unknown_image", "The item has no such picture"),
+    collections.CollectionDiffers: Answer(
+        409, "collection_differs", "The collection is there with other choices"
+    ),
+    collections.ModelMismatch: Answer(409, "model_mismatch", "Another model made the collection"),
+    collections.CollectionDamaged: Answer(
+        409, "collection_damaged", "The collection's files are damaged"
+    ),
+    collections.CollectionBusy: Answer(503, "collection_busy", "Others write to the collection"),
+    collections.StorageFull: Answer(507, "storage_full", "There is no room on the disk"),
+    collections.StorageReadOnly: Answer(
+        507, "storage_read_only", "The data folder cannot be written"
+    ),
+    service.IndexUnavailable: Answer(503, "index_unavailable", "The vector index does not answer"),
+    models.BundleDamaged: Answer(409, "model_damaged", "The model's files are damaged"),
+    models.ComparisonDamaged: Answer(
+        409, "comparison_damaged", "The comparison's files are damaged"
+    ),
+    service.ModelNotReady: Answer(503, "not_ready", "The model is still loading"),
+    service.TooManyOpenFiles: Answer(503, "too_many_open_files", "No further file can be opened"),
+    service.Overloaded: Answer(503, "overloaded", "Too much to do at the moment"),
+    service.Stopping: Answer(503, "stopping", "The service is shutting down"),
+    service.DeadlineExceeded: Answer(504, "deadline_exceeded", "The answer took too long"),
+    service.ClientGone: Answer(499, "client_gone", "The client closed the connection"),
+    service.Unauthorized: Answer(401, "unauthorized", "The API key is missing or wrong"),
+    service.InvalidHost: Answer(400, "invalid_host", "The Host header names no host, or several"),
+    service.HostNotAllowed: Answer(421, "host_not_allowed", "The name is not one of the service's"),
+    service.CrossSite: Answer(403, "cross_site", "A page of another site may not send this"),
+}
+INVALID_PARAMETER = Answer(422, "invalid_parameter", "A parameter is not allowed")
+INTERNAL_ERROR = Answer(500, "internal_error", "Something unforeseen went wrong")
+NOT_FOUND = Answer(404, "not_found", "No such address")
+METHOD_NOT_ALLOWED = Answer(405, "method_not_allowed", "The address does not take this method")
+OTHERS = (INVALID_PARAMETER, INTERNAL_ERROR, NOT_FOUND, METHOD_NOT_ALLOWED)
+_PROTOCOL = {answer.status: answer for answer in (NOT_FOUND, METHOD_NOT_ALLOWED)}
+# One header each, for browsers read no more than one of a header.
+_CHALLENGES = ("Bearer", 'Basic realm="LossAtlas: any user name, the API key as password"')
+_SHOWN_CHARACTERS = 8_192
+_SHOWN_FAULTS = 32
+_OPENAI = "/v1/"  # below it, clients look for one member `error`
+_REFUSED = "invalid_request_error"
+
+
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer every error of the application, which has these routes, with a problem body."""
+    for error in (service.ServiceError, models.ModelsError):
+        app.add_exception_handler(error, _domain)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, partial(_protocol, routes))
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def answer_for(error: Exception) -> Answer:
+    """The table's entry for this error."""
+    return TABLE.get(type(error), INTERNAL_ERROR)
+
+
+def problem(
+    request: Request, answer: Answer, detail: str, facts: Mapping[str, Any] | None = None
+) -> Response:
+    """A problem response; the facts become members of its body."""
+    detail = _cut(detail)
+    body = {
+        "type": f"urn:lossatlas:problem:{answer.code}",
+        "title": answer.title,
+        "status": answer.status,
+        "detail": detail,
+        "code": answer.code,
+        "request_id": getattr(request.state, "request_id", None),
+    }
+    if request.scope["path"].startswith(_OPENAI):
+        kind = "server_error" if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else _REFUSED
+        body["error"] = {"message": detail, "type": kind, "param": None, "code": answer.code}
+    shown = {name: _cut(value) for name, value in (facts or {}).items()}
+    return Response(orjson.dumps(body | shown), answer.status, media_type=MEDIA_TYPE)
+
+
+def _cut(value: Any) -> Any:
+    """A client's own text may be in it: an answer is not to be as long as its request."""
+    too_long = isinstance(value, str) and len(value) > _SHOWN_CHARACTERS
+    return f"{value[:_SHOWN_CHARACTERS]}…" if too_long else value
+
+
+def domain_problem(request: Request, error: Exception) -> Response:
+    """The response to a domain error, its public attributes as facts."""
+    answer = answer_for(error)
+    if answer is INTERNAL_ERROR:
+        return internal_problem(request)
+    response = problem(request, answer, str(error), vars(error))
+    if (seconds := getattr(error, "retry_after_s", None)) is not None:
+        response.headers["Retry-After"] = str(seconds)
+    if isinstance(error, service.UnsupportedEncoding):
+        response.headers["Accept-Encoding"] = ", ".join(error.accepted)
+    if isinstance(error, service.Unauthorized):
+        for challenge in _CHALLENGES:
+            response.headers.append("WWW-Authenticate", challenge)
+    return response
+
+
+def internal_problem(request: Request) -> Response:
+    """The response to what nobody foresaw: the log knows more, under the request id."""
+    return problem(request, INTERNAL_ERROR, "the service's log says more under this request id")
+
+
+async def _domain(request: Request, error: Exception) -> Response:
+    return domain_problem(request, error)
+
+
+def invalid_problem(request: Request, error: RequestValidationError) -> Response:
+    """The response to parameters that are not allowed, each with its fault."""
+    faults = [
+        {"parameter": _cut(".".join(map(str, fault["loc"][1:]))), "message": _cut(fault["msg"])}
+        for fault in error.errors()[:_SHOWN_FAULTS]
+    ]
+    detail = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults)
+    return problem(request, INVALID_PARAMETER, detail, {"errors": faults})
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+    return invalid_problem(request, error)
+
+
+async def _protocol(routes: Sequence[BaseRoute], request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    phrase = HTTPStatus(error.status_code).phrase
+    fallback = Answer(error.status_code, "http_error", phrase)
+    answer = _PROTOCOL.get(error.status_code, fallback)
+    response = problem(request, answer, f"{request.method} {request.url.path}: {phrase}")
+    response.headers.update(error.headers or {})
+    if answer is METHOD_NOT_ALLOWED and (methods := allowed_methods(routes, request.scope)):
+        response.headers["Allow"] = ", ".join(sorted(methods))
+    return response
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the log has it
+    return internal_problem(request)

@@ -1,0 +1,103 @@
+"""What a route can answer besides success, for OpenAPI, from the table of errors."""
+
+from collections import defaultdict
+from typing import Any
+
+from models.errors import BundleDamaged, BundleNotFound
+from service import errors
+from service.collections import errors as collections
+from service.http.requests.content import IMAGES_CONTENT
+from service.http.requests.images import ImagesBody
+from service.http.responses.errors import (
+    INTERNAL_ERROR,
+    INVALID_PARAMETER,
+    MEDIA_TYPE,
+    TABLE,
+    Answer,
+)
+from service.vectors import errors as search
+
+MODEL_ERRORS = (BundleNotFound, BundleDamaged, errors.ModelNotReady)
+REQUEST_ERRORS = (  # of any request, before there is a route
+    errors.MalformedRequest,
+    errors.IncompleteRequest,
+    errors.HeadTimeout,
+    errors.TargetTooLong,
+    errors.HeadersTooLarge,
+    errors.UnsupportedRequest,
+    errors.UnsupportedVersion,
+)
+BODY_ERRORS = (
+    errors.BodyTooLarge,
+    errors.BodiesFull,
+    errors.BodyTimeout,
+    errors.TooManyValues,
+    errors.UnsupportedMediaType,
+    errors.UnsupportedEncoding,
+    errors.MalformedBody,
+)
+IMAGE_ERRORS = (
+    *BODY_ERRORS,
+    errors.TooManyImages,
+    errors.OversizedImages,
+    errors.TooManyPixels,
+    errors.NoImage,
+    errors.UndecodableImages,
+    errors.Overloaded,
+    errors.Stopping,
+    errors.DeadlineExceeded,
+)
+COLLECTION_ERRORS = (
+    collections.UnknownCollection,
+    collections.CollectionDamaged,
+    collections.CollectionBusy,
+    errors.TooManyOpenFiles,
+    errors.Stopping,
+    errors.DeadlineExceeded,
+)
+VECTOR_ERRORS = (
+    *MODEL_ERRORS,
+    *IMAGE_ERRORS,
+    *COLLECTION_ERRORS,
+    collections.ModelMismatch,
+    collections.TooManyItems,
+    search.InvalidItems,
+)
+IMAGES_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            **IMAGES_CONTENT,
+            "application/json": {"schema": ImagesBody.model_json_schema()},
+        },
+    }
+}
+
+
+def problems(*raised: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """FastAPI's `responses` for a route that can raise these errors."""
+    answers = [TABLE[error] for error in (*raised, errors.Unauthorized)]
+    return _by_status(*answers, INVALID_PARAMETER, INTERNAL_ERROR)
+
+
+def refusals(*, writes: bool) -> dict[int | str, dict[str, Any]]:
+    """What is answered before there is a route: to requests, or where there is no key."""
+    read = (*REQUEST_ERRORS, errors.InvalidHost, errors.HostNotAllowed)
+    raised = (*read, errors.CrossSite) if writes else read
+    return _by_status(*(TABLE[error] for error in raised))
+
+
+def _by_status(*answers: Answer) -> dict[int | str, dict[str, Any]]:
+    by_status: defaultdict[int, list[Answer]] = defaultdict(list)
+    for answer in answers:
+        by_status[answer.status].append(answer)
+    return {status: _documented(by_status[status]) for status in sorted(by_status)}
+
+
+def _documented(answers: list[Answer]) -> dict[str, Any]:
+    return {
+        "description": "; ".join(
+            f"`{answer.code}`: {answer.title}" for answer in dict.fromkeys(answers)
+        ),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }

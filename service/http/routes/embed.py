@@ -1,0 +1,116 @@
+"""Images in; embeddings and classes out."""
+
+import io
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Query, Request, Response
+from jaxtyping import Float32
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.manifest import Manifest
+from service.errors import ServiceError
+from service.http.requests.body import header
+from service.http.requests.images import read_images
+from service.http.requests.negotiation import JSON, NPY, preferred
+from service.http.requests.parameters import Whole
+from service.http.responses.answers import (
+    Header,
+    Written,
+    as_base64,
+    as_json,
+    predictions,
+    server_timing,
+)
+from service.http.responses.problems import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
+from service.http.responses.schemas import ClassifyResponse, EmbedResponse
+from service.http.routes.direct import DirectRoute
+from service.http.state import Parts, Services
+from service.inference.batcher import Answer
+from service.inference.engine import Engine
+
+router = APIRouter(tags=["images"], route_class=DirectRoute)
+_ERRORS = (*MODEL_ERRORS, *IMAGE_ERRORS)
+_IS_NPY: Header = (b"content-type", NPY.encode())
+_VARY: Header = (b"vary", b"Accept")
+
+
+class ModelQuery(BaseModel):
+    """Which model answers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    loss: str | None = Field(None, description="a model's name; the default model where absent")
+    version: Whole | None = Field(None, description="a published version; the newest where absent")
+
+
+class EmbedQuery(ModelQuery):
+    """How embeddings are written."""
+
+    encoding_format: Literal["float", "base64"] = "float"
+
+
+class ClassifyQuery(ModelQuery):
+    """How many classes are listed."""
+
+    top_k: Whole = Field(5, ge=1, description="classes listed for each image; all where it is more")
+
+
+@router.post(
+    "/embed",
+    response_model=EmbedResponse,
+    responses={
+        200: {"content": {NPY: {"schema": {"type": "string", "format": "binary"}}}},
+        **problems(*_ERRORS),
+    },
+    openapi_extra=IMAGES_BODY,
+)
+async def embed(request: Request, parts: Parts, query: Annotated[EmbedQuery, Query()]) -> Response:
+    """Embed each image. `Accept: application/x-npy` gives one float32 array [n, d]."""
+    engine = await parts.catalog.engine(query.loss, query.version)
+    answer = await _answer(request, parts, engine)
+    embedding = answer.outputs.embedding
+    headers = (server_timing(answer), _VARY)
+    if preferred(header(request.scope, b"accept"), (JSON, NPY)) == NPY:
+        return Written(_npy(embedding), _IS_NPY, *headers)
+    coded = query.encoding_format == "base64"
+    embeddings = [as_base64(row) for row in embedding] if coded else embedding
+    body = {"dimension": engine.manifest.dimension, "embeddings": embeddings}
+    return as_json(_named(engine.manifest, body), *headers)
+
+
+@router.post(
+    "/classify",
+    response_model=ClassifyResponse,
+    responses=problems(*_ERRORS),
+    openapi_extra=IMAGES_BODY,
+)
+async def classify(
+    request: Request, parts: Parts, query: Annotated[ClassifyQuery, Query()]
+) -> Response:
+    """Classify each image: calibrated probabilities, likeliest first, and is it unknown."""
+    engine = await parts.catalog.engine(query.loss, query.version)
+    answer = await _answer(request, parts, engine)
+    listed = await predictions(engine, answer.outputs, query.top_k)
+    return as_json(_named(engine.manifest, {"predictions": listed}), server_timing(answer))
+
+
+async def _answer(request: Request, parts: Services, engine: Engine) -> Answer:
+    try:
+        engine.batcher.check_room()  # before the body is read, so that a refusal costs little
+        images = await read_images(request.scope, request.receive, parts.settings)
+        with parts.patience.waiting(request.receive):
+            return await engine.answer(images)
+    except ServiceError as error:
+        parts.metrics.count_refusal(error)
+        raise
+
+
+def _named(manifest: Manifest, body: dict[str, Any]) -> dict[str, Any]:
+    return {"loss": manifest.name, "version": manifest.version, **body}
+
+
+def _npy(array: Float32[np.ndarray, "n d"]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()

@@ -1,0 +1,117 @@
+"""Where neighbours are looked for: a model's gallery, or a collection that people made."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from models.manifest import Metric
+from service.collections import Collection, Hit
+from service.errors import MalformedBody
+from service.http.responses.answers import neighbor_items
+from service.http.responses.collections import thumbnail_address
+from service.http.routes.model_binding import check_hash, engine_of
+from service.http.state import Services
+from service.inference.engine import Engine
+from service.inference.gallery import COLLECTION
+from service.vectors.protocol import Vectors
+from service.vectors.query import Search
+
+
+class Place(ABC):
+    """Vectors of one model, and what each stands for."""
+
+    def __init__(self, names: dict[str, Any], dimension: int, metric: Metric) -> None:
+        self.names = names  # the members `loss`, `version` and `collection` of the answer
+        self.dimension = dimension
+        self.metric = metric
+
+    @abstractmethod
+    def check_hash(self, model_sha256: str | None) -> None:
+        """Raise where a client's vectors are of a model of another hash."""
+
+    @abstractmethod
+    async def engine(self) -> Engine:
+        """What makes such vectors of images."""
+
+    @abstractmethod
+    async def vectors(self, ids: Sequence[str]) -> Vectors:
+        """Those of items. Raises UnknownItem."""
+
+    @abstractmethod
+    async def search(self, queries: Vectors, query: Search) -> list[list[dict[str, Any]]]:
+        """The hits of each query, as they are told."""
+
+
+class GalleryPlace(Place):
+    """The gallery that ships with a model; its items have no metadata."""
+
+    def __init__(self, engine: Engine) -> None:
+        manifest = engine.manifest
+        names = {"loss": manifest.name, "version": manifest.version, "collection": COLLECTION}
+        super().__init__(names, manifest.dimension, manifest.metric)
+        self._engine = engine
+
+    def check_hash(self, model_sha256: str | None) -> None:
+        """Raise MalformedBody where a client's vectors are of a model of another hash."""
+        if model_sha256 not in (None, self._engine.model_sha256):
+            raise MalformedBody("model_sha256: the gallery is of a model of another hash")
+
+    async def engine(self) -> Engine:
+        """The model."""
+        return self._engine
+
+    async def vectors(self, ids: Sequence[str]) -> Vectors:
+        """Those of its items. Raises UnknownItem."""
+        return self._engine.gallery.vectors(ids)
+
+    async def search(self, queries: Vectors, query: Search) -> list[list[dict[str, Any]]]:
+        """The hits of each query."""
+        found = await self._engine.neighbors(queries, query)
+        told = [neighbor_items(self._engine, near) for near in found]
+        return [[{**item, "metadata": {}} for item in near] for near in told]
+
+
+class CollectionPlace(Place):
+    """A collection."""
+
+    def __init__(self, collection: Collection, parts: Services) -> None:
+        spec = collection.spec
+        names = {"loss": spec.loss, "version": spec.version, "collection": spec.name}
+        super().__init__(names, spec.dimension, spec.metric)
+        self._collection = collection
+        self._parts = parts
+
+    def check_hash(self, model_sha256: str | None) -> None:
+        """Raise ModelMismatch where a client's vectors are of a model of another hash."""
+        check_hash(self._collection.spec, model_sha256)
+
+    async def engine(self) -> Engine:
+        """The collection's model. Raises ModelMismatch."""
+        return await engine_of(self._parts.catalog, self._collection.spec)
+
+    async def vectors(self, ids: Sequence[str]) -> Vectors:
+        """Those of its items. Raises UnknownItem."""
+        return await self._parts.threads.read(partial(self._collection.vectors, ids))
+
+    async def search(self, queries: Vectors, query: Search) -> list[list[dict[str, Any]]]:
+        """The hits of each query."""
+        return await self._parts.threads.read(partial(self._search, queries, query))
+
+    def _search(self, queries: Vectors, query: Search) -> list[list[dict[str, Any]]]:
+        started = perf_counter()
+        found = self._collection.search(queries, query)
+        self._parts.metrics.observe_search(perf_counter() - started)
+        name = self._collection.spec.name
+        return [[_told(name, hit) for hit in near] for near in found]
+
+
+def _told(collection: str, hit: Hit) -> dict[str, Any]:
+    return {
+        "id": hit.item.id,
+        "label": hit.item.label,
+        "score": hit.score,
+        "thumbnail": thumbnail_address(collection, hit.item),
+        "metadata": hit.item.metadata,
+    }

@@ -1,0 +1,1 @@
+"""Bytes on a connection: the protocol, its limits in time and in bytes."""

@@ -1,0 +1,1 @@
+"""Models that answer: loading, decoding, batching, sessions."""

@@ -1,0 +1,68 @@
+"""How many images wait for a model, and how many it takes at once."""
+
+import math
+from dataclasses import dataclass
+
+# A processor gains nothing from more than 8 images of the smallest network in a batch, and an
+# eighth from 16 of a larger one (docs/performance.md): a batch is as small as that allows, so that
+# nobody waits long behind it.
+_CPU_BATCH = 32
+_LONGEST_S = 0.05
+_BRIEF_S = 0.01  # what the event loop may do itself
+
+WAITING_SHARE = 1 / 3  # of the deadline; the rest is for decoding, searching and a slow moment
+_LATEST = 0.2  # weight of the latest batch in the pace
+_JUMP = 4  # times the pace, at most: one slow moment is not the pace
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one batcher accepts, and how many images it runs at once."""
+
+    queue_items: int
+    max_batch: int
+    brief: int = 0  # images that take no longer than the event loop may be away
+    wait_s: float = math.inf  # which images in progress may take together
+
+
+def cpu_limits(queue_items: int, image_s: float, wait_s: float = math.inf) -> Limits:
+    """Batches on a processor that takes this long for an image."""
+    most = min(_CPU_BATCH, max(1, int(_LONGEST_S / image_s)))
+    return Limits(queue_items, most, brief=int(_BRIEF_S / image_s), wait_s=wait_s)
+
+
+class Pace:
+    """How long one image takes while there are others, measured on the batches that run."""
+
+    def __init__(self, image_s: float) -> None:
+        """Begin with what was measured before anybody asked."""
+        self._image_s = image_s
+        self._last: float | None = None
+
+    def note(self, items: int, own_s: float, now: float, *, waiting: bool) -> None:
+        """Note a batch that took `own_s`, and whether more was waiting when it ended.
+
+        Between two ends with work between them, all that happened counts: other models, other
+        lanes, other processes.
+        """
+        passed = own_s if self._last is None else now - self._last
+        latest = min(passed / items, _JUMP * self._image_s or math.inf)
+        self._image_s += _LATEST * (latest - self._image_s)
+        self._last = now if waiting else None
+
+    def seconds(self, items: int) -> float:
+        """How long so many images take."""
+        return items * self._image_s
+
+    def items(self, seconds: float) -> int:
+        """How many images take so long, at most 2^62."""
+        return int(min(2.0**62, seconds / max(self._image_s, 1e-12)))
+
+
+def ahead(held: int, requests: int, cost: int) -> int:
+    """How much of what is held a new request waits for in a `service.inference.queue.Queue`.
+
+    Every second turn goes to the request with the least left: what is dearer than the new one
+    delays it by no more than its own kind does.
+    """
+    return min(held, 2 * cost * requests)

@@ -1,0 +1,195 @@
+"""Every published model and its state: which one answers, and whether all are ready."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from time import perf_counter
+
+import structlog
+
+from models.errors import BundleDamaged, BundleNotFound
+from service.inference.engine import Engine, LoadedModel
+from service.inference.entry import Entry, State
+from service.machine.open_files import is_passing
+
+_LOOK_S = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class Catalog:
+    """The models of one registry as it was when the service started.
+
+    The newest version of each is loaded in the background by `start`, the default one first;
+    an older version when it is first asked for.
+    """
+
+    def __init__(
+        self,
+        versions: Mapping[str, tuple[int, ...]],
+        default: str,
+        load: Callable[[str, int], LoadedModel],
+        serve: Callable[[LoadedModel], Engine],
+    ) -> None:
+        """List these versions of these models, each oldest first.
+
+        `load` reads and verifies a model, on a thread; `serve` makes a started engine of it.
+        """
+        self.default = default
+        self._load_model = load
+        self._serve = serve
+        self._one_at_a_time = asyncio.Lock()
+        self._background: asyncio.Task[None] | None = None
+        self._retrying: asyncio.Task[None] | None = None
+        self._entries = {
+            name: _entries(name, versions[name])
+            for name in sorted(versions, key=lambda name: (name != default, name))
+        }
+
+    @property
+    def ready(self) -> bool:
+        """Every newest version has answered its golden batch or is damaged; one at least has."""
+        states = [entry.state for entry in self.newest()]
+        return "ready" in states and "loading" not in states
+
+    def newest(self) -> list[Entry]:
+        """The newest version of each model, sorted by name."""
+        return sorted(
+            (versions[max(versions)] for versions in self._entries.values()),
+            key=lambda entry: entry.name,
+        )
+
+    def versions(self, name: str) -> list[Entry]:
+        """Every version of one model, newest first. Raises BundleNotFound."""
+        newest = self.entry(name)
+        return list(reversed(self._entries[newest.name].values()))
+
+    def entry(self, name: str | None = None, version: int | None = None) -> Entry:
+        """One version, by default the newest of the default model. Raises BundleNotFound."""
+        name = self.default if name is None else name
+        versions = self._entries.get(name)
+        if versions is None:
+            raise BundleNotFound(name, None, tuple(sorted(self._entries)))
+        number = next(reversed(versions)) if version is None else version
+        if number not in versions:
+            known = tuple(f"{name}/{each}" for each in reversed(versions))
+            raise BundleNotFound(name, version, known)
+        return versions[number]
+
+    async def engine(self, name: str | None = None, version: int | None = None) -> Engine:
+        """The engine of one version; an older one is loaded now if it was not yet.
+
+        Raises BundleNotFound, BundleDamaged or ModelNotReady.
+        """
+        entry = self.entry(name, version)
+        if not entry.newest and entry.engine is None:
+            await self._load(entry)
+        return entry.ready_engine()
+
+    @property
+    def answering(self) -> list[tuple[str, int]]:
+        """Names and versions of what is loaded."""
+        return [(engine.manifest.name, engine.manifest.version) for engine in self._engines()]
+
+    def start(self) -> None:
+        """Begin to load in the background."""
+        self._background = asyncio.create_task(self._load_newest(), name="load models")
+        self._retrying = asyncio.create_task(self.retry(), name="load models again")
+
+    async def retry(self) -> None:
+        """Go on to load what could not be loaded, each after a pause of its own."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            for versions in self._entries.values():
+                for entry in versions.values():
+                    if entry.attempts.failed and entry.attempts.is_due():
+                        await self._load(entry)
+
+    async def loaded(self) -> None:
+        """Come back once every newest version is ready or damaged."""
+        if self._background is not None:
+            await asyncio.wait([self._background])
+
+    async def stop(self) -> None:
+        """End the loading, and let no engine take more."""
+        tasks = [task for task in (self._background, self._retrying) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for engine in self._engines():
+            engine.batcher.stop()
+
+    async def _load_newest(self) -> None:
+        started = perf_counter()
+        for versions in self._entries.values():
+            await self._load(versions[max(versions)])
+        _log_outcome(self.newest(), perf_counter() - started)
+
+    async def _load(self, entry: Entry) -> None:
+        async with entry.lock, self._one_at_a_time:
+            if entry.engine is not None or not entry.attempts.is_due():
+                return
+            await self._try(entry)
+
+    async def _try(self, entry: Entry) -> None:
+        try:
+            model = await asyncio.to_thread(self._load_model, entry.name, entry.version)
+            entry.engine = self._serve(model)
+        except (BundleDamaged, BundleNotFound) as error:
+            self._note(entry, error)
+        except Exception as error:
+            # Of whatever kind: the other models are to be loaded too.
+            if not is_passing(error):  # without handles, a traceback's lines could not be read
+                log.exception("model cannot be loaded", model=entry.name, version=entry.version)
+            self._note(entry, error)
+        else:
+            entry.state, entry.reason = "ready", None
+            if entry.attempts.failed:
+                log.info("model loaded at last", model=entry.name, version=entry.version)
+
+    def _note(self, entry: Entry, error: Exception) -> None:
+        """Remember what keeps a model from being loaded, and say so once for each reason."""
+        entry.attempts.fail()
+        before, entry.reason = entry.reason, _reason(error)
+        passing = is_passing(error)
+        if not passing:
+            entry.state = "damaged"
+        if entry.reason != before:
+            event = "model cannot be loaded now" if passing else "model damaged"
+            log.error(event, model=entry.name, version=entry.version, reason=entry.reason)
+
+    def _engines(self) -> Iterable[Engine]:
+        for versions in self._entries.values():
+            for entry in versions.values():
+                if entry.engine is not None:
+                    yield entry.engine
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BundleDamaged):
+        return error.reason
+    if isinstance(error, BundleNotFound):
+        return "it is no longer in the registry"
+    return f"could not be loaded: {error}"
+
+
+def _entries(name: str, versions: tuple[int, ...]) -> dict[int, Entry]:
+    newest = versions[-1]
+    return {
+        version: Entry(name, version, version == newest, _first_state(version == newest))
+        for version in versions
+    }
+
+
+def _first_state(newest: bool) -> State:
+    return "loading" if newest else "published"
+
+
+def _log_outcome(entries: list[Entry], seconds: float) -> None:
+    models = [entry.name for entry in entries if entry.engine]
+    damaged = [entry.name for entry in entries if entry.state == "damaged"]
+    if not models:
+        log.error("no model can be served", damaged=damaged)
+        return
+    provider = next(entry.engine.provider for entry in entries if entry.engine)
+    log.info("ready", models=models, damaged=damaged, provider=provider, seconds=round(seconds, 2))

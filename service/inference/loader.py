@@ -1,0 +1,114 @@
+"""From a published bundle to a verified model in memory."""
+
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+
+from models.bundle import GALLERY, Bundle, Gallery, Golden, Thumbnails
+from models.errors import BundleDamaged
+from models.manifest import Sha256
+from models.store import Store
+from service.inference.cuda import CudaSession, Gpu
+from service.inference.device import CPU, Provider
+from service.inference.engine import LoadedModel
+from service.inference.open_set import make_doubt
+from service.inference.session import Session
+from service.machine.hardware import give_back_memory
+from service.vectors import ExactIndex, VectorIndex
+
+_GOLDEN_ATOL = 1e-4
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Loads models from one registry for one device. Use it from one thread at a time."""
+
+    store: Store
+    provider: Provider
+    threads: int  # of one run on the processor
+    gpu: Gpu = field(default_factory=Gpu)  # idle where the provider is the processor
+    _thumbnails: dict[Sha256, Thumbnails] = field(default_factory=dict)  # shared between models
+
+    def load(self, name: str, version: int, manifest_sha256: Sha256 | None = None) -> LoadedModel:
+        """Verify every file, open the graph and replay the golden batch.
+
+        Raises BundleDamaged with the first thing that is wrong, such as another manifest than the
+        one of `manifest_sha256`.
+        """
+        bundle = self.store.load(name, version, manifest_sha256)
+        _ = bundle.report  # parsed once, here, so that a bad one is named at start
+        session = self._open(bundle)
+        image_s = _check_golden(session, bundle)
+        gallery, index = _load_gallery(bundle)
+        thumbnails = self._load_thumbnails(bundle)
+        doubt = make_doubt(bundle, gallery)
+        give_back_memory()
+        return LoadedModel(bundle, session, gallery, index, thumbnails, doubt, image_s)
+
+    def _open(self, bundle: Bundle) -> Session:
+        if self.provider == CPU:
+            return Session(bundle, CPU, self.threads)
+        return CudaSession(bundle, self.provider, self.gpu)
+
+    def _load_thumbnails(self, bundle: Bundle) -> Thumbnails | None:
+        digest = bundle.manifest.thumbnails
+        if digest is None:
+            return None
+        if digest not in self._thumbnails and (thumbnails := bundle.thumbnails()) is not None:
+            self._thumbnails[digest] = thumbnails
+        if len(self._thumbnails[digest]) != bundle.manifest.gallery_size:
+            raise _damaged(bundle, "its thumbnails are not one for each gallery item")
+        return self._thumbnails[digest]
+
+
+def _check_golden(session: Session, bundle: Bundle) -> float:
+    """Replay the golden batch, twice: what an image takes of the second time, in seconds."""
+    golden = bundle.golden()
+    _check_batch(session, bundle, golden)
+    started = perf_counter()
+    _check_batch(session, bundle, golden)
+    image_s = (perf_counter() - started) / len(golden.images)
+    for size in session.sizes:
+        _check_batch(session, bundle, _resized(golden, size))
+    return image_s
+
+
+def _check_batch(session: Session, bundle: Bundle, golden: Golden) -> None:
+    outputs = session.run(golden.images)
+    for name in ("embedding", "probabilities"):
+        expected, found = getattr(golden, name), getattr(outputs, name)
+        if expected.shape != found.shape or not np.allclose(
+            found, expected, rtol=0, atol=_GOLDEN_ATOL
+        ):
+            raise _damaged(bundle, f"its golden batch gives another {name} than at its export")
+
+
+def _resized(golden: Golden, n: int) -> Golden:
+    """The first n images, from the beginning again where there are fewer."""
+    rows = np.arange(n) % len(golden.images)
+    return Golden(golden.images[rows], golden.embedding[rows], golden.probabilities[rows])
+
+
+def _load_gallery(bundle: Bundle) -> tuple[Gallery, VectorIndex]:
+    manifest = bundle.manifest
+    gallery = bundle.gallery() if GALLERY in manifest.files else _no_gallery(manifest.dimension)
+    n = manifest.gallery_size
+    if gallery.embeddings.shape != (n, manifest.dimension) or len(gallery.ids) != n:
+        raise _damaged(bundle, "its gallery is not of the size that its manifest says")
+    if (
+        gallery.labels.shape != (n,)
+        or not np.isin(gallery.labels, range(len(manifest.labels))).all()
+    ):
+        raise _damaged(bundle, "its gallery has labels that its manifest does not list")
+    index = ExactIndex(manifest.dimension, manifest.metric)
+    index.add(np.arange(n), gallery.embeddings)
+    return gallery, index
+
+
+def _no_gallery(dimension: int) -> Gallery:
+    return Gallery(np.empty((0, dimension), np.float32), np.empty(0, np.int64), ())
+
+
+def _damaged(bundle: Bundle, reason: str) -> BundleDamaged:
+    return BundleDamaged(bundle.manifest.name, bundle.manifest.version, reason)

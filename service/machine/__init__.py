@@ -1,0 +1,1 @@
+"""What this machine and its system give: processors, memory, files, environment."""

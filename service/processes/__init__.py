@@ -1,0 +1,1 @@
+"""The processes behind the one port: how many, who watches them, and the sockets they share."""

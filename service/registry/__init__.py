@@ -1,0 +1,1 @@
+"""What the registry of published models held when the service started."""

@@ -1,0 +1,79 @@
+"""What the registry held when the service started: decided once, served by every worker."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from models.bundle import MANIFEST, THUMBNAILS
+from models.errors import ModelsError
+from models.manifest import Sha256
+from models.store import Store
+from service.registry.comparison import Compared, read_compared
+
+Version = tuple[str, int]  # a model's name, and which of its versions
+
+
+@dataclass(frozen=True)
+class Published:
+    """Each version with the hash of its manifest, which holds those of its files.
+
+    A worker that starts later serves these and no others: what is published meanwhile waits for a
+    restart, and a bundle that is no longer what it was is damaged.
+    """
+
+    manifests: Mapping[Version, Sha256 | None]  # None where there was nothing to read
+    compared: Compared = field(default_factory=Compared)
+
+    def versions(self) -> dict[str, tuple[int, ...]]:
+        """The versions of each model, oldest first; models sorted by name."""
+        found: dict[str, tuple[int, ...]] = {}
+        for name, version in sorted(self.manifests):
+            found[name] = (*found.get(name, ()), version)
+        return found
+
+
+def read_published(store: Store) -> Published:
+    """Decide what is served: all that the registry holds now."""
+    manifests = {
+        (name, version): _manifest_sha256(store, name, version)
+        for name in store.names()
+        for version in store.versions(name)
+    }
+    return Published(manifests, read_compared(store))
+
+
+def why_changed(store: Store, published: Published, loaded: Iterable[Version]) -> str | None:
+    """Why these versions could not be loaded again as they were; None where they could.
+
+    It reads and hashes every file of them.
+    """
+    for name, version in sorted(loaded):
+        try:
+            store.load(name, version, published.manifests[name, version]).thumbnails()
+        except (ModelsError, OSError) as error:
+            return str(error)
+    return None
+
+
+def newest_bytes(store: Store) -> int:
+    """The size of the newest versions' files on disk, which every worker loads."""
+    folders = [store.root / name / str(store.versions(name)[-1]) for name in store.names()]
+    return sum(_size(folder) for folder in (*folders, store.root / THUMBNAILS))
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
+
+
+def _manifest_sha256(store: Store, name: str, version: int) -> Sha256 | None:
+    try:
+        content = (store.root / name / str(version) / MANIFEST).read_bytes()
+    except OSError:
+        return None
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,74 @@
+"""What one process serves: alone, or as one of several.
+
+It is no part of `__main__`, whose functions a process that is spawned cannot find.
+"""
+
+import contextlib
+import gc
+import socket
+import sys
+from functools import partial
+from importlib import import_module
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import ModuleType
+
+from models.store import Store
+from service.processes.heartbeat import Heart
+from service.processes.sockets import reopener
+from service.processes.worker import Care
+from service.processes.workers import CANNOT_START, loaded_by_any, memory_advice
+from service.registry.published import Published, newest_bytes, read_published, why_changed
+from service.settings import Settings, read_settings
+from service.startup.server import Server, make_server
+
+# At Python's own 700, collecting takes a twentieth of what a small request does (measured).
+_GC_THRESHOLD = 5000
+
+
+def care(settings: Settings, listener: socket.socket, shared: Path) -> Care:
+    """What the workers do, and what their supervisor is to know. Imports the application."""
+    _import_app()
+    store = Store(settings.registry)
+    published = read_published(store)
+    return Care(
+        serve=partial(_be_worker, published),
+        reopen=reopener(settings, listener),
+        why_not=lambda: why_changed(store, published, loaded_by_any(shared)),
+        advice=memory_advice(settings.workers or 1, newest_bytes(store)),
+        stop_s=settings.stop_s,
+        hung_s=settings.worker_timeout_s,
+    )
+
+
+def serve_alone(settings: Settings, listener: socket.socket) -> int:
+    """Serve in this process until interrupted; the exit code."""
+    app = _import_app().create_app(settings)
+    return _run(make_server(settings, app, Heart(settings.worker_timeout_s)), listener)
+
+
+def _be_worker(published: Published, listener: socket.socket, outlet: Connection) -> None:
+    settings = read_settings({})
+    app = _import_app().worker_app(settings, published)
+    heart = Heart(settings.worker_timeout_s, outlet)
+    sys.exit(_run(make_server(settings, app, heart, supervised=True), listener))
+
+
+def _run(server: Server, listener: socket.socket) -> int:
+    """Serve until interrupted; CANNOT_START where it did not get as far as serving."""
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+    return 0 if server.started else CANNOT_START
+
+
+def _import_app() -> ModuleType:
+    """What answers; imported late, since prometheus-client then looks for the workers' folder.
+
+    What an import makes stays: the garbage collector need not look through it, then or ever.
+    """
+    gc.disable()
+    app = import_module("service.http.app")
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+    gc.enable()
+    return app

@@ -1,0 +1,1 @@
+"""Nearest neighbors by Milvus, where one machine is not enough; the extra `distributed`."""

@@ -1,0 +1,15 @@
+"""What is asked of the items, wherever they are."""
+
+from dataclasses import dataclass
+
+from service.vectors.filters import Where
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to look for, apart from the vectors."""
+
+    k: int
+    where: Where = ()
+    min_score: float | None = None
+    without: tuple[str, ...] = ()  # one id for each query, which is no hit of that query; or empty

@@ -1,0 +1,96 @@
+"""A search over several segments, each with what is dead in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from service.vectors.brute_force import Found
+from service.vectors.mask import Mask, Positions
+from service.vectors.protocol import Hits, Queries, Rows, Vectors
+from service.vectors.topk import NOBODY
+
+
+@runtime_checkable
+class Segment(Protocol):
+    """Vectors that never change, by position; their rows rise."""
+
+    @property
+    def rows(self) -> Rows:
+        """The row at each position."""
+        ...
+
+    def vectors(self, positions: Positions) -> Vectors:
+        """The exact vectors; NaN where nobody has one any more."""
+        ...
+
+    def search(self, queries: Queries, k: int, mask: Mask) -> Found:
+        """The k nearest of the positions that are in, of which there are at least k."""
+        ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """A segment, and which of its positions can be found."""
+
+    segment: Segment
+    alive: Mask
+
+    def find(self, rows: Rows) -> Positions:
+        """The living positions of these rows, which rise; rows that are not there are left out."""
+        here = self.segment.rows
+        at = np.searchsorted(here, rows)
+        inside = at < len(here)
+        at = at[inside][here[at[inside]] == rows[inside]]
+        living: Positions = at[self.alive.holds(at)]
+        return living
+
+    def without(self, rows: Rows) -> "Part":
+        """With these rows dead."""
+        return Part(self.segment, self.alive.without(self.find(rows)))
+
+    def after(self, row: int) -> "Part":
+        """With all up to this row dead."""
+        positions = self.alive.positions()
+        positions = positions[np.searchsorted(self.segment.rows[positions], row, "right") :]
+        return Part(self.segment, Mask.of(self.alive.size, positions))
+
+    def among(self, rows: Rows | None) -> Mask:
+        """What can be found of these rows; of all where None is given."""
+        if rows is None:
+            return self.alive
+        return Mask.of(len(self.segment.rows), self.find(rows))
+
+
+def narrowed(parts: Sequence[Part], among: Rows | None) -> tuple[Part, ...]:
+    """The parts, with what is not in `among` dead where that is given; without those of no use."""
+    left = (Part(part.segment, part.among(among)) for part in parts)
+    return tuple(part for part in left if part.alive.count)
+
+
+def search(parts: Sequence[Part], queries: Queries, k: int) -> Hits:
+    """The min(k, n) nearest of the n living rows of these parts, each of which has some."""
+    k = min(k, sum(part.alive.count for part in parts))
+    if k <= 0 or len(queries) == 0:
+        nothing = (len(queries), max(k, 0))
+        return Hits(np.empty(nothing, np.int64), np.empty(nothing, np.float32))
+    return _merged([_hits(part, queries, k) for part in parts], k)
+
+
+def _hits(part: Part, queries: Queries, k: int) -> Hits:
+    found = part.segment.search(queries, min(k, part.alive.count), part.alive)
+    missing = found.positions < 0  # FAISS's sign that it found too few; as a row, the last one
+    if missing.any():
+        rows = np.where(missing, NOBODY, part.segment.rows[found.positions])
+        return Hits(rows, np.where(missing, np.float32(-np.inf), found.scores))
+    return Hits(part.segment.rows[found.positions], found.scores)
+
+
+def _merged(hits: Sequence[Hits], k: int) -> Hits:
+    if len(hits) == 1:
+        return hits[0]
+    rows = np.concatenate([one.rows for one in hits], axis=1)
+    scores = np.concatenate([one.scores for one in hits], axis=1)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return Hits(np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1))

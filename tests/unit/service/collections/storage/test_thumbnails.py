@@ -1,0 +1,68 @@
+"""The small picture that is kept of an image."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from models.errors import ImageTooLarge, UndecodableImage
+from service.collections.storage.thumbnails import SIDE_PX, thumbnail
+from tests.support.pictures import ENCODINGS, PHOTOS, encode, photo
+
+
+def shown(encoded: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(thumbnail(encoded)))
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_every_encoding_has_one(name: str) -> None:
+    small = shown(ENCODINGS[name](photo(size=(600, 400))))
+    turned = "exif" in name
+    size = (64, SIDE_PX) if turned else (SIDE_PX, 64)
+    assert (small.format, small.mode, small.size) == ("JPEG", "RGB", size)
+
+
+@pytest.mark.parametrize("path", PHOTOS, ids=lambda path: path.name)
+def test_it_looks_like_the_image(path: Path) -> None:
+    encoded = path.read_bytes()
+    with Image.open(io.BytesIO(encoded)) as image:
+        expected = image.convert("RGB").resize(shown(encoded).size, Image.Resampling.BOX)
+    difference = np.asarray(shown(encoded)).astype(int) - np.asarray(expected)
+    assert np.abs(difference).mean() < 8
+
+
+def test_a_small_image_stays_as_large_as_it_is() -> None:
+    assert shown(encode(photo(size=(20, 10)), "PNG")).size == (20, 10)
+
+
+def test_what_is_transparent_is_white() -> None:
+    clear = Image.new("RGBA", (30, 30), (255, 0, 0, 0))
+    assert shown(encode(clear, "PNG")).getpixel((15, 15)) == (255, 255, 255)
+
+
+def test_it_stands_upright() -> None:
+    lying = Image.new("RGB", (300, 200))
+    lying.paste((255, 0, 0), (0, 0, 300, 100))
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation] = 6
+    small = shown(encode(lying, "JPEG", exif=tags))
+    assert small.size == (64, SIDE_PX)
+    right, left = small.getpixel((60, 48)), small.getpixel((3, 48))
+    assert right[0] > 200 > 50 > left[0]  # type: ignore[index]
+
+
+def test_it_carries_nothing_but_the_picture() -> None:
+    told = encode(photo(size=(200, 100)), "JPEG", comment=b"where I live" * 1000)
+    assert len(thumbnail(told)) < 6000
+    assert b"where I live" not in thumbnail(told)
+
+
+def test_what_is_no_image_is_refused_as_by_the_model() -> None:
+    with pytest.raises(UndecodableImage):
+        thumbnail(b"no image")
+    with pytest.raises(UndecodableImage):
+        thumbnail(encode(photo(size=(200, 100)), "JPEG")[:900])
+    with pytest.raises(ImageTooLarge):
+        thumbnail(encode(photo(size=(200, 100)), "PNG"), max_pixels=1000)

@@ -1,0 +1,1 @@
+"""From scores to confidence that comes true, and the module that is served."""

@@ -1,0 +1,135 @@
+"""What the parsed options stand for."""
+
+import os
+import unicodedata
+from argparse import Namespace
+from collections.abc import Sequence
+from functools import cache
+
+from rich.console import Console
+
+from models.manifest import Preprocess
+from training import data
+from training.checkpoints.frozen import on_features
+from training.checkpoints.run import RunFolder
+from training.checkpoints.weights import frozen_trunk, pinned
+from training.data.dataset import Dataset, Splits
+from training.errors import InvalidRun
+from training.loop.teachers import with_pinned_teachers
+from training.loop.tracking.track import Tracking
+from training.losses import LOSSES
+from training.recipes.recipe import Recipe, load_recipe
+
+
+def losses(options: Namespace) -> tuple[str, ...]:
+    """The losses that were asked for."""
+    return tuple(LOSSES) if options.loss == "all" else (options.loss,)
+
+
+def folder(options: Namespace, loss: str) -> RunFolder:
+    """The loss's run folder."""
+    return RunFolder(options.runs / loss)
+
+
+def recipe(options: Namespace, loss: str) -> Recipe:
+    """The loss's recipe with what the command line says instead, settled."""
+    chosen = load_recipe(
+        loss,
+        options.recipe,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        embedding_size=options.embedding_size,
+        size_px=options.size_px,
+        seed=options.seed,
+        teachers=options.teacher,
+        **backbone(options),
+    )
+    return settled(chosen, options)
+
+
+def settled(chosen: Recipe, options: Namespace) -> Recipe:
+    """The recipe with its weights and teachers pinned, and an input size.
+
+    Where it states none, that is the size of the weights, or chosen from the images.
+    """
+    return with_pinned_teachers(_sized(pinned(chosen), options))
+
+
+def _sized(chosen: Recipe, options: Namespace) -> Recipe:
+    """Images of early training and the square of cutout keep their share of the input size."""
+    if "size_px" in chosen.model_fields_set:
+        return chosen
+    side = data.choose_size_px(options.data, chosen.backbone)
+    _say_once(f"data: images become {side} x {side} px, by their sizes; --size-px N to choose")
+    early_px = chosen.early_px and max(8, chosen.early_px * side // chosen.size_px)
+    cutout_px = chosen.cutout_px * side // chosen.size_px
+    return chosen.varied(size_px=side, early_px=early_px, cutout_px=cutout_px)
+
+
+def backbone(options: Namespace) -> dict[str, object]:
+    """What the command line says of the backbone; None where it says nothing."""
+    said = {
+        "backbone": options.backbone,
+        "weights": options.weights,
+        "frozen": options.frozen or None,
+        "views": options.views,
+    }
+    return said if options.trunk is None else said | frozen_trunk(options.trunk)
+
+
+def tracking(options: Namespace) -> Tracking:
+    """The trackers that were asked for; MLflow in a file beside the runs where no URI is given."""
+    beside = f"sqlite:///{options.runs / 'mlflow.db'}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI", beside) if options.mlflow == "" else options.mlflow
+    return Tracking(csv=options.csv, tensorboard=options.tensorboard, mlflow=uri)
+
+
+def dataset(options: Namespace, spec: Preprocess) -> Dataset:
+    """The data set that `--data` names, at the recipe's size."""
+    found = data.load(options.data, spec, options.cache)
+    if found.inventory is not None:
+        _say_once("\n".join(found.inventory.lines()))
+    return found
+
+
+def seen(whole: Dataset, chosen: Recipe, run: RunFolder, options: Namespace) -> Dataset:
+    """What training looks at: the images, or their features by a trunk that is frozen."""
+    return on_features(chosen, whole, run, options.cache) if chosen.frozen else whole
+
+
+def dataset_of(run: RunFolder, options: Namespace) -> Dataset:
+    """The data set that the run was trained on. Raises InvalidRun where it has changed."""
+    record = run.record()
+    found = data.load(record.source, record.recipe.preprocess, options.cache)
+    if found.sha256 != record.dataset.sha256:
+        raise InvalidRun(f"{record.source} has changed since {run.path} was trained on it")
+    return found
+
+
+def splits_of(run: RunFolder, options: Namespace) -> Splits:
+    """The splits that the run was trained with. Raises InvalidRun where the data changed."""
+    return data.prepare(dataset_of(run, options), run.record().recipe)[1]
+
+
+def named_classes(given: Sequence[str], class_names: tuple[str, ...]) -> tuple[str, ...]:
+    """The classes that these texts name: each text is one class, or several with commas between.
+
+    A text that is a class's whole name is that class, whatever commas it has.
+    """
+    found: dict[str, None] = {}
+    for text in (unicodedata.normalize("NFC", one) for one in given):
+        parts = [text] if text in class_names else text.split(",")
+        found |= dict.fromkeys(part if part in class_names else part.strip() for part in parts)
+    return tuple(found)
+
+
+def say(message: str) -> None:
+    """One line of result on the terminal."""
+    Console(soft_wrap=True).print(message, highlight=False, markup=False)
+
+
+@cache
+def _say_once(message: str) -> None:
+    """What holds for every loss of a command, at the first one."""
+    say(message)

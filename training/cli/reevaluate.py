@@ -1,0 +1,139 @@
+"""Write the reports of published models anew, in their place, from bundle and data set alone."""
+
+import shutil
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from jaxtyping import Int64
+
+from models.bundle import GOLDEN, MODEL, REPORT, Bundle
+from models.manifest import Manifest
+from models.report import Report
+from models.store import Store
+from training import data
+from training.checkpoints.published import published
+from training.cli.numbers import whole
+from training.cli.options import say
+from training.evaluation.evaluation import FIGURES
+from training.evaluation.figures.bundle import Material
+from training.evaluation.paired import BASELINE
+from training.evaluation.reevaluation import SECTIONS, Again, Asked, draw_again
+from training.evaluation.robustness import LIMIT
+from training.publishing.recalibration import check_alike, refit, write_recalibrated
+
+
+def add_reevaluate_options(step: ArgumentParser) -> None:
+    """Give the step's parser its options."""
+    step.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        nargs="+",
+        metavar="DIR",
+        help="published models, as models/registry/softmax/2; softmax beside them is the baseline",
+    )
+    step.add_argument("--data", required=True, metavar="cifar10|DIR", help="their data set")
+    step.add_argument("--cache", type=Path, default=Path("var/cache"), help="decoded images")
+    step.add_argument(
+        "--robustness-images",
+        type=whole(1, 1_000_000),
+        default=LIMIT,
+        help=f"test images to change, at most (default {LIMIT:,}, in a fixed random order)",
+    )
+    step.add_argument(
+        "--only",
+        nargs="+",
+        choices=SECTIONS,
+        default=SECTIONS,
+        metavar="SECTION",
+        help=f"the sections to write anew (default all: {', '.join(SECTIONS)})",
+    )
+    step.add_argument(
+        "--recalibrate",
+        action="store_true",
+        help="first fit temperature and confidence map anew on the calibration split, and write "
+        "them into the ONNX file where that changes what is served; embeddings stay to the bit",
+    )
+    step.add_argument("--cost", action="store_true", help="time the models anew, too")
+    step.add_argument(
+        "--note",
+        action="append",
+        default=[],
+        help="what a reader has to know of how the model came to be; may be given again; without "
+        "it, notes stay",
+    )
+
+
+def reevaluate(options: Namespace) -> None:
+    """Evaluate each model again, and replace its report and figures."""
+    bundles = [published(path) for path in options.model]
+    dataset = data.load(options.data, bundles[0].manifest.preprocess, options.cache)
+    asked = Asked(
+        dataset,
+        options.cache,
+        options.robustness_images,
+        options.cost,
+        tuple(options.note),
+        tuple(options.only),
+    )
+    again, baselines = Again(asked), _Baselines()
+    for bundle in bundles:
+        with (
+            _calibrated(bundle, again, asked) if options.recalibrate else nullcontext(bundle) as new
+        ):
+            report, material = again.report(new, baselines.of(bundle, again))
+            _replace(bundle, new, report, material)
+        found = report.classification
+        say(f"{bundle.path}: test accuracy {found.accuracy.value:.2%} (n = {found.n:,})")
+
+
+@contextmanager
+def _calibrated(bundle: Bundle, again: Again, asked: Asked) -> Iterator[Bundle]:
+    """A copy of the bundle with today's calibration, or the bundle where that serves the same."""
+    held = again.splits(bundle.report).calibration.read_to_calibrate()
+    calibration = refit(bundle, held, asked.cache)
+    if calibration is None:
+        say(f"{bundle.path}: its calibration stands")
+        yield bundle
+        return
+    with TemporaryDirectory() as folder:
+        yield write_recalibrated(bundle, calibration, Path(folder))
+    say(f"{bundle.path}: calibrated anew, temperature {calibration.temperature:.4g}")
+
+
+def _replace(old: Bundle, new: Bundle, report: Report, material: Material) -> None:
+    def fill(folder: Path) -> Manifest:
+        for file in (MODEL, GOLDEN):
+            shutil.copyfile(new.path / file, folder / file)
+        shutil.rmtree(folder / FIGURES, ignore_errors=True)
+        drawn = draw_again(report, material, old.path / FIGURES, folder / FIGURES)
+        (folder / REPORT).write_text(drawn.model_dump_json(indent=2) + "\n")
+        return new.manifest.model_copy(update={"unknown": report.unknowns.rule})
+
+    store = Store(old.path.parent.parent)
+    store.replace(old.manifest.name, old.manifest.version, fill, check_alike)
+
+
+@dataclass
+class _Baselines:
+    """What softmax of the same version, beside a model, takes the test images for."""
+
+    path: Path | None = None
+    predicted: Int64[np.ndarray, " n"] | None = None
+
+    def of(self, bundle: Bundle, again: Again) -> Int64[np.ndarray, " n"] | None:
+        if bundle.report.loss == BASELINE:
+            return None
+        path = bundle.path.parent.parent / BASELINE / str(bundle.manifest.version)
+        if not path.is_dir():
+            return None
+        if path != self.path:
+            beside = published(path)
+            same = beside.report.provenance.dataset == bundle.report.provenance.dataset
+            self.path, self.predicted = path, again.predicted(beside) if same else None
+        return self.predicted

@@ -1,0 +1,163 @@
+"""Many runs with one question: the best parameters of a loss, the best loss."""
+
+from argparse import Namespace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import ValidationError
+
+from models.comparison import ComparisonReport
+from models.manifest import Preprocess
+from models.store import Store
+from training import data
+from training.checkpoints.run import RunFolder
+from training.checkpoints.weights import RANDOM
+from training.cli.options import backbone, dataset, losses, say, seen, settled, tracking
+from training.cli.tables import tuning_table
+from training.common.machine import Machine, machine
+from training.comparison.others import OtherImages
+from training.comparison.protocol import START_SEED, Protocol
+from training.comparison.revise import revised
+from training.comparison.runs import Comparison
+from training.comparison.summary import summarize
+from training.data.dataset import Dataset
+from training.errors import InvalidRecipe, InvalidRun, StillTraining
+from training.evaluation.evaluation import FIGURES
+from training.evaluation.figures.bundle import draw_comparison
+from training.loop.teachers import check_teachers
+from training.losses import ALL_LOSSES, LOSSES
+from training.recipes.recipe import Recipe, load_recipe
+from training.tuning.tune import Budget, Tuning
+
+
+def tune_losses(options: Namespace) -> None:
+    """Spend the same budget on each loss that was asked for, and write its recipe."""
+    budget = Budget(
+        trials=options.trials,
+        trials_per_value=options.trials_per_value,
+        epochs=options.epochs,
+        prune=options.prune,
+    )
+    done, classes = [], 0
+    for loss in losses(options):
+        changes = {"seed": options.seed, "size_px": options.size_px, **backbone(options)}
+        start = settled(load_recipe(loss, options.recipe, **changes), options)
+        path = options.runs / "tuning" / loss
+        whole = seen(dataset(options, start.preprocess), start, RunFolder(path), options)
+        known, splits = data.prepare(whole, start)
+        check_teachers(start, known)
+        tuning = Tuning(path, start, budget, tracking(options))
+        say(f"budget of {loss}: {tuning.trials} trials of {budget.epochs} epochs")
+        tuning.run(options.data, known, splits)
+        recipe_path = tuning.recipe_path
+        if options.write_recipe is not None:
+            recipe_path = options.write_recipe / f"{loss}.toml"
+            tuning.write_recipe(recipe_path)
+        say(f"{loss}: the best of {tuning.trials} trials is in {recipe_path}")
+        done.append(tuning)
+        classes = len(known.class_names)
+    for line in tuning_table(done, classes):
+        say(line)
+
+
+def compare_losses(options: Namespace) -> None:
+    """Tune all losses alike, train each with every seed, and compare what came out."""
+    with machine(options.device, compiled=options.compile, precision=options.precision) as here:
+        protocol = _protocol(options, here)
+        whole = dataset(options, protocol.common.preprocess)
+        others = _others(options, whole, protocol.common.preprocess)
+        protocol = protocol.model_copy(update={"others": others.record})
+        comparison = Comparison(options.runs, protocol, options.data, whole, here, others)
+        comparison.begin()
+        say(_size_of(comparison))
+        if not comparison.train():
+            raise StillTraining(
+                f"another process is still training in {options.runs}; it will finish the "
+                "comparison, or run this command again when it is done"
+            )
+    _publish(summarize(comparison), options.runs / FIGURES, Store(options.registry))
+
+
+def _others(options: Namespace, own: Dataset, spec: Preprocess) -> OtherImages:
+    far, transfer = (
+        [data.load(str(folder), spec, options.cache) for folder in folders or ()]
+        for folders in (options.far, options.transfer)
+    )
+    return OtherImages.of(own, spec, far, transfer)
+
+
+def _protocol(options: Namespace, here: Machine) -> Protocol:
+    recipes = tuple(_start(options, loss) for loss in _compared(options))
+    epochs = recipes[0].epochs
+    try:
+        return Protocol(
+            recipes=recipes,
+            precision=here.computed,
+            budget=Budget(
+                trials=options.trials,
+                trials_per_value=options.trials_per_value,
+                epochs=options.tuning_epochs or epochs,
+            ),
+            seeds=options.seeds,
+            unknown_epochs=options.unknown_epochs or epochs,
+        )
+    except ValidationError as error:
+        said = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
+        raise InvalidRecipe(said) from error
+
+
+def _compared(options: Namespace) -> tuple[str, ...]:
+    named = tuple(name for text in options.losses or () for name in text.split(",") if name)
+    if unknown := [name for name in named if name not in ALL_LOSSES]:
+        raise InvalidRecipe(f"no loss {unknown[0]!r}; available: {', '.join(ALL_LOSSES)}")
+    if len(named) == 1:
+        raise InvalidRecipe("--losses must name two losses at least")
+    return named or tuple(LOSSES)
+
+
+def _start(options: Namespace, loss: str) -> Recipe:
+    """The first trial of a loss, from random weights: others may have seen what is left out."""
+    chosen = load_recipe(
+        loss,
+        options.recipe,
+        backbone=options.backbone,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        embedding_size=options.embedding_size,
+        size_px=options.size_px,
+        seed=START_SEED,
+    )
+    if chosen.weights != RANDOM or chosen.teachers or chosen.leave_out:
+        raise InvalidRecipe(
+            "a comparison trains from random weights, without teachers, on all classes; the recipe "
+            f"for {loss} must leave weights, teachers and leave_out alone"
+        )
+    return settled(chosen, options)
+
+
+def _size_of(comparison: Comparison) -> str:
+    protocol = comparison.protocol
+    return (
+        f"{', '.join(protocol.losses)}: tuning, {protocol.seeds} final runs each and as many "
+        f"without some classes come to {comparison.epochs():,} epochs in all"
+    )
+
+
+def restate_comparison(options: Namespace) -> None:
+    """Publish the comparison again with today's statistics of the same measurements."""
+    store = Store(options.registry)
+    report = store.comparison()
+    if report is None:
+        raise InvalidRun(
+            f"{options.registry} holds no comparison; make one: python -m training compare"
+        )
+    with TemporaryDirectory() as folder:
+        _publish(revised(report), Path(folder), store)
+
+
+def _publish(report: ComparisonReport, figures: Path, store: Store) -> None:
+    drawn = draw_comparison(report, figures)
+    whole = report.model_copy(update={"figures": drawn})
+    store.put_comparison(whole, figures)
+    for verdict in whole.verdicts:
+        say(f"{verdict.goal}: {verdict.sentence}")

@@ -1,0 +1,1 @@
+"""What everything stands on: seeds, provenance, memory, the machine, its processes."""

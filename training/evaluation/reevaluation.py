@@ -1,0 +1,154 @@
+"""A published model's report anew, from its bundle and its data set: no run folder is needed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from models.bundle import Bundle
+from models.report import Figure, Report
+from training import data
+from training.data.copies import Copies, find_copies
+from training.data.dataset import Dataset, Splits
+from training.errors import InvalidRun
+from training.evaluation.answers import Answers
+from training.evaluation.classification import classification_section
+from training.evaluation.confidence import confidence_section
+from training.evaluation.cost import cost
+from training.evaluation.figures.bundle import Material, draw_report
+from training.evaluation.figures.confused import example_ids
+from training.evaluation.graph import Graph
+from training.evaluation.leaks import leaks
+from training.evaluation.retrieval import retrieval
+from training.evaluation.robustness import robustness
+from training.evaluation.unknowns import unknowns
+from training.evaluation.verification import verification
+from training.recipes.recipe import Recipe
+
+SECTIONS = (
+    "classification",
+    "confidence",
+    "unknowns",
+    "retrieval",
+    "verification",
+    "robustness",
+    "leaks",
+)
+"""Those that a bundle's files and its data set can give, but for the cost."""
+_KEPT_FIGURES = ("feature-space", "plane")  # of weights that a bundle does not have
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How to evaluate again: what the models share, and what is new."""
+
+    dataset: Dataset
+    cache: Path
+    images: int
+    """How many test images are changed for the robustness section, at most."""
+    timed: bool = False
+    """Whether the model is timed anew, which means something on a quiet machine only."""
+    notes: tuple[str, ...] = ()
+    only: tuple[str, ...] = SECTIONS
+    """The sections to write; the others stay as they were published."""
+
+
+class Again:
+    """Evaluates published models of one data set; what they share is computed once."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._copies: dict[tuple[float, int], Copies] = {}
+
+    def report(
+        self, bundle: Bundle, baseline: Int64[np.ndarray, " n"] | None
+    ) -> tuple[Report, Material]:
+        """The bundle's report with every section that its files and the data set can give.
+
+        Geometry, pictures of the feature space, rounds without some classes, the learning curve
+        and provenance stay as they were published. Raises InvalidRun where the data set is not
+        the one that the model was trained on.
+        """
+        old = bundle.report
+        splits = self.splits(old)
+        graph = Graph(bundle.model_path, bundle.manifest.temperature, self._asked.cache)
+        test, uncalibrated = graph.both(splits.test)
+        calibration, gallery = (
+            graph.answers(splits.calibration.read_to_calibrate()),
+            _gallery(bundle),
+        )
+        metric, images = bundle.manifest.metric, splits.test.images.numpy()
+        write: dict[str, Callable[[], object]] = {
+            "classification": lambda: classification_section(
+                test, bundle.manifest.labels, baseline
+            ),
+            "confidence": lambda: confidence_section(
+                test, uncalibrated, calibration, old.confidence.calibration
+            ),
+            "unknowns": lambda: unknowns(old.unknowns.rounds, metric, gallery, calibration, test),
+            "retrieval": lambda: retrieval(test, gallery, metric),
+            "verification": lambda: verification(test, metric),
+            "robustness": lambda: robustness(graph.ask, images, test.labels, self._asked.images),
+            "leaks": lambda: leaks(test, self._copied(old, splits)),
+        }
+        parts = {name: write[name]() for name in self._asked.only}
+        parts["provenance"] = old.provenance.model_copy(
+            update={
+                "evaluated": datetime.now(UTC),
+                "notes": self._asked.notes or old.provenance.notes,
+            }
+        )
+        if self._asked.timed:
+            tuning = splits.tuning.images.numpy()
+            parts["cost"] = cost(bundle.model_path, bundle.manifest.parameters, tuning)
+        report = old.model_copy(update=parts)
+        return report, Material(splits.test.named(example_ids(report.classification)))
+
+    def predicted(self, bundle: Bundle) -> Int64[np.ndarray, " n"]:
+        """What a model takes the test images for."""
+        graph = Graph(bundle.model_path, bundle.manifest.temperature, self._asked.cache)
+        return graph.answers(self.splits(bundle.report).test).predicted
+
+    def splits(self, report: Report) -> Splits:
+        """The data set as the run behind the report split it. Raises InvalidRun for another."""
+        recorded, found = report.provenance.dataset, self._asked.dataset
+        if recorded.sha256 != found.sha256:
+            raise InvalidRun(
+                f"{report.name} was trained on {recorded.name} of sha256 {recorded.sha256}, and "
+                f"--data has {found.name} of sha256 {found.sha256}; name the same images"
+            )
+        return data.prepare(found, Recipe.model_validate(report.provenance.recipe))[1]
+
+    def _copied(self, report: Report, splits: Splits) -> Copies:
+        recipe = Recipe.model_validate(report.provenance.recipe)
+        key = (recipe.holdout, recipe.seed)
+        if key not in self._copies:
+            self._copies[key] = find_copies(splits)
+        return self._copies[key]
+
+
+def draw_again(report: Report, material: Material, old: Path, folder: Path) -> Report:
+    """The report with its figures drawn into `folder`.
+
+    Those that the bundle's files cannot give are copied from `old`, the figures published before.
+    """
+    drawn = draw_report(report, material, folder)
+    kept = [figure for figure in report.figures if figure.name in _KEPT_FIGURES]
+    for figure in kept:
+        name = f"{figure.name}.svg"
+        (folder / name).write_bytes((old / name).read_bytes())
+    return report.model_copy(update={"figures": _in_order((*drawn, *kept))})
+
+
+def _in_order(figures: tuple[Figure, ...]) -> tuple[Figure, ...]:
+    """The learning curve last, as evaluations have it."""
+    return tuple(sorted(figures, key=lambda figure: figure.name == "learning-curve"))
+
+
+def _gallery(bundle: Bundle) -> Answers:
+    gallery = bundle.gallery()
+    even = np.zeros((len(gallery.ids), len(bundle.manifest.labels)), np.float32)
+    return Answers(gallery.embeddings, even, gallery.labels, gallery.ids)

@@ -1,0 +1,1 @@
+"""Networks from a recipe: architectures by name, which know no files."""

@@ -1,0 +1,24 @@
+"""What a trained network becomes before it is calibrated: fewer operations, smaller weights."""
+
+import torch
+
+from training.networks.embedder import Embedder
+from training.networks.folding import fold
+from training.recipes.recipe import Recipe
+
+
+@torch.no_grad()
+def simplified(embedder: Embedder, recipe: Recipe) -> Embedder:
+    """The same embedder, changed in place: batch norms folded, weights rounded if so asked.
+
+    Everything after this (temperature, evaluation, gallery, export) sees the network that is
+    served. Weights of more than one dimension are rounded to the nearest float16 where the
+    recipe stores them so; they stay float32, and so does the arithmetic.
+    """
+    backbone = embedder.eval().backbone
+    fold(backbone)
+    if recipe.stored_as == "float16":
+        for weight in backbone.parameters():
+            if weight.ndim > 1:
+                weight.copy_(weight.half().float())
+    return embedder

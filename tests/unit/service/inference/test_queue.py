@@ -95,9 +95,9 @@ def test_the_room_follows_the_pace() -> None:
         waiting = asyncio.create_task(bench.ask(*range(16)))
         await asyncio.sleep(0)
         with pytest.raises(Overloaded) as refused:
-            bench.batcher.check_room(3)
+            bench.batcher.check_room(6)
         assert (refused.value.limit, refused.value.retry_after_s) == (20, 10)
-        bench.batcher.check_room(1)  # every second turn goes to the smallest
+        bench.batcher.check_room(3)  # every second turn goes to the smallest
         bench.model.gate.set()
         await asyncio.gather(held, waiting)
         assert bench.batcher.room > 20  # it was faster than it was thought to be

@@ -1,13 +1,14 @@
-"""`python -m reports`: print what was found, in Markdown."""
+"""`python -m reports`: print what was found, in Markdown, or write it into the pages of it."""
 
 import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from models.atomic import replacing
 from models.store import Store
 from reports.paper import paper
-from reports.table import comparison_table, results_table
+from reports.results import comparison, models, overview, served, updated
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -15,31 +16,50 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (summary, _) in _PRINTED.items():
-        printed = commands.add_parser(name, help=summary)
-        printed.add_argument(
+        commands.add_parser(name, help=summary)
+    update = commands.add_parser("update", help="make the marked pieces of pages anew")
+    update.add_argument("pages", type=Path, nargs="+", metavar="PAGE")
+    for command in commands.choices.values():
+        command.add_argument(
             "--registry", type=Path, default=Path("models/registry"), metavar="DIR"
         )
     options = parser.parse_args(arguments)
-    sys.stdout.write(_PRINTED[options.command][1](Store(options.registry)) + "\n")
+    store = Store(options.registry)
+    try:
+        if options.command == "update":
+            _update(options.pages, store)
+        else:
+            sys.stdout.write(_PRINTED[options.command][1](store) + "\n")
+    except LookupError as error:
+        sys.exit(f"error: {error}")
+
+
+def _update(pages: list[Path], store: Store) -> None:
+    for page in pages:
+        text = updated(page.read_text(), store)
+        with replacing(page) as file:
+            file.write_text(text)
 
 
 def _tables(store: Store) -> str:
-    compared = store.comparison()
-    tables = [comparison_table(compared)] if compared else []
-    versions = {version for name in store.names() for version in store.versions(name)}
-    newest_first = sorted(versions, reverse=True)
-    return "\n\n".join([*tables, *(results_table(store, version) for version in newest_first)])
+    return (
+        models(store) if store.comparison() is None else f"{comparison(store)}\n\n{models(store)}"
+    )
 
 
 def _paper(store: Store) -> str:
-    compared = store.comparison()
-    if compared is None:
-        sys.exit("error: no comparison is published; run: python -m training compare")
-    return paper(compared).rstrip()
+    report = store.comparison()
+    if report is None:
+        raise LookupError("no comparison is published; run: python -m training compare")
+    return paper(report).rstrip()
 
 
 _PRINTED: dict[str, tuple[str, Callable[[Store], str]]] = {
-    "table": ("print the losses and the published models side by side, in Markdown", _tables),
+    "table": ("print the comparison and the published models, in Markdown", _tables),
+    "comparison": ("print the comparison alone", comparison),
+    "models": ("print the published models alone", models),
+    "overview": ("print the losses side by side, with a sentence for each goal", overview),
+    "served": ("print the models that answer by default", served),
     "paper": ("print docs/paper.md from the published comparison", _paper),
 }
 

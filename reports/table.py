@@ -19,12 +19,17 @@ def results_table(store: Store, version: int) -> str:
 
 def comparison_table(report: ComparisonReport) -> str:
     """One row per loss, in order of simplicity: the goals' measures, then the verdicts."""
+    verdicts = [f"- **To {one.goal}**: {' '.join(_said(one))}" for one in report.verdicts]
+    return "\n".join([measures_table(report), "", *verdicts])
+
+
+def measures_table(report: ComparisonReport) -> str:
+    """One row per loss: the measure of each goal, in bold where the loss could be the best."""
     measures = [one for one in report.measures if one.goal is not None]
     head = ["Loss", *(f"{one.title} ({_better(one)})" for one in measures)]
     rows = [[loss, *(_marked(report, one, loss) for one in measures)] for loss in report.losses]
     lines = [head, ["---"] * len(head), *rows]
-    verdicts = [f"- **To {one.goal}**: {' '.join(_said(one))}" for one in report.verdicts]
-    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", *verdicts])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _said(verdict: Verdict) -> list[str]:

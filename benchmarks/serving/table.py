@@ -15,14 +15,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.table", description=__doc__)
     parser.add_argument("results", type=Path, help="what python -m benchmarks.serving wrote")
-    parser.add_argument("--summary", action="store_true", help="only the README's table")
+    parser.add_argument("--summary", action="store_true", help="only the first table")
     chosen = parser.parse_args(arguments)
     report = Report.model_validate_json(chosen.results.read_text())
     print(summary(report) if chosen.summary else everything(report))
 
 
 def summary(report: Report) -> str:
-    """The README's table, and how it was measured."""
+    """The table of throughput, and how it was measured."""
     return f"{sections.throughput(Medians(report))}\n\n{caption(report)}"
 
 

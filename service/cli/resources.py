@@ -75,5 +75,5 @@ def open_session(bundle: Bundle, settings: Settings) -> Session:
 
 
 def at_once(session: Session) -> int:
-    """How many images one run takes: a processor gains nothing from more (docs/performance.md)."""
+    """Return how many images one run takes: more gain nothing (docs/lab/performance.md)."""
     return 32 if session.provider == CPU else 256

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 
 # A processor gains nothing from more than 8 images of the smallest network in a batch, and an
-# eighth from 16 of a larger one (docs/performance.md): a batch is as small as that allows, so that
-# nobody waits long behind it.
+# eighth from 16 of a larger one (docs/lab/performance.md): a batch is as small as that allows, so
+# that nobody waits long behind it.
 _CPU_BATCH = 32
 _LONGEST_S = 0.05
 _BRIEF_S = 0.01  # what the event loop may do itself

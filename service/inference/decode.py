@@ -23,7 +23,7 @@ _Decoded = UInt8[np.ndarray, "h w 3"] | UndecodableImage | ImageTooLarge
 _T = TypeVar("_T")
 
 # A JPEG of up to so many pixels is decoded in less time than a thread is woken in
-# (docs/performance.md).
+# (docs/lab/performance.md).
 SMALL_PIXELS = 128 * 128
 
 # A JPEG that has more bytes than these and two for each pixel is not one of a camera.

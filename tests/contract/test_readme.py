@@ -1,4 +1,4 @@
-"""The README tells the truth: its table comes from the reports, its commands give its outputs."""
+"""README.md and docs/ state the truth: figures come from reports, commands give their outputs."""
 
 import re
 import shutil
@@ -10,19 +10,31 @@ import pytest
 
 from benchmarks.frontier import table as frontier_table
 from benchmarks.frontier.results import Report as FrontierReport
+from benchmarks.serving import brief
 from benchmarks.serving.results import Report
 from benchmarks.serving.table import everything, summary
 from benchmarks.training import table as training_table
 from benchmarks.training.results import Report as TrainingReport
 from models.store import Store
-from reports.table import comparison_table, results_table
+from reports import marks, results
 from tests.support.serving import ready
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+RESULTS = ROOT / "benchmarks" / "results"
+README, QUICKSTART, PERFORMANCE, TRAINING, API, FOUND = (
+    (ROOT / name).read_text()
+    for name in (
+        "README.md",
+        "docs/quickstart.md",
+        "docs/performance.md",
+        "docs/training.md",
+        "docs/api.md",
+        "docs/results.md",
+    )
+)
 REGISTRY = ROOT / "models" / "registry"
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
-BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+BLOCKS = re.findall(r"```console\n(.*?)```", README + QUICKSTART, re.DOTALL)
 COMMANDS = [text for block in BLOCKS for text in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
 EXAMPLES = [text.split("\n", 1) for text in COMMANDS]
 
@@ -33,47 +45,57 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield str(client.base_url).rstrip("/")
 
 
-def test_the_result_tables_are_made_from_the_reports() -> None:
-    store = Store(REGISTRY)
-    compared = store.comparison()
-    assert compared is not None
-    assert comparison_table(compared) in README
-    for version in store.versions("softmax"):
-        assert results_table(store, version) in README
+@pytest.mark.parametrize(
+    ("page", "pieces"),
+    [(README, ("overview", "served")), (FOUND, ("comparison", "models"))],
+    ids=["README.md", "docs/results.md"],
+)
+def test_results_are_made_from_the_registry(page: str, pieces: tuple[str, ...]) -> None:
+    for piece in pieces:
+        assert marks.has(page, f"python -m reports {piece}")
+    assert results.updated(page, Store(REGISTRY)) == page
 
 
 def test_the_tables_of_speed_are_made_from_the_measurements() -> None:
-    report = Report.model_validate_json((ROOT / "benchmarks/results/serving.json").read_text())
-    assert summary(report) in README
-    assert everything(report) in (ROOT / "docs/performance.md").read_text()
+    small, strong = (
+        Report.model_validate_json((RESULTS / f"{name}.json").read_text())
+        for name in ("serving", "serving-strong")
+    )
+    assert marks.put(README, brief.COMMAND, brief.brief(strong)) == README
+    assert everything(small) in PERFORMANCE
+    assert summary(strong) in PERFORMANCE
 
 
 def test_the_tables_of_training_are_made_from_the_measurements() -> None:
     trained, *networks = (
-        (ROOT / "benchmarks" / "results" / f"{name}.json").read_text()
+        (RESULTS / f"{name}.json").read_text()
         for name in ("training", "frontier", "frontier-earlier")
     )
     by_cost = training_table.everything(TrainingReport.model_validate_json(trained))
-    assert by_cost in (ROOT / "docs" / "performance.md").read_text()
+    assert by_cost in PERFORMANCE
     by_network = frontier_table.everything(
         [FrontierReport.model_validate_json(network) for network in networks]
     )
-    assert by_network in (ROOT / "docs" / "training.md").read_text()
+    assert by_network in TRAINING
 
 
-def test_the_readme_states_the_comparisons_protocol() -> None:
+def test_the_readme_names_the_length_of_the_comparison() -> None:
     compared = Store(REGISTRY).comparison()
     assert compared is not None
-    told, text = compared.protocol, " ".join(README.split())
-    assert f"{told.trials} trials of {told.tuning_epochs} epochs" in text
-    assert f"then {told.seeds} seeds of {told.epochs} epochs" in text
-    assert f"{told.seeds} more of {told.unknown_epochs} epochs" in text
-    assert f"{compared.dataset.train:,} images trained on, n = {compared.dataset.test:,}" in text
+    protocol, text = compared.protocol, " ".join(README.split())
+    assert f"{protocol.epochs} epochs, one small network" in text
+    assert f"{protocol.seeds} seeds a loss, n = {compared.dataset.test:,} test images" in text
+
+
+def test_the_readme_is_short() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= 90
+    assert max(map(len, lines)) <= 250
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize(("command", "output"), EXAMPLES, ids=[e[0][:60] for e in EXAMPLES])
-def test_a_command_answers_what_the_readme_shows(command: str, output: str, address: str) -> None:
+def test_a_command_answers_what_is_shown(command: str, output: str, address: str) -> None:
     """Digits after the point may differ in the last places between processors; nothing else may."""
     command = command.replace("http://127.0.0.1:8000", address)
     shell = ["bash", "-euo", "pipefail", "-c", command]
@@ -84,15 +106,21 @@ def test_a_command_answers_what_the_readme_shows(command: str, output: str, addr
     assert answered == pytest.approx(shown, abs=2e-3)
 
 
-def test_every_route_has_an_example_here_or_in_the_api() -> None:
+def test_the_readme_shows_an_answer() -> None:
+    assert README.count("```console\n$ curl") == 1
+
+
+def test_every_route_has_an_example() -> None:
     with ready(REGISTRY) as client:
         routes = client.get("/openapi.json").json()["paths"]
-    text = README + (ROOT / "docs" / "api.md").read_text()
+    text = README + QUICKSTART + API
     for route in routes:
         pattern = re.sub(r"\\{\w+\\}", r"[\\w.-]+", re.escape(route))
         assert re.search(rf"8000{pattern}(?:[\s'\"?]|$)", text), f"no example of {route}"
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z-]+)", README))))
+@pytest.mark.parametrize(
+    "target", sorted(set(re.findall(r"\bmake ([a-z-]+)", README + QUICKSTART + PERFORMANCE)))
+)
 def test_every_make_command_exists(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

@@ -17,7 +17,9 @@ from benchmarks.training import table as training_table
 from benchmarks.training.results import Report as TrainingReport
 from models.store import Store
 from reports import marks, results
+from service.cli import COMMANDS as COMMANDS_BESIDE_SERVING
 from tests.support.serving import ready
+from training.__main__ import parser
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -85,6 +87,18 @@ def test_the_readme_names_the_length_of_the_comparison() -> None:
     protocol, text = compared.protocol, " ".join(README.split())
     assert f"{protocol.epochs} epochs, one small network" in text
     assert f"{protocol.seeds} seeds a loss, n = {compared.dataset.test:,} test images" in text
+
+
+@pytest.mark.parametrize(
+    "line", re.findall(r"^python -m training (.+?)(?: +#.*)?$", README + QUICKSTART, re.MULTILINE)
+)
+def test_training_takes_every_command(line: str) -> None:
+    parser().parse_args(line.split())
+
+
+def test_the_service_has_every_command() -> None:
+    named = set(re.findall(r"^python -m service (\w+)", README + QUICKSTART, re.MULTILINE))
+    assert named and named <= set(COMMANDS_BESIDE_SERVING)
 
 
 def test_the_readme_is_short() -> None:

@@ -21,6 +21,7 @@ READERS = {
     "training/data/copies.py",
     "training/evaluation/reevaluation.py",
     "training/calibration/calibrate.py",
+    "training/cli/reevaluate.py",  # fits the calibration of one published model anew
     "training/comparison/measured.py",  # a threshold of changed images, judged on test images
     "training/evaluation/evaluation.py",  # reports on the calibrated graph
     "training/evaluation/rounds.py",  # does so for the runs without some classes

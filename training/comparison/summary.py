@@ -39,6 +39,7 @@ def summarize(comparison: Comparison) -> ComparisonReport:
     """Means, tests and verdicts of a comparison whose runs are all measured."""
     finals = [(job, Measured.read(job.path)) for job in comparison.finals()]
     measured = [*finals, *((job, Measured.read(job.path)) for job in comparison.rounds())]
+    _check_left_out(measured)
     found = assemble(_table(measured, comparison.protocol.losses), comparison.protocol.goals)
     first = finals[0][1].record
     if first is None:
@@ -73,6 +74,17 @@ def summarize(comparison: Comparison) -> ComparisonReport:
         training_seconds=comparison.training_seconds(),
         evaluated=datetime.now(UTC),
     )
+
+
+def _check_left_out(measured: Iterable[tuple[Job, Measured]]) -> None:
+    """Raise InvalidRun where a run left out other classes than today's rounds do."""
+    for job, run in measured:
+        gone = job.left_out if run.record is None else run.record.recipe.leave_out
+        if gone != job.left_out:
+            raise InvalidRun(
+                f"{job.path} left out {', '.join(gone) or 'no class'}, and its round leaves out "
+                f"{', '.join(job.left_out)}; delete it and run this again"
+            )
 
 
 def _table(measured: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]) -> list[Column]:

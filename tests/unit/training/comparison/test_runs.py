@@ -209,6 +209,21 @@ def test_short_trials_are_checked_at_full_length(tmp_path: Path) -> None:
         assert len(check.full) == 3
 
 
+def test_a_round_that_left_out_other_classes_is_not_summed_up(
+    finished: Comparison, tmp_path: Path
+) -> None:
+    shutil.copytree(finished.path, tmp_path / "comparison")
+    again = Comparison(tmp_path / "comparison", PROTOCOL, "tiny", DATASET)
+    job = next(iter(again.rounds()))
+    run = Measured.read(job.path)
+    assert run.record is not None
+    other = run.record.recipe.varied(leave_out=("z",))
+    changed = run.model_copy(update={"record": run.record.model_copy(update={"recipe": other})})
+    (job.path / "measured.json").write_text(changed.model_dump_json())
+    with pytest.raises(InvalidRun, match="left out z"):
+        summarize(again)
+
+
 def test_ranks_of_short_and_full_trials_are_correlated() -> None:
     def check(*full: float) -> float | None:
         short = np.linspace(0.9, 0.5, len(full))

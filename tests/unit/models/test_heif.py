@@ -2,7 +2,6 @@
 
 import io
 import struct
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -302,23 +301,6 @@ def test_no_thread_outlives_its_picture(make: Callable[..., bytes]) -> None:
     for _ in range(8):
         preprocess(data, SPEC)
     assert len(list(folder.iterdir())) <= before
-
-
-@CODECS
-def test_other_threads_go_on_while_it_is_decoded(make: Callable[..., bytes]) -> None:
-    data = make(photo(size=(2400, 1800)))
-    done, ticks = threading.Event(), 0
-
-    def work() -> None:
-        preprocess(data, SPEC)
-        done.set()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    while not done.wait(0.001):
-        ticks += 1
-    thread.join()
-    assert ticks > 5
 
 
 def test_parameter_sets_of_hevc_are_read() -> None:

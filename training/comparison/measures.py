@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric, Scorer
 from models.unknown import reference, scores
 from training.comparison import influence
 from training.comparison.images import Influence
-from training.data.sampling import stratified
+from training.comparison.searched import Rows, SearchedImages
 from training.evaluation.answers import Answers
-from training.evaluation.collapse import ClassMeans, margins_rad, unit_rows
+from training.evaluation.collapse import ClassMeans, margins_rad
 from training.evaluation.confidence import (
     Outcomes,
     calibration_error,
@@ -21,22 +20,16 @@ from training.evaluation.confidence import (
     equal_width,
     outcomes,
 )
-from training.evaluation.consistency import Operating
 from training.evaluation.geometry import fisher_ratio
-from training.evaluation.pair_scores import Scores, pair_scores
 from training.evaluation.retrieval import query_values
 from training.evaluation.selective import augrc, augrc_influence, aurc, rank
 from training.evaluation.unknowns import K, LeftOut, accepting
 
 _FAR = 1e-3
-_IMAGES = 10_000  # searched and paired, as in a single report
-
-Points = Float64[np.ndarray, "n d"]
-Rows = Int64[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
-class Said:
+class Said(SearchedImages):
     """What one run says of the images it was trained on and of the test images."""
 
     metric: Metric
@@ -53,33 +46,6 @@ class Said:
         """The test images' rows by rising confidence, as in `outcomes`."""
         confidence = np.minimum(self.test.probabilities.astype(np.float64).max(axis=1), 1)
         return np.argsort(confidence, kind="stable")
-
-    @cached_property
-    def rows(self) -> Rows:
-        """The test images that are searched and paired."""
-        return stratified(self.test.labels, _IMAGES, seed=0)
-
-    @cached_property
-    def labels(self) -> Rows:
-        """Theirs."""
-        labels: Rows = self.test.labels[self.rows]
-        return labels
-
-    @cached_property
-    def points(self) -> Points:
-        """Their embeddings, at unit length where the metric is cosine."""
-        points = self.test.embeddings[self.rows].astype(np.float64)
-        return unit_rows(points) if self.metric == "cosine" else points
-
-    @cached_property
-    def pairs(self) -> Scores:
-        """The scores of all their pairs."""
-        return pair_scores(self.points, self.labels, self.metric)
-
-    @cached_property
-    def operating(self) -> Operating | None:
-        """Each class at each threshold of a pair."""
-        return Operating.of(self.points, self.labels, self.metric, self.pairs)
 
 
 def run_values(said: Said) -> dict[str, float]:

@@ -1,61 +1,25 @@
 """The measures of a run's embeddings on classes that it never saw, searched among themselves."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from models.manifest import Metric
 from training.comparison import influence
 from training.comparison.images import Influence
-from training.data.sampling import stratified
+from training.comparison.searched import SearchedImages
 from training.evaluation.answers import Answers
-from training.evaluation.collapse import unit_rows
-from training.evaluation.consistency import Operating
-from training.evaluation.pair_scores import Scores, pair_scores
 from training.evaluation.retrieval import query_values
 
 _FEWEST_CLASSES = 2
-_IMAGES = 10_000
-
-Points = Float64[np.ndarray, "n d"]
-Rows = Int64[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
-class Unseen:
+class Unseen(SearchedImages):
     """Answers about test images of the left-out classes, labelled by the whole data set."""
 
     metric: Metric
     test: Answers
-
-    @cached_property
-    def rows(self) -> Rows:
-        """The images that are searched and paired."""
-        return stratified(self.test.labels, _IMAGES, seed=0)
-
-    @cached_property
-    def labels(self) -> Rows:
-        """Theirs."""
-        labels: Rows = self.test.labels[self.rows]
-        return labels
-
-    @cached_property
-    def points(self) -> Points:
-        """Their embeddings, at unit length where the metric is cosine."""
-        points = self.test.embeddings[self.rows].astype(np.float64)
-        return unit_rows(points) if self.metric == "cosine" else points
-
-    @cached_property
-    def pairs(self) -> Scores:
-        """The scores of all their pairs."""
-        return pair_scores(self.points, self.labels, self.metric)
-
-    @cached_property
-    def operating(self) -> Operating | None:
-        """Each class at each threshold."""
-        return Operating.of(self.points, self.labels, self.metric, self.pairs)
 
     @property
     def can_be_searched(self) -> bool:

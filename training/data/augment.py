@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.data.noise import noisy, reencoded
+from training.data.noise import blurred, noisy, reencoded
 from training.recipes.recipe import Recipe
 
 GREY = 127
@@ -163,6 +163,8 @@ def augmented(
     shown = crop_and_flip(images, rows, flip, recipe.padding_px, generator, part)
     if recipe.warp:
         shown = warped(shown, recipe.warp, len(rows), generator, part)
+    if recipe.blur_px:
+        shown = blurred(shown, recipe.blur_px, len(rows), generator, part)
     if recipe.reencode:
         shown = reencoded(shown, recipe.reencode, len(rows), generator, part)
     if recipe.noise_sd:

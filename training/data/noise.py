@@ -1,10 +1,11 @@
-"""What cameras and networks do to images: noise, noise in color alone, JPEG stored anew."""
+"""What cameras and networks do to images: blur, noise, noise in color alone, JPEG stored anew."""
 
 import numpy as np
 import simplejpeg
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
+from torch.nn import functional as F
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in JPEG
 QUALITIES = (30, 95)
@@ -30,6 +31,53 @@ def noisy(
     noise = sds.view(-1, 1, 1, 1) * (whole - luma * in_color.view(-1, 1, 1, 1))
     changed = images.float() + noise.to(images.device)
     return changed.round().clamp(0, 255).to(torch.uint8)
+
+
+def blurred(
+    images: UInt8[Tensor, "p h w 3"],
+    largest_px: float,
+    count: int,
+    generator: torch.Generator,
+    part: slice = slice(None),
+) -> UInt8[Tensor, "p h w 3"]:
+    """`images`, of which half, drawn at random, have a Gaussian blur.
+
+    Each of a standard deviation drawn evenly from 0..`largest_px`; the others stay as they are to
+    the byte. They are `part` of a batch of `count`.
+    """
+    sds = largest_px * torch.rand(count, generator=generator)[part]
+    chosen = torch.rand(count, generator=generator)[part] < 0.5
+    if not chosen.any():
+        return images
+    kernels = _gaussians(sds[chosen], reach=_reach(largest_px, images.shape)).to(images.device)
+    planes = images[chosen].permute(0, 3, 1, 2).float()
+    result = images.clone()
+    result[chosen] = _convolved(planes, kernels).round().to(torch.uint8).permute(0, 2, 3, 1)
+    return result
+
+
+def _reach(largest_px: float, shape: torch.Size) -> int:
+    return min(max(1, round(3 * largest_px)), shape[1] - 1, shape[2] - 1)
+
+
+def _gaussians(sds: Float[Tensor, " p"], reach: int) -> Float[Tensor, "p k"]:
+    places = torch.arange(-reach, reach + 1)
+    weights = torch.exp(-0.5 * (places / sds.clamp(min=1e-3).unsqueeze(1)) ** 2)
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+def _convolved(
+    planes: Float[Tensor, "p 3 h w"], kernels: Float[Tensor, "p k"]
+) -> Float[Tensor, "p 3 h w"]:
+    """Each image with its own kernel, down and across; reflected beyond the border."""
+    count, channels, height, width = planes.shape
+    reach = kernels.shape[1] // 2
+    filters = kernels.repeat_interleave(channels, dim=0)
+    joined = planes.reshape(1, count * channels, height, width)
+    for shape, padding in (((-1, 1), (0, 0, reach, reach)), ((1, -1), (reach, reach, 0, 0))):
+        weights = filters.view(count * channels, 1, *shape)
+        joined = F.conv2d(F.pad(joined, padding, "reflect"), weights, groups=count * channels)
+    return joined.view(count, channels, height, width)
 
 
 def reencoded(

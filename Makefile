@@ -88,7 +88,7 @@ endef
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(ARGS)
 
 lock: | $(OWN_UV) ## remake requirements/*.txt from pyproject.toml; ARGS=--upgrade takes newer versions
-	$(COMPILE) pyproject.toml --extra training --extra tracing --extra distributed --extra mlflow --extra parquet --extra heic --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra training --extra tracing --extra distributed --extra mlflow --extra parquet --extra heic --extra lite0 --group dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra training -c requirements/dev.txt -o requirements/training.txt
 	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/service.txt
 	$(COMPILE) pyproject.toml --extra cuda -c requirements/service.txt -o requirements/service-cuda.txt

@@ -53,6 +53,15 @@ class FileRecord(Frozen):
     size_bytes: int = Field(ge=0)
 
 
+class FirstWeights(Frozen):
+    """Weights that a training started from, and that others made."""
+
+    name: str = Field(description="what they are, and of which images")
+    source: str = Field(description="where they come from")
+    license: str = Field(description="SPDX identifier, such as Apache-2.0")
+    sha256: Sha256 = Field(description="of the file that they were read from")
+
+
 class UnknownRule(Frozen):
     """When `/classify` calls an image unknown: its score is above the threshold.
 
@@ -100,6 +109,11 @@ class Manifest(Frozen):
         default=None, description="when an image is called unknown; null where it never is"
     )
     backbone: str
+    first_weights: FirstWeights | None = Field(
+        default=None,
+        description="what the backbone was trained from, however many trainings ago; null for "
+        "random weights, and where nobody knows",
+    )
     parameters: int = Field(ge=1, description="trainable parameters of backbone and head")
     created: datetime
     gallery_size: int = Field(ge=0, description="items in gallery.npz")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from models.manifest import FirstWeights
 from training.checkpoints.best import kept_weights
 from training.checkpoints.published import backbone_state, is_published, model_file, published
 from training.checkpoints.run import RunFolder
@@ -40,6 +41,11 @@ class RunStart:
         return self._recipe.size_px
 
     @property
+    def first_weights(self) -> FirstWeights | None:
+        """What it goes back to that others made, if that is known."""
+        return self._recipe.first_weights
+
+    @property
     def shape(self) -> dict[str, object]:
         """The fields of a recipe that say what backbone it is."""
         recipe = self._recipe
@@ -47,6 +53,7 @@ class RunStart:
             "backbone": recipe.backbone,
             "widths": recipe.widths,
             "depth": recipe.depth,
+            "enlarged_px": recipe.enlarged_px,
         }
         return shape | ({"smooth_chroma": True} if recipe.smooth_chroma else {})
 
@@ -85,6 +92,11 @@ class ModelStart:
     def size_px(self) -> int:
         """Height and width of the images that it takes."""
         return self._manifest.preprocess.size_px
+
+    @property
+    def first_weights(self) -> FirstWeights | None:
+        """The same of the model."""
+        return self._manifest.first_weights
 
     @property
     def shape(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Where a backbone's first weights come from: a file, the hub, a run or a model; never code."""
+"""Where a backbone's first weights come from: a file, a package, the hub, a run or a model."""
 
 import hashlib
 import pickle
@@ -9,9 +9,11 @@ import torch
 from jaxtyping import Real
 from torch import Tensor
 
+from training.checkpoints.lite0 import lite0_file, with_lite0
 from training.checkpoints.published import is_published
 from training.checkpoints.sources import start_in
 from training.errors import InvalidRecipe, InvalidWeights
+from training.networks.lite0 import LITE0, STATISTICS, by_timms_names
 from training.networks.pretrained import Origin, Pretrained
 from training.networks.timm_model import PREFIX, config, own_size_px
 from training.recipes.recipe import Recipe
@@ -33,10 +35,16 @@ def pinned(recipe: Recipe) -> Recipe:
             raise InvalidRecipe(
                 "a frozen backbone needs weights: --weights FILE or hub, or --trunk RUN_FOLDER"
             )
-        return recipe
+        return recipe.varied(first_weights=None) if recipe.first_weights else recipe
+    if recipe.weights == LITE0:
+        fixed = with_lite0(recipe)
+        _checked(fixed)
+        return fixed
     fields: dict[str, object] = {"weights_sha256": _sha256(_checked(recipe))}
     if "size_px" not in recipe.model_fields_set:
         fields["size_px"] = _own_size_px(recipe)
+    start = start_in(Path(recipe.weights)) if _from_folder(recipe) else None
+    fields["first_weights"] = start and start.first_weights
     return recipe.varied(**fields)
 
 
@@ -72,7 +80,10 @@ def opened(recipe: Recipe) -> Pretrained:
     if recipe.weights == RANDOM:
         return Pretrained.random()
     if not _from_folder(recipe):
-        return Pretrained("file", _read(_checked(recipe)), {})
+        state = _read(_checked(recipe))
+        if recipe.weights == LITE0:
+            return Pretrained("file", by_timms_names(state), {}, STATISTICS)
+        return Pretrained("file", state, {})
     path = Path(recipe.weights)
     start = start_in(path)
     _check(recipe, start.file)
@@ -90,7 +101,7 @@ def opened_for(recipe: Recipe, train_images: Real[Tensor, "n ..."]) -> Pretraine
 
 def _from_folder(recipe: Recipe) -> bool:
     """Whether the weights are those of an earlier run or a published model."""
-    return Path(recipe.weights).is_dir()
+    return recipe.weights not in (RANDOM, HUB, LITE0) and Path(recipe.weights).is_dir()
 
 
 def _checked(recipe: Recipe) -> Path:
@@ -112,6 +123,8 @@ def _located(recipe: Recipe) -> Path:
     path = Path(recipe.weights)
     if _from_folder(recipe):
         return start_in(path).file
+    if recipe.weights == LITE0:
+        return lite0_file(recipe.backbone)
     if not recipe.backbone.startswith(PREFIX):
         raise InvalidWeights(
             f"weights for {recipe.backbone} can only come from the folder of a run or of a "
@@ -121,8 +134,8 @@ def _located(recipe: Recipe) -> Path:
         return _from_hub(recipe.backbone)
     if path.suffix not in SUFFIXES or not path.is_file():
         raise InvalidWeights(
-            f"there are no weights {path}; give hub, a file ({', '.join(SUFFIXES)}) or the folder "
-            "of a run or of a published model"
+            f"there are no weights {path}; give lite0, hub, a file ({', '.join(SUFFIXES)}) or the "
+            "folder of a run or of a published model"
         )
     return path
 

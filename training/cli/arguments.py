@@ -87,7 +87,7 @@ def _add_unknowns_options(step: argparse.ArgumentParser) -> None:
     step.add_argument("--epochs", type=numbers.epochs, help="instead of the run's own")
     step.add_argument(
         "--weights",
-        metavar="random|hub|FILE|RUN|MODEL",
+        metavar="random|lite0|hub|FILE|RUN|MODEL",
         help="instead of what the run started from, where that has seen the classes",
     )
 
@@ -219,9 +219,10 @@ def _add_backbone_options(step: argparse.ArgumentParser) -> None:
     step.add_argument("--backbone", help="airbench, compact or timm:NAME, instead of the recipe's")
     step.add_argument(
         "--weights",
-        metavar="random|hub|FILE|RUN|MODEL",
-        help="what the backbone starts from: hub is the Hugging Face hub, for timm's models; FILE "
-        "is .safetensors, .pth or .pt; RUN the folder of an earlier run with this backbone; MODEL "
+        metavar="random|lite0|hub|FILE|RUN|MODEL",
+        help="what the backbone starts from: lite0 is EfficientNet-Lite0 of ImageNet, in the extra "
+        "lite0, without a network; hub is the Hugging Face hub, for timm's models; FILE is "
+        " .safetensors, .pth or .pt; RUN the folder of an earlier run with this backbone; MODEL "
         "that of a published one, as models/registry/softmax/2",
     )
     step.add_argument(

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from training.errors import InvalidRecipe, InvalidWeights
 from training.networks.airbench import Airbench
 from training.networks.compact import Compact
+from training.networks.enlarge import Enlarge
 from training.networks.folding import restore_statistics, unfolded
 from training.networks.normalize import SMOOTHING, Normalize
-from training.networks.pretrained import Pretrained
+from training.networks.pretrained import Pretrained, Statistics
 from training.networks.projection import FrozenBackbone, Projection
 from training.networks.timm_model import PREFIX, make_timm, own_statistics
 from training.networks.trunk import cut, last_linear
@@ -71,9 +72,14 @@ def _whole(
     if recipe.early_px and recipe.backbone not in ANY_SIZE:
         raise InvalidRecipe(f"{recipe.backbone} takes images of one size; leave out early_px")
     sample = _sampled(train_images)
-    normalize = Normalize(*_statistics(sample), smooth_chroma=recipe.smooth_chroma)
     if recipe.backbone.startswith(PREFIX):
-        return _timm(recipe, normalize, pretrained)
+        return _timm(recipe, sample, pretrained)
+    if recipe.seen_px != recipe.size_px:
+        raise InvalidRecipe(
+            f"enlarged_px is for {PREFIX}NAME (got {recipe.enlarged_px} for {recipe.backbone}); "
+            "leave it out"
+        )
+    normalize = Normalize(*_statistics(sample), smooth_chroma=recipe.smooth_chroma)
     backbone = nn.Sequential(normalize, _named(recipe))
     if pretrained.origin != "random":
         _load_all_but_the_last_layer(backbone, recipe, pretrained)
@@ -94,17 +100,26 @@ def _named(recipe: Recipe) -> nn.Module:
     return BACKBONES[recipe.backbone](recipe.embedding_size, recipe.size_px, **shape)
 
 
-def _timm(recipe: Recipe, normalize: Normalize, pretrained: Pretrained) -> nn.Module:
+def _timm(recipe: Recipe, sample: UInt8[Tensor, "m h w 3"], pretrained: Pretrained) -> nn.Module:
     if recipe.widths or recipe.depth:
         raise InvalidRecipe(
             f"{recipe.backbone} has widths and a depth of its own; leave out widths and depth"
         )
-    if pretrained.origin == "file":
-        return nn.Sequential(own_statistics(recipe), make_timm(recipe, pretrained.state))
+    own = pretrained.origin == "file"
+    mean, std = _known_statistics(recipe, pretrained) if own else _statistics(sample)
+    enlarges = recipe.seen_px != recipe.size_px
+    enlarge = Enlarge(recipe.size_px, recipe.seen_px) if enlarges else None
+    normalize = Normalize(mean, std, smooth_chroma=recipe.smooth_chroma, enlarge=enlarge)
+    if own:
+        return nn.Sequential(normalize, make_timm(recipe, pretrained.state))
     backbone = nn.Sequential(normalize, make_timm(recipe, None))
     if pretrained.of_a_backbone:
         _load_all_but_the_last_layer(backbone, recipe, pretrained)
     return backbone
+
+
+def _known_statistics(recipe: Recipe, pretrained: Pretrained) -> Statistics:
+    return pretrained.statistics or own_statistics(recipe.backbone)
 
 
 def _load_all_but_the_last_layer(
@@ -140,7 +155,7 @@ def _sampled(train_images: UInt8[Tensor, "n h w 3"]) -> UInt8[Tensor, "m h w 3"]
     return train_images[:: max(1, len(train_images) // _SAMPLE)]
 
 
-def _statistics(sample: UInt8[Tensor, "n h w 3"]) -> tuple[list[float], list[float]]:
+def _statistics(sample: UInt8[Tensor, "n h w 3"]) -> Statistics:
     values = sample.double()
     mean, std = values.mean(dim=(0, 1, 2)), values.std(dim=(0, 1, 2))
     return mean.tolist(), std.clamp(min=1.0).tolist()

@@ -4,6 +4,7 @@ import torch
 
 from training.networks.embedder import Embedder
 from training.networks.folding import fold
+from training.networks.timm_model import PREFIX
 from training.recipes.recipe import Recipe
 
 
@@ -17,6 +18,12 @@ def simplified(embedder: Embedder, recipe: Recipe) -> Embedder:
     """
     backbone = embedder.eval().backbone
     fold(backbone)
+    if recipe.backbone.startswith(PREFIX):
+        from training.networks.fold_timm import (
+            fold_timm,
+        )  # timm: two seconds, only where it is used
+
+        fold_timm(backbone)
     if recipe.stored_as == "float16":
         for weight in backbone.parameters():
             if weight.ndim > 1:

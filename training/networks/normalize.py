@@ -7,6 +7,8 @@ from jaxtyping import Float, Real
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from training.networks.enlarge import Enlarge
+
 SMOOTHING = "smoothing"
 """The buffer of a `Normalize` that smooths chroma; others have none of that name."""
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in JPEG
@@ -18,7 +20,8 @@ class Normalize(nn.Module):
 
     `mean` and `std` are those of the training images, on the 0..255 scale; resized
     images may be floats on that scale. With `smooth_chroma`, color is first averaged over 3x3
-    pixels, and brightness stays as sharp as it is: see `chroma_kernel`.
+    pixels, and brightness stays as sharp as it is: see `chroma_kernel`. `enlarge`, if given, comes
+    last.
     """
 
     mean: Tensor
@@ -26,19 +29,26 @@ class Normalize(nn.Module):
     smoothing: Tensor | None
 
     def __init__(
-        self, mean: Sequence[float], std: Sequence[float], *, smooth_chroma: bool = False
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        *,
+        smooth_chroma: bool = False,
+        enlarge: Enlarge | None = None,
     ) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
         self.register_buffer(SMOOTHING, chroma_kernel() if smooth_chroma else None)
+        self.enlarge = enlarge
 
-    def forward(self, images: Real[Tensor, "b h w 3"]) -> Float[Tensor, "b 3 h w"]:
-        """Normalise a batch."""
+    def forward(self, images: Real[Tensor, "b h w 3"]) -> Float[Tensor, "b 3 y x"]:
+        """Normalise a batch, and enlarge it where that was asked for."""
         planes = images.permute(0, 3, 1, 2).float()
         if self.smoothing is not None:
             planes = F.conv2d(F.pad(planes, (1, 1, 1, 1), mode="replicate"), self.smoothing)
-        return (planes - self.mean) / self.std
+        normal = (planes - self.mean) / self.std
+        return normal if self.enlarge is None else self.enlarge(normal)
 
 
 def chroma_kernel() -> Float[Tensor, "3 3 3 3"]:

@@ -1,12 +1,14 @@
 """The first weights of a backbone, as they were opened: read once, and handed on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor
 
 Origin = Literal["random", "file", "run", "model"]
+Statistics = tuple[Sequence[float], Sequence[float]]
+"""Mean and deviation of each channel, on the 0..255 scale."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Pretrained:
     origin: Origin
     state: Mapping[str, Tensor]
     shape: Mapping[str, object]
+    statistics: Statistics | None = None
+    """Of the images that a file's were trained with, where timm says otherwise."""
 
     @classmethod
     def random(cls) -> "Pretrained":

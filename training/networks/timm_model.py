@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import InvalidRecipe, InvalidWeights
-from training.networks.normalize import Normalize
+from training.networks.pretrained import Statistics
 from training.recipes.recipe import Recipe
 
 PREFIX = "timm:"
@@ -58,22 +58,30 @@ def own_size_px(backbone: str) -> int:
     return int(config(backbone).input_size[1])
 
 
-def own_statistics(recipe: Recipe) -> Normalize:
-    """The normalisation that the model's weights were trained with."""
-    known = config(recipe.backbone)
+def own_statistics(backbone: str) -> Statistics:
+    """Mean and deviation of the images that the model's weights were trained with, of 255."""
+    known = config(backbone)
     mean, std = ([255.0 * value for value in values] for values in (known.mean, known.std))
-    return Normalize(mean, std, smooth_chroma=recipe.smooth_chroma)
+    return mean, std
+
+
+def blank_state(backbone: str) -> State:
+    """The model's tensors as it draws them, its classifier among them, in its order."""
+    import timm
+
+    state: State = timm.create_model(backbone.removeprefix(PREFIX)).state_dict()
+    return state
 
 
 def make_timm(recipe: Recipe, state: State | None) -> TimmModel:
     """The model with these weights, or random ones, and a random linear layer after it.
 
-    It takes normalised images [b, 3, size_px, size_px]. Raises InvalidRecipe where it cannot take
+    It takes normalised images [b, 3, s, s] of `seen_px`. Raises InvalidRecipe where it cannot take
     them, InvalidWeights where `state` is not of this model.
     """
     known = config(recipe.backbone)
     # Models that fix their size, transformers mostly, are told it; the others have no such option.
-    size: dict[str, Any] = {"img_size": recipe.size_px} if known.fixed_input_size else {}
+    size: dict[str, Any] = {"img_size": recipe.seen_px} if known.fixed_input_size else {}
     blank = _created(recipe, size)
     features = _feature_count(recipe, blank)
     model = blank if state is None else _filled(recipe, size, known, state)
@@ -91,7 +99,7 @@ def _created(recipe: Recipe, size: dict[str, Any]) -> nn.Module:
 
 
 def _feature_count(recipe: Recipe, model: nn.Module) -> int:
-    shape = (1, 3, recipe.size_px, recipe.size_px)
+    shape = (1, 3, recipe.seen_px, recipe.seen_px)
     try:
         with torch.no_grad():
             found = model.eval()(torch.zeros(shape))
@@ -105,7 +113,7 @@ def _feature_count(recipe: Recipe, model: nn.Module) -> int:
 
 def _refused(recipe: Recipe, error: Exception) -> InvalidRecipe:
     return InvalidRecipe(
-        f"{recipe.backbone} cannot take images of {recipe.size_px} px ({error}); its own size is "
+        f"{recipe.backbone} cannot take images of {recipe.seen_px} px ({error}); its own size is "
         f"--size-px {own_size_px(recipe.backbone)}"
     )
 

@@ -86,6 +86,7 @@ def _about(record: RunRecord, model: ServedModel) -> dict[str, Any]:
         "preprocess": recipe.preprocess,
         "temperature": model.temperature.item(),
         "backbone": recipe.backbone,
+        "first_weights": recipe.first_weights,
         "parameters": model.parameter_count,
         "created": datetime.now(UTC),
         "files": {},

@@ -7,7 +7,7 @@ from typing import Literal
 import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
-from models.manifest import Frozen, Preprocess
+from models.manifest import FirstWeights, Frozen, Preprocess
 from training.errors import InvalidRecipe
 from training.losses import ALL_LOSSES
 from training.losses.balance import Balance
@@ -26,10 +26,15 @@ class Recipe(Frozen):
     backbone: str = "compact"
     weights: str = Field(
         default="random",
-        description="what the backbone starts from: random, hub, a file, or the folder of a run",
+        description="what the backbone starts from: random, lite0, hub, a file, or the folder of a "
+        "run or of a published model",
     )
     weights_sha256: str = Field(
         default="", description="of the file that `weights` stood for; others are refused"
+    )
+    first_weights: FirstWeights | None = Field(
+        default=None,
+        description="what those weights go back to, where that is known; filled in from `weights`",
     )
     teachers: tuple[str, ...] = Field(
         default=(),
@@ -64,6 +69,12 @@ class Recipe(Frozen):
     )
     embedding_size: int = Field(default=64, ge=1)
     size_px: int = Field(default=32, ge=8)
+    enlarged_px: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="smaller images are enlarged to this size inside the network; for timm's",
+    )
     epochs: int = Field(default=50, ge=1)
     batch_size: int = Field(default=256, ge=2)
     optimizer: Literal["adamw", "muon"] = Field(
@@ -91,6 +102,13 @@ class Recipe(Frozen):
     )
     cutout_px: int = Field(
         default=0, ge=0, description="side of the grey square on each training image; 0 for none"
+    )
+    blur_px: float = Field(
+        default=0.0,
+        ge=0,
+        le=8,
+        description="largest standard deviation, in pixels, of a Gaussian blur that every other "
+        "training image has",
     )
     noise_sd: float = Field(
         default=0.0,
@@ -184,6 +202,11 @@ class Recipe(Frozen):
     def preprocess(self) -> Preprocess:
         """How images become this recipe's input."""
         return preprocess_at(self.size_px)
+
+    @property
+    def seen_px(self) -> int:
+        """Height and width of what the backbone sees of an image."""
+        return max(self.size_px, self.enlarged_px)
 
     def varied(self, **fields: object) -> "Recipe":
         """The recipe with other values in some fields. Raises InvalidRecipe naming a bad one."""

@@ -30,7 +30,7 @@ from benchmarks.serving.packages import PACKAGES
 from benchmarks.serving.variants import MEMORY, VARIANTS, Variant, open_session
 from models.manifest import Frozen
 from models.store import Store
-from service.inference.decode import Pixels
+from service.inference.work import Pixels
 
 BATCHES = (1, 4, 8, 16, 32, 64)
 

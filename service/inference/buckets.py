@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import onnxruntime
 
-from service.inference.decode import Pixels
 from service.inference.session import OUTPUTS, Outputs, join
+from service.inference.work import Pixels
 
 Where = Literal["cpu", "cuda"]
 

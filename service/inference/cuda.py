@@ -19,9 +19,9 @@ from onnxruntime.capi.onnxruntime_pybind11_state import EPFail, Fail, RuntimeExc
 from models.bundle import MODEL, Bundle
 from models.errors import BundleDamaged
 from service.inference.buckets import Buckets
-from service.inference.decode import Pixels
 from service.inference.device import CPU, CUDA, TENSORRT, Provider
 from service.inference.session import Options, Outputs, Session
+from service.inference.work import Pixels
 from service.machine.hardware import load_driver
 
 MAX_BATCH = 256

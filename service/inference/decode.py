@@ -17,9 +17,9 @@ from models.preprocess import preprocess
 from service.errors import OversizedImages, UndecodableImages
 from service.inference.decode_queue import Line
 from service.inference.pixel_budget import Encoded, PixelBudget, tasks
+from service.inference.work import Decoded, Pixels
 
-Pixels = UInt8[np.ndarray, "n h w 3"]
-_Decoded = UInt8[np.ndarray, "h w 3"] | UndecodableImage | ImageTooLarge
+_One = UInt8[np.ndarray, "h w 3"] | UndecodableImage | ImageTooLarge
 _T = TypeVar("_T")
 
 # A JPEG of up to so many pixels is decoded in less time than a thread is woken in
@@ -41,6 +41,7 @@ class Deferred:
     """
 
     __slots__ = ("_headers", "_images", "_max_pixels", "_part", "_spec")
+    decoded_s = 0.0
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class Deferred:
             decoded = self._decode(range(len(self._images)))
         return _stacked(decoded, self._max_pixels)
 
-    def _decode(self, part: range) -> list[_Decoded]:
+    def _decode(self, part: range) -> list[_One]:
         return [
             _decode_one(self._images[i], self._spec, self._max_pixels, self._headers[i])
             for i in part
@@ -110,7 +111,7 @@ class Decoder:
 
     async def decode(
         self, images: Sequence[Encoded], spec: Preprocess, *, passes: int = 1
-    ) -> Pixels:
+    ) -> Decoded:
         """Decode every image on the pool, in order: uint8 [n h w 3] with h = w = spec.size_px.
 
         `passes` is how often the request has its images decoded, with `map` after this.
@@ -124,8 +125,9 @@ class Decoder:
         self._line(efforts).check_room(sum(efforts))
         work = partial(_decode_one, spec=spec, max_pixels=self._budget.image)
         decoded = await self._line(efforts).run(tasks(images, efforts), work)
-        self._observe(perf_counter() - started)
-        return _stacked(decoded, self._budget.image)
+        took_s = perf_counter() - started
+        self._observe(took_s)
+        return Decoded(_stacked(decoded, self._budget.image), took_s)
 
     async def map(self, images: Sequence[bytes], work: Callable[[bytes], _T]) -> list[_T]:
         """What `work` makes of each image of a request that was let in, on the same threads."""
@@ -176,7 +178,7 @@ def _brief_header(image: bytes) -> Header | None:
 
 def _decode_one(
     image: Encoded, spec: Preprocess, max_pixels: int, header: Header | None = None
-) -> _Decoded:
+) -> _One:
     if isinstance(image, UndecodableImage):
         return image
     try:
@@ -186,14 +188,14 @@ def _decode_one(
         return error.with_traceback(None)
 
 
-def _stacked(decoded: Sequence[_Decoded], max_pixels: int) -> Pixels:
+def _stacked(decoded: Sequence[_One], max_pixels: int) -> Pixels:
     good = [pixels for pixels in decoded if isinstance(pixels, np.ndarray)]
     if len(good) < len(decoded):
         _raise_bad(decoded, max_pixels)
     return good[0][np.newaxis] if len(good) == 1 else np.stack(good)
 
 
-def _raise_bad(decoded: Sequence[_Decoded], max_pixels: int) -> None:
+def _raise_bad(decoded: Sequence[_One], max_pixels: int) -> None:
     oversized = tuple(i for i, item in enumerate(decoded) if isinstance(item, ImageTooLarge))
     if oversized:
         raise OversizedImages(oversized, max_pixels)

@@ -1,19 +1,21 @@
 """A loaded model that answers."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
 
 from models.bundle import MODEL, Bundle, Gallery, Thumbnails
-from service.inference.batcher import Answer, Batcher, Work
+from service.inference.batch import Answer
+from service.inference.batcher import Batcher
 from service.inference.decode import Decoder
 from service.inference.gallery import ModelGallery, Neighbor
 from service.inference.open_set import Doubt
 from service.inference.pixel_budget import Encoded
+from service.inference.room import Room
 from service.inference.session import Outputs, Session
+from service.inference.work import Decoded, Work
 from service.vectors import VectorIndex
 from service.vectors.protocol import Vectors
 from service.vectors.query import Search
@@ -52,21 +54,26 @@ class Engine:
         self._doubt = model.doubt
         self._decoder = decoder
 
-    async def answer(self, images: Sequence[Encoded], *, passes: int = 1) -> Answer:
+    def reserve(self) -> Room:
+        """Room for one request, to be reserved before its body is read. Raises Overloaded."""
+        return self.batcher.reserve()
+
+    async def answer(self, images: Sequence[Encoded], room: Room, *, passes: int = 1) -> Answer:
         """Decode the images and run the model on them, in order.
 
-        `passes` is how often the request has its images decoded, this time included.
+        Args:
+            images: of one request.
+            room: the request's own, reserved here; it takes what the images need.
+            passes: how often the request has its images decoded, this time included.
+
         Raises Overloaded, Stopping, and whatever decoding raises.
         """
-        with self.batcher.admit(len(images)):
-            spec = self.manifest.preprocess
-            deferred = self._decoder.defer(images, spec)
-            if deferred is not None:
-                return await self.batcher.run(deferred)
-            started = perf_counter()
-            pixels = await self._decoder.decode(images, spec, passes=passes)
-            decode_s = perf_counter() - started
-            return (await self.batcher.run(pixels))._replace(decode_s=decode_s)
+        room.take(len(images))
+        spec = self.manifest.preprocess
+        work: Work | None = self._decoder.defer(images, spec)
+        if work is None:
+            work = await self._decoder.decode(images, spec, passes=passes)
+        return await self.batcher.run(work)
 
     async def unknown(self, outputs: Outputs) -> list[bool] | None:
         """For each image, whether it is unknown; None where no measured rule says so."""
@@ -87,27 +94,33 @@ class Engine:
         return self.manifest.files[MODEL].sha256
 
 
+@contextmanager
+def reserve_with_all(engines: Sequence[Engine]) -> Iterator[list[Room]]:
+    """Room for one request with each engine. Raises Overloaded where one has none."""
+    with ExitStack() as rooms:
+        yield [rooms.enter_context(engine.reserve()) for engine in engines]
+
+
 async def answer_with_all(
-    decoder: Decoder, engines: Sequence[Engine], images: Sequence[Encoded]
+    decoder: Decoder, engines: Sequence[Engine], images: Sequence[Encoded], rooms: Sequence[Room]
 ) -> list[Answer]:
     """Run several models on the same images at the same time; one answer for each engine.
 
-    The images are decoded once for each way in which the models want them. Room is taken in every
-    queue before that. Raises what `Engine.answer` raises, and then nothing stays in any queue.
+    The images are decoded once for each way in which the models want them, after room was taken
+    with every engine. Raises what `Engine.answer` raises, and then nothing stays in any queue.
     """
-    with ExitStack() as rooms:
-        for engine in engines:
-            rooms.enter_context(engine.batcher.admit(len(images)))
-        started = perf_counter()
-        specs = {engine.manifest.preprocess for engine in engines}
-        pixels = {spec: await decoder.decode(images, spec) for spec in specs}
-        decode_s = perf_counter() - started
-        answered = await _run_all([(one, pixels[one.manifest.preprocess]) for one in engines])
-    return [one._replace(decode_s=decode_s) for one in answered]
+    for room in rooms:
+        room.take(len(images))
+    specs = {engine.manifest.preprocess for engine in engines}
+    decoded = {spec: await decoder.decode(images, spec) for spec in specs}
+    took_s = sum(one.decoded_s for one in decoded.values())
+    pixels = [decoded[engine.manifest.preprocess].images for engine in engines]
+    works = [Decoded(one, took_s) for one in pixels]
+    return await _run_all(list(zip(engines, works, strict=True)))
 
 
 async def _run_all(work: Sequence[tuple[Engine, Work]]) -> list[Answer]:
-    runs = [asyncio.create_task(engine.batcher.run(pixels)) for engine, pixels in work]
+    runs = [asyncio.create_task(engine.batcher.run(decoded)) for engine, decoded in work]
     try:
         return await asyncio.gather(*runs)
     finally:

@@ -13,8 +13,8 @@ from models.bundle import Bundle
 from models.errors import BundleDamaged
 from models.manifest import Manifest
 from service.errors import DeviceUnavailable
-from service.inference.decode import Pixels
 from service.inference.device import Provider, providers
+from service.inference.work import Pixels
 
 OUTPUTS = ("embedding", "probabilities")
 _ERRORS_ONLY = 3  # onnxruntime's severity; its warnings speak to its developers

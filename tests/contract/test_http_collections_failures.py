@@ -41,13 +41,13 @@ def test_what_takes_too_long_is_given_up_and_the_next_request_is_not(
 def test_where_the_model_has_no_room_vectors_are_taken_all_the_same(
     tiny_registry: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Batcher, items: int = 1) -> None:
+    def refuse(_: Batcher) -> None:
         raise Overloaded(4)
 
     image: dict[str, Any] = {"content": picture(0), "headers": {"Content-Type": "image/png"}}
     with ready(tiny_registry) as client:
         address = made(client, "full")
-        monkeypatch.setattr(Batcher, "check_room", refuse)
+        monkeypatch.setattr(Batcher, "reserve", refuse)
         for path in (f"{address}/items", "/neighbors?collection=full"):
             answer = client.post(path, **image)
             assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")

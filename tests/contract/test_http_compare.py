@@ -17,8 +17,9 @@ from models.bundle import MODEL
 from models.manifest import Preprocess
 from service.http.responses.compare import CompareResponse
 from service.http.responses.schemas import ClassifyResponse, NeighborsResponse
-from service.inference.decode import Decoder, Pixels
+from service.inference.decode import Decoder
 from service.inference.session import Outputs, Session
+from service.inference.work import Decoded, Pixels
 from tests.support.bundles import Recipe, picture, publish
 from tests.support.serving import PATIENCE_S, ready, serving, wait_loaded
 
@@ -136,7 +137,7 @@ def test_images_are_decoded_once_for_each_input_size(
     decoded: list[int] = []
     decode = Decoder.decode
 
-    async def counting(self: Decoder, images: list[bytes], spec: Preprocess) -> Pixels:
+    async def counting(self: Decoder, images: list[bytes], spec: Preprocess) -> Decoded:
         decoded.append(spec.size_px)
         return await decode(self, images, spec)
 

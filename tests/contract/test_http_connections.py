@@ -137,11 +137,11 @@ def test_little_is_read_ahead(tiny_registry: Path, gate: threading.Event) -> Non
 def full(tiny_registry: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
     """A service whose queues have no room."""
 
-    def refuse(_: Batcher, items: int = 1) -> None:
+    def refuse(_: Batcher) -> None:
         raise Overloaded(4)
 
     with ready(tiny_registry) as client:
-        monkeypatch.setattr(Batcher, "check_room", refuse)
+        monkeypatch.setattr(Batcher, "reserve", refuse)
         yield client
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from service.inference.batch import BatchRecord
 from service.inference.batch_limits import Limits
-from service.inference.batcher import Batcher, BatchRecord
-from service.inference.decode import Pixels
+from service.inference.batcher import Batcher
 from service.inference.executor import Lanes
 from service.inference.session import Outputs
+from service.inference.work import Decoded, Pixels
 from tests.support.serving import PATIENCE_S
 
 
@@ -47,8 +48,9 @@ class Bench:
     async def ask(self, *values: int) -> list[float]:
         pixels = np.zeros((len(values), 1, 1, 3), np.uint8)
         pixels[:, 0, 0, 0] = values
-        with self.batcher.admit(len(values)):
-            outputs = (await self.batcher.run(pixels)).outputs
+        with self.batcher.reserve() as room:
+            room.take(len(values))
+            outputs = (await self.batcher.run(Decoded(pixels))).outputs
         assert outputs.probabilities[:, 0].tolist() == [value + 1 for value in values]
         found: list[float] = outputs.embedding[:, 0].tolist()
         return found
@@ -66,10 +68,12 @@ LIMITS = Limits(queue_items=100, max_batch=4)
 
 
 def on_loop(
-    scenario: Callable[[Bench], Coroutine[Any, Any, None]], limits: Limits = LIMITS
+    scenario: Callable[[Bench], Coroutine[Any, Any, None]],
+    limits: Limits = LIMITS,
+    image_s: float = 0.0,
 ) -> None:
     async def main() -> None:
-        bench = Bench(limits)
+        bench = Bench(limits, image_s)
         bench.lanes.start()
         try:
             await asyncio.wait_for(scenario(bench), PATIENCE_S)

@@ -15,8 +15,8 @@ from service.cli.sources.base import Fault
 from service.collections import Metadata, NewItem
 from service.collections.errors import UnknownImage
 from service.collections.storage.thumbnails import thumbnail
-from service.inference.decode import Pixels
 from service.inference.session import Session
+from service.inference.work import Pixels
 from service.vectors.errors import UnknownItem
 
 # The last two: an image of a collection that was deleted meanwhile.

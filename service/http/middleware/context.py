@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.http.middleware.access import OPEN
 from service.http.observability.metrics import Metrics
 from service.http.requests.body import header
-from service.http.responses.errors import domain_problem, internal_problem
+from service.http.responses.errors import ERROR, domain_problem, internal_problem
 from service.http.transport.budget import BUDGET, BodyBudget
 from service.http.transport.cycle import REFUSAL
 
@@ -76,6 +76,9 @@ class RequestContext:
                 raise
         finally:
             self._budget.give_back(state)
+            error = state.pop(ERROR, None)  # its frames have the body
+        if error is not None:
+            self._metrics.count_refusal(error)
         self._record(scope, status, perf_counter() - started)
 
     def _request_id(self, scope: Scope) -> str:

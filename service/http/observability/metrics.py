@@ -6,8 +6,7 @@ a scrape says the same whichever worker it meets.
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
@@ -22,18 +21,18 @@ from service.errors import (
     DeadlineExceeded,
     Overloaded,
     OversizedImages,
-    ServiceError,
     Stopping,
     UndecodableImages,
 )
 from service.http.transport.budget import BodyBudget
-from service.inference.batcher import Batcher, BatchRecord
+from service.inference.batch import BatchRecord
+from service.inference.batcher import Batcher
 from service.processes.workers import SHARED
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 REFRESH_S = 1.0  # age of the queues that another worker shows
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_DROPS: dict[type[ServiceError], str] = {
+_DROPS: dict[type[Exception], str] = {
     Overloaded: "overloaded",
     DeadlineExceeded: "deadline",
     ClientGone: "client_gone",
@@ -156,7 +155,7 @@ class Metrics:
             self._note_queues()
             await asyncio.sleep(REFRESH_S)
 
-    def count_refusal(self, error: ServiceError) -> None:
+    def count_refusal(self, error: Exception) -> None:
         """Count what was refused or dropped, by reason."""
         if isinstance(error, UndecodableImages):
             self._decode_failures.labels("undecodable").inc(len(error.indexes))
@@ -164,15 +163,6 @@ class Metrics:
             self._decode_failures.labels("too_large").inc(len(error.indexes))
         elif (reason := _DROPS.get(type(error))) is not None:
             self._dropped.labels(reason).inc()
-
-    @contextmanager
-    def counting_refusals(self) -> Iterator[None]:
-        """A block whose refusals are counted."""
-        try:
-            yield
-        except ServiceError as error:
-            self.count_refusal(error)
-            raise
 
     def observe_put(self, items: int, seconds: float) -> None:
         """Note items that are durable, and how long that took."""

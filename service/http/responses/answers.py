@@ -11,7 +11,7 @@ from fastapi import Response
 from jaxtyping import Float32
 
 from service.http.requests.negotiation import JSON
-from service.inference.batcher import Answer
+from service.inference.batch import Answer
 from service.inference.engine import Engine
 from service.inference.gallery import Neighbor
 from service.inference.session import Outputs

@@ -21,6 +21,7 @@ from service.http.requests.methods import allowed_methods
 from service.vectors import errors as search
 
 MEDIA_TYPE = "application/problem+json"
+ERROR = "error"  # where a scope's state holds the domain error that was answered
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ def domain_problem(request: Request, error: Exception) -> Response:
     answer = answer_for(error)
     if answer is INTERNAL_ERROR:
         return internal_problem(request)
+    request.scope.setdefault("state", {})[ERROR] = error
     response = problem(request, answer, str(error), vars(error))
     if (seconds := getattr(error, "retry_after_s", None)) is not None:
         response.headers["Retry-After"] = str(seconds)

@@ -15,11 +15,11 @@ async def read(request: Request, parts: Services, work: Callable[[], _T]) -> _T:
 
     Raises DeadlineExceeded and ClientGone; the thread then finishes by itself.
     """
-    with parts.metrics.counting_refusals(), parts.patience.waiting(request.receive):
+    with parts.patience.waiting(request.receive):
         return await parts.threads.read(work)
 
 
 async def write(request: Request, parts: Services, work: Callable[[], _T]) -> _T:
     """The same for work that writes, which may then be done though nobody was told of it."""
-    with parts.metrics.counting_refusals(), parts.patience.waiting(request.receive):
+    with parts.patience.waiting(request.receive):
         return await parts.threads.write(work)

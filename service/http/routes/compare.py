@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.errors import ServiceError
 from service.http.requests.images import read_images
 from service.http.requests.parameters import Whole
 from service.http.responses.answers import as_json, neighbor_items, predictions, server_timing
@@ -16,9 +15,9 @@ from service.http.responses.compare import CompareResponse
 from service.http.responses.problems import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
 from service.http.routes.direct import DirectRoute
 from service.http.state import Parts, Services
-from service.inference.batcher import Answer
+from service.inference.batch import Answer
 from service.inference.catalog import Catalog
-from service.inference.engine import Engine, answer_with_all
+from service.inference.engine import Engine, answer_with_all, reserve_with_all
 from service.inference.entry import Entry
 from service.vectors.query import Search
 
@@ -79,15 +78,10 @@ async def _choose(catalog: Catalog, names: Sequence[str]) -> tuple[list[Engine],
 
 
 async def _answer(request: Request, parts: Services, engines: Sequence[Engine]) -> list[Answer]:
-    try:
-        for engine in engines:
-            engine.batcher.check_room()  # before the body is read, so that a refusal costs little
+    with reserve_with_all(engines) as rooms:
         images = await read_images(request.scope, request.receive, parts.settings)
         with parts.patience.waiting(request.receive):
-            return await answer_with_all(parts.decoder, engines, images)
-    except ServiceError as error:
-        parts.metrics.count_refusal(error)
-        raise
+            return await answer_with_all(parts.decoder, engines, images, rooms)
 
 
 async def _opinions(engine: Engine, answer: Answer, query: CompareQuery) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ from jaxtyping import Float32
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.manifest import Manifest
-from service.errors import ServiceError
 from service.http.requests.body import header
 from service.http.requests.images import read_images
 from service.http.requests.negotiation import JSON, NPY, preferred
@@ -26,7 +25,7 @@ from service.http.responses.problems import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERR
 from service.http.responses.schemas import ClassifyResponse, EmbedResponse
 from service.http.routes.direct import DirectRoute
 from service.http.state import Parts, Services
-from service.inference.batcher import Answer
+from service.inference.batch import Answer
 from service.inference.engine import Engine
 
 router = APIRouter(tags=["images"], route_class=DirectRoute)
@@ -96,14 +95,10 @@ async def classify(
 
 
 async def _answer(request: Request, parts: Services, engine: Engine) -> Answer:
-    try:
-        engine.batcher.check_room()  # before the body is read, so that a refusal costs little
+    with engine.reserve() as room:
         images = await read_images(request.scope, request.receive, parts.settings)
         with parts.patience.waiting(request.receive):
-            return await engine.answer(images)
-    except ServiceError as error:
-        parts.metrics.count_refusal(error)
-        raise
+            return await engine.answer(images, room)
 
 
 def _named(manifest: Manifest, body: dict[str, Any]) -> dict[str, Any]:

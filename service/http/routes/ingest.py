@@ -9,13 +9,14 @@ from service.collections import NewItem
 from service.collections.storage.thumbnails import thumbnail
 from service.errors import OversizedImages, UndecodableImages
 from service.http.requests.items import Draft
-from service.inference.batcher import Answer
+from service.inference.batch import Answer
 from service.inference.decode import Decoder
 from service.inference.engine import Engine
+from service.inference.room import Room
 from service.vectors.protocol import Vectors
 
 
-async def embed(engine: Engine, drafts: Sequence[Draft]) -> Answer:
+async def embed(engine: Engine, room: Room, drafts: Sequence[Draft]) -> Answer:
     """What the model says of the drafts that are images, in order.
 
     Raises what `Engine.answer` raises, with the drafts' numbers in the place of the images'.
@@ -23,7 +24,8 @@ async def embed(engine: Engine, drafts: Sequence[Draft]) -> Answer:
     numbers = [i for i, draft in enumerate(drafts) if draft.image is not None]
     images = [draft.image for draft in drafts if draft.image is not None]
     try:
-        return await engine.answer(images, passes=2)  # thumbnails are the second one
+        with room:
+            return await engine.answer(images, room, passes=2)  # thumbnails are the second one
     except UndecodableImages as error:
         raise UndecodableImages(_renumbered(error, numbers), error.reasons) from None
     except OversizedImages as error:

@@ -31,8 +31,9 @@ from service.http.routes.collection_work import read, write
 from service.http.routes.ingest import embed, new_items, thumbnails
 from service.http.routes.model_binding import check_hash, engine_of
 from service.http.state import Parts, Services
-from service.inference.batcher import Answer
+from service.inference.batch import Answer
 from service.inference.engine import Engine
+from service.inference.room import Room
 from service.vectors.errors import UnknownItem
 
 router = APIRouter(prefix="/collections/{name}", tags=["collections"])
@@ -73,14 +74,13 @@ async def put_items(
     All are taken or none. An item replaces the one of the same id. The answer comes once they are
     durable: they survive whatever happens next, and every search from now on sees them.
     """
-    with parts.metrics.counting_refusals():
-        collection = await parts.threads.read(partial(parts.library.get, name))
-        batch, engine = await _read(request, parts, query, collection.spec)
-        with parts.patience.waiting(request.receive):
-            answer = None if engine is None else await embed(engine, batch.drafts)
-            small = await thumbnails(parts.decoder, batch.drafts, parts.settings.max_pixels)
-            work = partial(_put, parts, collection, batch, answer, small)
-            receipt = await parts.threads.write(work)
+    collection = await parts.threads.read(partial(parts.library.get, name))
+    batch, asked = await _read(request, parts, query, collection.spec)
+    with parts.patience.waiting(request.receive):
+        answer = None if asked is None else await embed(*asked, batch.drafts)
+        small = await thumbnails(parts.decoder, batch.drafts, parts.settings.max_pixels)
+        work = partial(_put, parts, collection, batch, answer, small)
+        receipt = await parts.threads.write(work)
     body = show_receipt(name, [draft.id for draft in batch.drafts], receipt)
     return as_json(body, *([] if answer is None else [server_timing(answer)]))
 
@@ -159,19 +159,20 @@ async def _delete(request: Request, parts: Services, name: str, item: str) -> Re
 
 async def _read(
     request: Request, parts: Services, query: ItemQuery, spec: CollectionSpec
-) -> tuple[Batch, Engine | None]:
-    """The items, and the engine where some are images.
+) -> tuple[Batch, tuple[Engine, Room] | None]:
+    """The items, and who embeds those that are images, with room there.
 
     Raises ModelMismatch where the vectors are, or may be, those of another model.
     """
     if media_type(request.scope) != JSON:
         engine = await engine_of(parts.catalog, spec)
-        engine.batcher.check_room()  # before the body is read, so that a refusal costs little
-        return await read_items(request, query, spec, parts.settings), engine
+        room = engine.reserve()
+        return await read_items(request, query, spec, parts.settings), (engine, room)
     batch = await read_items(request, query, spec, parts.settings)
     check_hash(spec, batch.model_sha256)
     if batch.images:
-        return batch, await engine_of(parts.catalog, spec)
+        engine = await engine_of(parts.catalog, spec)
+        return batch, (engine, engine.reserve())
     if batch.model_sha256 is None:  # the client says nothing: the model that it could ask must fit
         await engine_of(parts.catalog, spec)
     return batch, None

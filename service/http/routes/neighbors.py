@@ -21,6 +21,7 @@ from service.http.routes.model_binding import check_model
 from service.http.routes.search_target import CollectionPlace, GalleryPlace, Place
 from service.http.state import Parts, Services
 from service.inference.gallery import COLLECTION
+from service.inference.room import Room
 from service.vectors.errors import InvalidFilter, UnknownItem
 from service.vectors.protocol import Vectors
 
@@ -38,16 +39,15 @@ async def neighbors(
     request: Request, parts: Parts, query: Annotated[NeighborsQuery, Query()]
 ) -> Response:
     """Find the nearest items of each image, vector or item; a higher score is nearer."""
-    with parts.metrics.counting_refusals():
-        place = await _place(parts, query)
-        if media_type(request.scope) != JSON:  # which may carry what needs no model
-            engine = await place.engine()
-            engine.batcher.check_room()  # before the body is read, so that a refusal costs little
-        asked = await read_queries(request, parts.settings)
-        search = query.search(asked)
-        with parts.patience.waiting(request.receive):
-            vectors, *headers = await _vectors(place, asked)
-            found = await place.search(vectors, search)
+    place = await _place(parts, query)
+    room: Room | None = None
+    if media_type(request.scope) != JSON:  # which may carry what needs no model
+        room = (await place.engine()).reserve()
+    asked = await read_queries(request, parts.settings)
+    search = query.search(asked)
+    with parts.patience.waiting(request.receive):
+        vectors, *headers = await _vectors(place, asked, room)
+        found = await place.search(vectors, search)
     return as_json({**place.names, "neighbors": found}, *headers)
 
 
@@ -63,12 +63,16 @@ async def _place(parts: Services, query: NeighborsQuery) -> Place:
     return CollectionPlace(collection, parts)
 
 
-async def _vectors(place: Place, asked: Asked) -> tuple[Vectors, *tuple[Header, ...]]:
+async def _vectors(
+    place: Place, asked: Asked, room: Room | None
+) -> tuple[Vectors, *tuple[Header, ...]]:
     place.check_hash(asked.model_sha256)
     if asked.ids:
         return (await place.vectors(asked.ids),)
     if asked.vectors:
         read = partial(read_vectors, asked.vectors, place.dimension, place.metric)
         return (read() if len(asked.vectors) <= _FEW else await asyncio.to_thread(read),)
-    answer = await (await place.engine()).answer(asked.images)
+    engine = await place.engine()
+    with room or engine.reserve() as held:
+        answer = await engine.answer(asked.images, held)
     return answer.outputs.embedding, server_timing(answer)

@@ -6,7 +6,7 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from models.manifest import Manifest
-from service.errors import MalformedBody, NoImage, ServiceError, TooManyImages
+from service.errors import MalformedBody, NoImage, TooManyImages
 from service.http.requests.json_body import read_json, validated
 from service.http.requests.negotiation import JSON
 from service.http.requests.parameters import NoParameters
@@ -29,15 +29,11 @@ _VERSIONED = re.compile(r"(.+)/([1-9][0-9]{0,8})")
 
 async def embeddings(request: Request, parts: Parts, _query: NoParameters) -> Response:
     """Embed each image. OpenAI's client libraries call this route."""
-    try:
-        asked, images = await _read(request, parts.settings)
-        engine = await parts.catalog.engine(*_name_and_version(asked.model))
-        _check_dimensions(asked, engine.manifest)
-        with parts.patience.waiting(request.receive):
-            answer = await engine.answer(images)
-    except ServiceError as error:
-        parts.metrics.count_refusal(error)
-        raise
+    asked, images = await _read(request, parts.settings)
+    engine = await parts.catalog.engine(*_name_and_version(asked.model))
+    _check_dimensions(asked, engine.manifest)
+    with engine.reserve() as room, parts.patience.waiting(request.receive):
+        answer = await engine.answer(images, room)
     coded = asked.encoding_format == "base64"
     data = [
         {"object": "embedding", "index": i, "embedding": as_base64(row) if coded else row}

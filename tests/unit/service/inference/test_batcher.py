@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 
 from service.errors import Overloaded, UndecodableImages
+from service.inference.batch import Answer
 from service.inference.batch_limits import Limits
-from service.inference.batcher import Answer, Batcher, Work
-from service.inference.decode import Deferred, Pixels
+from service.inference.batcher import Batcher
+from service.inference.work import Decoded, Pixels, Work
 from tests.support.batching import LIMITS, Bench, on_loop
+
+
+def one(value: int) -> Decoded:
+    return Decoded(np.full((1, 1, 1, 3), value, np.uint8))
 
 
 def test_a_request_gets_its_own_rows_in_order() -> None:
@@ -106,7 +111,7 @@ def test_models_take_turns() -> None:
         held = await bench.hold(1)
         busy = asyncio.create_task(bench.ask(*range(10, 22)))
         await asyncio.sleep(0)
-        late = asyncio.create_task(other.run(np.full((1, 1, 1, 3), 5, np.uint8)))
+        late = asyncio.create_task(other.run(one(5)))
         await asyncio.sleep(0)
         bench.model.gate.set()
         await asyncio.gather(held, busy, late)
@@ -118,10 +123,7 @@ def test_models_take_turns() -> None:
 def test_an_answer_says_what_it_took() -> None:
     async def scenario(bench: Bench) -> None:
         held = await bench.hold(1)
-        waiting = [
-            asyncio.create_task(bench.batcher.run(np.full((1, 1, 1, 3), i, np.uint8)))
-            for i in (2, 3)
-        ]
+        waiting = [asyncio.create_task(bench.batcher.run(one(i))) for i in (2, 3)]
         await asyncio.sleep(0.02)
         bench.model.gate.set()
         await held
@@ -151,8 +153,10 @@ def test_many_requests_of_every_size_come_through() -> None:
     on_loop(scenario, Limits(queue_items=10_000, max_batch=4))
 
 
-class Undecoded(Deferred):
+class Undecoded:
     """An image of one value; a negative one is damaged, and 99 shows a defect of the decoder."""
+
+    decoded_s = 0.0
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -178,7 +182,7 @@ class Undecoded(Deferred):
 def test_small_images_are_decoded_in_their_batch_and_fail_alone() -> None:
     async def scenario(bench: Bench) -> None:
         running = await bench.hold(1)
-        several = np.full((2, 1, 1, 3), 7, np.uint8)
+        several = Decoded(np.full((2, 1, 1, 3), 7, np.uint8))
         works: list[Work] = [several, *map(Undecoded, (2, -1, 3, 99))]
         asked = [asyncio.create_task(bench.batcher.run(work)) for work in works]
         await asyncio.sleep(0)

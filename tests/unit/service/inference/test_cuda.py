@@ -16,9 +16,9 @@ from service.errors import DeviceUnavailable
 from service.inference import cuda
 from service.inference.buckets import Buckets
 from service.inference.cuda import CudaSession, Gpu
-from service.inference.decode import Pixels
 from service.inference.device import CPU, CUDA, TENSORRT, choose_provider
 from service.inference.session import Outputs, Session
+from service.inference.work import Pixels
 from tests.support.bundles import Recipe, publish, run
 
 

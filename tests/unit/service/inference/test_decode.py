@@ -27,7 +27,7 @@ def decoder() -> Iterator[Decoder]:
 
 
 def decode(decoder: Decoder, images: list[Encoded]) -> np.ndarray:
-    return asyncio.run(decoder.decode(images, SPEC))
+    return asyncio.run(decoder.decode(images, SPEC)).pixels()
 
 
 def test_pixels_are_those_of_the_contract_in_order(decoder: Decoder) -> None:

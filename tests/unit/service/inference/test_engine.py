@@ -12,13 +12,14 @@ from models.preprocess import MAX_PIXELS
 from models.store import Store
 from service.inference.batch_limits import Limits
 from service.inference.batcher import Batcher
-from service.inference.decode import Decoder, Pixels
+from service.inference.decode import Decoder
 from service.inference.device import CPU
-from service.inference.engine import Engine, answer_with_all
+from service.inference.engine import Engine, answer_with_all, reserve_with_all
 from service.inference.executor import Lanes
 from service.inference.loader import Loader
 from service.inference.pixel_budget import PixelBudget
 from service.inference.session import Outputs
+from service.inference.work import Pixels
 from tests.support.bundles import picture, publish
 from tests.support.serving import PATIENCE_S
 
@@ -49,8 +50,9 @@ def test_where_one_model_fails_the_others_stop_working(tmp_path: Path) -> None:
 
         engines = [engine(wait), engine(fail)]
         lanes.start()
-        with pytest.raises(RuntimeError, match="the device is lost"):
-            await answer_with_all(decoder, engines, IMAGES)
+        lost = pytest.raises(RuntimeError, match="the device is lost")
+        with lost, reserve_with_all(engines) as rooms:
+            await answer_with_all(decoder, engines, IMAGES, rooms)
         assert [one.batcher.items for one in engines] == [0, 0]
         go_on.set()
         await lanes.stop()

@@ -14,6 +14,7 @@ from service.errors import Overloaded
 from service.inference.batch_limits import Limits, ahead
 from service.inference.decode import Decoder
 from service.inference.pixel_budget import PixelBudget
+from service.inference.work import Decoded
 from tests.support.batching import Bench
 from tests.support.serving import PATIENCE_S
 
@@ -101,7 +102,7 @@ def test_many_cheap_images_do_not_refuse_a_single_one(held: Held) -> None:
         finally:
             decoder.close()
 
-    assert [type(one) for one in asyncio.run(main())] == [np.ndarray, np.ndarray]
+    assert [type(one) for one in asyncio.run(main())] == [Decoded, Decoded]
 
 
 def test_no_more_than_half_of_the_threads_decode_large_images(held: Held) -> None:
@@ -123,11 +124,12 @@ def test_no_more_than_half_of_the_threads_decode_large_images(held: Held) -> Non
 def test_images_being_decoded_for_a_large_request_refuse_no_small_one() -> None:
     async def main() -> None:
         bench = Bench(Limits(queue_items=1000, max_batch=4, wait_s=1.0), image_s=0.01)
-        with bench.batcher.admit(99):
+        with bench.batcher.reserve() as room:
+            room.take(99)
             with pytest.raises(Overloaded):
-                bench.batcher.check_room(99)
-            bench.batcher.check_room(1)
-            bench.batcher.check_room(8)
+                bench.batcher.reserve().take(99)
+            bench.batcher.reserve().take(1)
+            bench.batcher.reserve().take(8)
 
     asyncio.run(main())
 
@@ -136,9 +138,9 @@ def test_small_requests_refuse_each_other_where_they_take_too_long() -> None:
     async def main() -> None:
         bench = Bench(Limits(queue_items=1000, max_batch=4, wait_s=0.1), image_s=0.01)
         for _ in range(10):
-            bench.batcher.hold(1)
+            bench.batcher.reserve().take(1)
         with pytest.raises(Overloaded):
-            bench.batcher.check_room(1)
+            bench.batcher.reserve().take(1)
 
     asyncio.run(main())
 

@@ -7,10 +7,10 @@ import pytest
 from models.bundle import GALLERY, GOLDEN, REPORT, Bundle, sha256_of
 from models.errors import BundleDamaged, BundleNotFound
 from models.store import Store
-from service.inference.decode import Pixels
 from service.inference.device import CPU
 from service.inference.loader import Loader
 from service.inference.session import Outputs, Session
+from service.inference.work import Pixels
 from tests.support.bundles import Recipe, publish
 
 

@@ -1,0 +1,88 @@
+"""How much may be in progress for one model: refused before a request's body is read."""
+
+from math import ceil
+from typing import Self
+
+from service.errors import Overloaded
+from service.inference.batch_limits import Limits, Pace, ahead
+
+
+class Capacity:
+    """Counts the images of all requests that have room.
+
+    No more have it than can be answered within `limits.wait_s`, by the time that images take while
+    there are others.
+    """
+
+    def __init__(self, limits: Limits, pace: Pace) -> None:
+        self._limits = limits
+        self._pace = pace
+        self._requests = 0
+        self.items = 0  # that have room
+
+    @property
+    def limit(self) -> int:
+        """Images that may have room now."""
+        in_time = self._pace.items(self._limits.wait_s)
+        return min(self._limits.queue_items, max(in_time, self._limits.max_batch))
+
+    def reserve(self) -> "Room":
+        """One request's room. Raises Overloaded at once where not even one image has any."""
+        self.check(1)
+        return Room(self)
+
+    def check(self, items: int) -> None:
+        """Raise Overloaded where this many images of a new request have no room.
+
+        Where nothing is in progress there is room for any request. What larger requests have in
+        progress counts no more than their turns do, so that they refuse no smaller ones.
+        """
+        before = self.items
+        held = before + items
+        if held <= self._limits.queue_items:
+            if not before or held <= self._limits.max_batch:
+                return
+            in_turn = ahead(before, self._requests, items) + items
+            if self._pace.seconds(in_turn) <= self._limits.wait_s:
+                return
+        limit = self.limit if before else self._limits.queue_items
+        retry_s = min(self._pace.seconds(before), self._limits.wait_s)
+        raise Overloaded(limit, max(1, ceil(retry_s)))
+
+    def hold(self, items: int) -> None:
+        """Count a request. Raises Overloaded."""
+        self.check(items)
+        self.items += items
+        self._requests += 1
+
+    def release(self, items: int) -> None:
+        """Count it no more."""
+        self.items -= items
+        self._requests -= 1
+
+
+class Room:
+    """One request's room in a queue: a block around the reading of its body and its answer.
+
+    It takes what the request needs once that is known. Until then it holds nothing of what others
+    could use: else clients that send their bodies slowly would fill the queue at no cost.
+    """
+
+    __slots__ = ("_capacity", "_items")
+
+    def __init__(self, capacity: Capacity) -> None:
+        self._capacity = capacity
+        self._items = 0
+
+    def take(self, items: int) -> None:
+        """Hold room for this many images until the block ends. Raises Overloaded."""
+        self._capacity.hold(items)
+        self._items = items
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        items, self._items = self._items, 0
+        if items:
+            self._capacity.release(items)

@@ -2,7 +2,7 @@
 # Kept plain enough for the GNU make 3.81 that macOS ships, and for any /bin/sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve serve-cuda test torture check format bench-serving bench-index bench-training lock environments
+.PHONY: help serve serve-cuda test test-rest test-all torture check format bench-serving bench-index bench-training lock environments
 .DELETE_ON_ERROR:
 
 # The newest Python that every locked package has a wheel for is 3.14.
@@ -25,8 +25,18 @@ serve: .venv-service/ready ## serve the models of models/registry on http://127.
 serve-cuda: .venv-service-cuda/ready ## the same on an NVIDIA GPU (Linux x86-64); brings CUDA and cuDNN itself
 	@LOSSATLAS_DEVICE=cuda exec .venv-service-cuda/bin/python -m service $(ARGS)
 
-test: environments ## run the whole test suite; ARGS="-k decode" narrows it
-	.venv/bin/python -m pytest $(ARGS)
+# Tests run in so many processes side by side; a file's tests stay together, for what they share.
+WORKERS ?= 2
+PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(WORKERS) --dist loadscope
+
+test: environments ## run the fast tests, each promise once (5 minutes on two cores); ARGS="-k decode" narrows it
+	$(PYTEST) -m 'not later' $(ARGS)
+
+test-rest: environments ## run what `make test` leaves out: containers, Milvus, Ray, torchrun, torture, documents
+	$(PYTEST) -m later $(ARGS)
+
+test-all: environments ## run every test; ARGS="-m milvus" chooses a kind (pyproject.toml lists them)
+	$(PYTEST) $(ARGS)
 
 torture: .venv/ready ## kill the service 100 times while it takes writes, and compare (15 minutes); ROUNDS=1000 for more
 	TORTURE_ROUNDS=$(or $(ROUNDS),100) .venv/bin/python -m pytest tests/torture -s $(ARGS)

@@ -1,9 +1,13 @@
-"""Shapes and types in annotations are checked wherever the tests call the code, and only there."""
+"""What all tests need first: types are checked, nothing is sent, and the kinds of tests.
+
+Shapes and types in annotations are checked wherever the tests call the code, and only there.
+"""
 
 import signal
 import sys
 from types import ModuleType
 
+import pytest
 from jaxtyping import install_import_hook
 
 from models.telemetry import send_nothing
@@ -33,3 +37,25 @@ install_import_hook(
     ],
     "beartype.beartype",
 )
+
+# What `make test` leaves to `make test-rest`; pyproject.toml says what each kind is.
+LATER = (
+    "compile",
+    "container",
+    "docs",
+    "milvus",
+    "published",
+    "ray",
+    "simulation",
+    "torchrun",
+    "torture",
+    "trained",
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what comes later, so that one word chooses it."""
+    for item in items:
+        if any(item.get_closest_marker(kind) for kind in LATER):
+            item.add_marker("later")

@@ -12,6 +12,8 @@ import pytest
 from service.cli import COMMANDS
 from tests.contract.test_service_start import ROOT, environment
 
+pytestmark = pytest.mark.docs
+
 DOCS = (ROOT / "docs" / "collections.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", DOCS, re.DOTALL)
 COMMAND_LINES = [text for block in BLOCKS for text in re.split(r"^\$ ", block, flags=re.M)[1:]]

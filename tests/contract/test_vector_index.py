@@ -14,7 +14,7 @@ import pytest
 
 from models.manifest import Metric
 from service.vectors import Hits, Rows, VectorIndex, Vectors
-from tests.support.indexes import ENGINES, Engine, Oracle, settle
+from tests.support.indexes import PARAMETERS, Engine, Oracle, settle
 from tests.support.vectors import clustered
 
 DIMENSION = 16
@@ -68,7 +68,7 @@ class Pair:
         assert hit.mean() >= self.engine.least_recall
 
 
-@pytest.fixture(params=ENGINES, ids=lambda engine: engine.name)
+@pytest.fixture(params=PARAMETERS)
 def engine(request: pytest.FixtureRequest) -> Engine:
     assert isinstance(request.param, Engine)
     return request.param

@@ -9,7 +9,7 @@ import pytest
 from models.manifest import Metric
 from service.vectors import VectorIndex
 from service.vectors.lengths import LONGEST, UnusableVectors
-from tests.support.indexes import ENGINES, Engine, Oracle, settle
+from tests.support.indexes import LOCAL, PARAMETERS, Engine, Oracle, settle
 from tests.support.vectors import clustered
 
 DIMENSION, SIZE = 16, 1_200
@@ -24,7 +24,7 @@ def metric(request: pytest.FixtureRequest) -> Metric:
     return chosen
 
 
-@pytest.fixture(params=ENGINES, ids=lambda engine: engine.name)
+@pytest.fixture(params=PARAMETERS)
 def index(request: pytest.FixtureRequest, metric: Metric, tmp_path: Path) -> Iterator[VectorIndex]:
     engine: Engine = request.param
     oracle = Oracle(metric)
@@ -53,7 +53,7 @@ def test_a_query_of_any_length_finds_the_same_by_cosine(index: VectorIndex, coun
 
 @pytest.mark.parametrize("metric", ["cosine"])
 def test_a_vector_of_any_length_is_added_as_its_direction(metric: Metric, tmp_path: Path) -> None:
-    for engine in ENGINES[:4]:
+    for engine in LOCAL:
         oracle = Oracle(metric)
         oracle.add(np.arange(SIZE), VECTORS)
         with engine.open(tmp_path, DIMENSION, metric, oracle) as index:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.e2e.conftest import ROOT
 
+pytestmark = pytest.mark.docs
+
 DOCS = (ROOT / "docs" / "bulk.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", DOCS, re.DOTALL)
 EXAMPLES = [

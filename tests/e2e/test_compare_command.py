@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from models.store import Store
+from tests.support.commands import training_here
 from tests.support.odd_folders import write_folder
-from training.__main__ import main
 
 COMMON = ["--losses=softmax,cosface", "--batch-size=16", "--size-px=16", "--embedding-size=8"]
 SHORT = ["--epochs=1", "--trials=1", "--seeds=2"]
@@ -17,18 +17,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_folder(tmp_path_factory.mktemp("data"), bird=40, cat=40, ship=40)
 
 
-def compare(monkeypatch: pytest.MonkeyPatch, data: Path, place: Path, *options: str) -> int:
+def compare(data: Path, place: Path, *options: str) -> int:
     places = [f"--{name}={place / name}" for name in ("runs", "cache", "registry")]
-    command = ["training", "compare", f"--data={data}", *places, *options]
-    monkeypatch.setattr("sys.argv", command)
-    return main()
+    return training_here("compare", f"--data={data}", *places, *options)
 
 
 def test_a_comparison_of_two_losses_with_airbench_comes_to_verdicts(
-    monkeypatch: pytest.MonkeyPatch, data: Path, tmp_path: Path
+    data: Path, tmp_path: Path
 ) -> None:
     asked = [*COMMON, *SHORT, "--recipe=small", "--precision=float32"]
-    assert compare(monkeypatch, data, tmp_path, *asked) == 0
+    assert compare(data, tmp_path, *asked) == 0
     report = Store(tmp_path / "registry").comparison()
     assert report is not None
     assert report.losses == ("softmax", "cosface")
@@ -50,25 +48,23 @@ def test_a_comparison_of_two_losses_with_airbench_comes_to_verdicts(
     ],
 )
 def test_what_cannot_be_compared_is_refused_before_any_training(
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     data: Path,
     tmp_path: Path,
     options: list[str],
     named: str,
 ) -> None:
-    assert compare(monkeypatch, data, tmp_path, *SHORT, *options) == 1
+    assert compare(data, tmp_path, *SHORT, *options) == 1
     assert named in capsys.readouterr().err
     assert not list(tmp_path.rglob("checkpoint.pt"))
 
 
 def test_weights_that_may_have_seen_what_is_left_out_are_refused(
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     data: Path,
     tmp_path: Path,
 ) -> None:
     (tmp_path / "own.toml").write_text('weights = "hub"\nbackbone = "timm:resnet18"\n')
     asked = [*SHORT, f"--recipe={tmp_path / 'own.toml'}"]
-    assert compare(monkeypatch, data, tmp_path, *asked) == 1
+    assert compare(data, tmp_path, *asked) == 1
     assert "weights" in capsys.readouterr().err

@@ -9,6 +9,8 @@ import torch
 from tests.e2e.conftest import SAMPLE, training
 from training.checkpoints.run import RunFolder
 
+pytestmark = pytest.mark.compile
+
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_backbone_learns_the_same(tmp_path: Path) -> None:

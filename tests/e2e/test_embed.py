@@ -90,6 +90,7 @@ def cluster() -> Iterator[str]:
     assert process.returncode == 0
 
 
+@pytest.mark.ray
 def test_a_cluster_of_two_nodes_shares_the_work_and_writes_the_same(
     embedded: Path, photos: Path, cluster: str
 ) -> None:

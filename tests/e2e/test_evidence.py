@@ -1,7 +1,6 @@
 """The runs beside a run, and the comparison: by the command line, on real photographs."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,9 @@ from models.comparison import ComparisonReport
 from models.report import Report
 from models.store import Store
 from tests.e2e.conftest import SAMPLE
-from training.__main__ import main
+from tests.support.commands import training_here as training
 from training.checkpoints.run import RunFolder
 from training.losses import LOSSES
-
-
-def training(*arguments: str | Path) -> int:
-    """`python -m training` with these arguments, in this process."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sys, "argv", ["training", *map(str, arguments)])
-        return main()
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +99,7 @@ def test_weights_that_have_seen_the_classes_are_warned_of(
     assert f"was trained on {classes.replace(',', ', ')}" in capsys.readouterr().out
 
 
+@pytest.mark.trained
 def test_a_comparison_is_published_with_its_figures(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -145,6 +145,7 @@ def fetched(
     )
 
 
+@pytest.mark.published
 @pytest.mark.shared
 def test_10000_images_over_http_reproduce_the_classification(
     fetched: tuple[Report, Fetched],
@@ -162,6 +163,7 @@ def test_10000_images_over_http_reproduce_the_classification(
     assert found.top3_accuracy.value == pytest.approx(share, abs=2e-4)
 
 
+@pytest.mark.published
 @pytest.mark.shared
 def test_10000_images_over_http_reproduce_the_confidence(fetched: tuple[Report, Fetched]) -> None:
     report, told = fetched
@@ -180,6 +182,7 @@ def test_10000_images_over_http_reproduce_the_confidence(fetched: tuple[Report, 
         assert report.unknowns.test_accepted == pytest.approx(accepted, abs=2e-4)
 
 
+@pytest.mark.published
 @pytest.mark.shared
 def test_10000_images_over_http_reproduce_the_retrieval(fetched: tuple[Report, Fetched]) -> None:
     report, told = fetched

@@ -13,6 +13,8 @@ from models.store import Store
 from tests.e2e.conftest import ROOT, SAMPLE, training
 from training.checkpoints.run import RunFolder
 
+pytestmark = pytest.mark.torchrun
+
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 

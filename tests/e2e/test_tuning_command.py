@@ -6,7 +6,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import ROOT, SAMPLE, training
+from tests.support.commands import training_here
 from training.recipes.recipe import Recipe
 
 
@@ -26,6 +29,7 @@ def chosen(runs: Path) -> str:
     )
 
 
+@pytest.mark.trained
 def test_a_killed_study_goes_on_to_the_same_recipe_which_run_accepts(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     ended = training(*tune(whole))
@@ -59,15 +63,16 @@ def test_a_killed_study_goes_on_to_the_same_recipe_which_run_accepts(tmp_path: P
     assert fit.returncode == 0
 
 
-def test_a_loss_is_tuned_on_a_frozen_trunk_whose_features_are_computed_once(tmp_path: Path) -> None:
+def test_a_loss_is_tuned_on_a_frozen_trunk_whose_features_are_computed_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     places = ("--runs", tmp_path / "runs", "--cache", tmp_path / "cache", "--data", SAMPLE)
     quick = ("--epochs", "1", "--batch-size", "40", "--size-px", "16")
-    assert training("fit", "--loss", "softmax", *places, *quick).returncode == 0
+    assert training_here("fit", "--loss", "softmax", *places, *quick) == 0
     trunk = ("--trunk", tmp_path / "runs" / "softmax", "--size-px", "16")
-    study = ("tune", "--loss", "arcface", *places, *trunk, "--trials", "3", "--epochs", "1")
-    done = training(*study)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("embedding, view 1 of 1") == 2  # training and test images
+    study = ("tune", "--loss", "arcface", *places, *trunk, "--trials", "2", "--epochs", "1")
+    assert training_here(*study) == 0
+    assert capsys.readouterr().out.count("embedding, view 1 of 1") == 2  # training and test images
     written = Recipe.model_validate(
         tomllib.loads((tmp_path / "runs" / "tuning" / "arcface" / "recipe.toml").read_text())
     )

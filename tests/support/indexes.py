@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from models.manifest import Metric
 from service.vectors import (
@@ -133,4 +134,9 @@ ENGINES = [
     Engine("local hnsw", _closing(_local("hnsw")), least_recall=0.98),
     Engine("local compact", _closing(_local("compact")), least_recall=0.95),
     Engine("milvus", _milvus, least_recall=0.98),
+]
+LOCAL = ENGINES[:4]
+PARAMETERS = [
+    *(pytest.param(engine, id=engine.name) for engine in LOCAL),
+    *(pytest.param(engine, id=engine.name, marks=pytest.mark.milvus) for engine in ENGINES[4:]),
 ]

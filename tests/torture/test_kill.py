@@ -20,6 +20,8 @@ from tests.torture.ledger import DIMENSION, Ledger, Put, batch
 from tests.torture.process import Service
 from tests.torture.writer import Writer
 
+pytestmark = pytest.mark.torture
+
 ROUNDS = int(os.environ.get("TORTURE_ROUNDS", "3"))
 SEED = int(os.environ.get("TORTURE_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
 KINDS: tuple[Kind, ...] = ("exact", "hnsw", "compact")

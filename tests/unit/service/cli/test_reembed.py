@@ -230,6 +230,7 @@ def test_what_is_written_while_it_runs_is_there_at_the_end(
         assert ids_of(library.get("pets")) == [*IDS[:3], *IDS[4:], "late.png"]
 
 
+@pytest.mark.milvus
 def test_milvus_keeps_nothing_of_the_old_one(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

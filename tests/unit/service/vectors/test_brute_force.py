@@ -9,7 +9,7 @@ import pytest
 from models.manifest import Metric
 from service.vectors.brute_force import scan, score_each
 from service.vectors.mask import Mask
-from tests.support.indexes import ENGINES, Engine, Oracle, settle
+from tests.support.indexes import LOCAL, Engine, Oracle, settle
 from tests.support.vectors import clustered
 
 VECTORS = clustered(1_000, 8)
@@ -21,7 +21,7 @@ def on_another_thread(work: Callable[[], object]) -> None:
     thread.join()
 
 
-@pytest.mark.parametrize("engine", ENGINES[:4], ids=lambda engine: engine.name)
+@pytest.mark.parametrize("engine", LOCAL, ids=lambda engine: engine.name)
 def test_a_search_leaves_faiss_one_thread_whichever_thread_asks(
     engine: Engine, tmp_path: Path
 ) -> None:

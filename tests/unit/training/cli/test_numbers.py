@@ -1,13 +1,12 @@
 """Every number on the command line is held to what it can mean, before anything is begun."""
 
 import argparse
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import training_here
 from training.__main__ import parser
 from training.cli.options import named_classes
 
@@ -56,13 +55,11 @@ def test_what_an_option_cannot_mean_is_refused(name: str, action: argparse.Actio
         (("unknowns", "--loss=softmax", "--epochs=-3"), "--epochs"),
     ],
 )
-def test_a_refusal_is_a_line_and_no_traceback(words: tuple[str, ...], option: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "training", *words], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    assert f"error: argument {option}: must be" in done.stderr.splitlines()[-1]
+def test_a_refusal_is_a_line_and_no_traceback(
+    words: tuple[str, ...], option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert training_here(*words) == 2
+    assert f"error: argument {option}: must be" in capsys.readouterr().err.splitlines()[-1]
 
 
 CLASSES = ("a", "a,b", "b", "tench, Tinca tinca", "caf\u00e9")

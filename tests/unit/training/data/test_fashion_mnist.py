@@ -66,6 +66,7 @@ def test_damaged_files_are_refused(source: Path, tmp_path: Path, damage: str) ->
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.published
 @pytest.mark.skipif(not SOURCE.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 def test_the_real_files(tmp_path: Path) -> None:
     write_fashion_mnist(SOURCE, tmp_path / "out", lambda _: None)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.docs
+
 ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs" / "add-a-loss.md").read_text()
 COPIED = (

@@ -1,4 +1,4 @@
-"""What the command lines of the benchmarks have in common."""
+"""The shared parts of the benchmarks' command lines."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -26,6 +26,6 @@ def recorded(given: Sequence[str], paths: Collection[str]) -> Iterator[str]:
 
 
 def warn_if_busy(machine: Machine, console: Console) -> None:
-    """What else runs here takes time from what is measured."""
+    """Warn of other processes that take time from the measurement."""
     if (load := machine.load_average) > _BUSY:
         console.print(f"[yellow]The machine is busy: its load average is {load}.")

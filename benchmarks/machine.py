@@ -1,4 +1,4 @@
-"""Where a measurement was taken, and of what."""
+"""The machine of a measurement, and the code that was measured."""
 
 import os
 import platform

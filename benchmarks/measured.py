@@ -1,4 +1,4 @@
-"""What every benchmark tells alike: where it ran, and the percentiles of what it timed."""
+"""Facts that every benchmark writes: the machine, and percentiles of timings."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ class Percentiles(Frozen):
 
 
 class Machine(Frozen):
-    """Where it ran."""
+    """The machine that it ran on."""
 
     processor: str
     cores: int = Field(ge=1, description="that this process may run on")

@@ -1,4 +1,4 @@
-"""How far a benchmark has come."""
+"""Progress of a benchmark."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -20,7 +20,7 @@ _KEY = 0
 
 
 class _Sequence(NamedTuple):
-    """What a sequence header says."""
+    """The facts of a sequence header."""
 
     size: Size
     reduced: bool  # of one picture, whose header says nothing of sizes

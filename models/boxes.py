@@ -62,7 +62,7 @@ class Reader:
 
     @property
     def place(self) -> int:
-        """Where the next number begins."""
+        """Return the place of the next number."""
         return self._place
 
     def read(self, count: int) -> int:

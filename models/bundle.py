@@ -26,7 +26,7 @@ _BAD_ARRAYS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 @dataclass(frozen=True)
 class Golden:
-    """What the model answered when it was exported; replayed when it is loaded."""
+    """The answers of the model at its export; replayed when it is loaded."""
 
     images: NDArray[np.uint8]  # [n, h, w, 3]
     embedding: NDArray[np.float32]  # [n, d]

@@ -36,7 +36,7 @@ def _from_deep_gray(image: Image.Image) -> Image.Image:
 
 
 def _is_bmp_without_alpha(image: Image.Image) -> bool:
-    """Whether all of a BMP would be transparent: its writer left the alpha bytes unset.
+    """Return whether all of a BMP would be transparent: its writer left the alpha bytes unset.
 
     Windows shows such a picture opaque.
     """

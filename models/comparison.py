@@ -1,4 +1,4 @@
-"""What a comparison of the losses found: the schema of `registry/comparison/comparison.json`."""
+"""A comparison of the losses: the schema of `registry/comparison/comparison.json`."""
 
 from datetime import datetime
 from typing import Literal
@@ -31,7 +31,7 @@ class Trial(Frozen):
 
 
 class Searched(Frozen):
-    """Where tuning looked for a value."""
+    """The range of a tuned value."""
 
     low: float
     high: float
@@ -39,7 +39,7 @@ class Searched(Frozen):
 
 
 class Tuned(Frozen):
-    """What tuning tried for a loss, and what it chose."""
+    """The trials of a loss, and the choice among them."""
 
     loss: str
     trials: tuple[Trial, ...]
@@ -66,7 +66,7 @@ class GoalMeasures(Frozen):
 
 
 class Protocol(Frozen):
-    """What was the same for every loss."""
+    """The protocol that was the same for every loss."""
 
     backbone: str
     embedding_size: int
@@ -163,7 +163,7 @@ class Difference(Frozen):
 
     @property
     def significant(self) -> bool:
-        """Whether the losses differ at 5 % after the correction."""
+        """Return whether the losses differ at 5 % after the correction."""
         return self.p_adjusted < LEVEL
 
 
@@ -189,7 +189,7 @@ class ConfusedClasses(Frozen):
 
 
 class MeasureOpinion(Frozen):
-    """What a secondary measure says beside a verdict."""
+    """The word of a secondary measure beside a verdict."""
 
     measure: str
     leader: str = Field(description="the loss with the best mean on it")
@@ -201,7 +201,7 @@ class MeasureOpinion(Frozen):
 
 
 class Power(Frozen):
-    """What the whole procedure finds with this many seeds, by simulation from the spreads seen.
+    """The power of the whole procedure with this many seeds, by simulation from the spreads seen.
 
     Simulated: the loss with the best mean is ahead of all others, which are equal, by some lead.
     """
@@ -257,7 +257,7 @@ class Verdict(Frozen):
 
 
 class Convergence(Frozen):
-    """How much a loss still gained at the end of its runs."""
+    """The gain of a loss at the end of its runs."""
 
     loss: str
     runs: Runs = Field(
@@ -271,7 +271,7 @@ class Convergence(Frozen):
 
 
 class LengthCheck(Frozen):
-    """Whether tuning's short trials rank a loss's values as trials of full length do."""
+    """The check that tuning's short trials rank a loss's values as full ones do."""
 
     loss: str
     short: tuple[float, ...] = Field(

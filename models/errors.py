@@ -1,4 +1,4 @@
-"""What can go wrong with images and published models. Facts only: no HTTP, no exit codes."""
+"""The errors of images and published models. Facts only: no HTTP, no exit codes."""
 
 
 class ModelsError(Exception):

@@ -1,4 +1,4 @@
-"""How a picture is to be turned, from what its file says beside the pixels."""
+"""The orientation of a picture, from what its file says beside the pixels."""
 
 import re
 import struct

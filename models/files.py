@@ -36,7 +36,7 @@ class Image(NamedTuple):
 
 @dataclass
 class Passed:
-    """What a listing passed over, hidden files and folders aside."""
+    """The files that a listing passed over, hidden files and folders aside."""
 
     suffixes: Counter[str] = field(default_factory=Counter)  # of files that are not images
     clutter: list[str] = field(default_factory=list)  # folders that programs leave behind
@@ -44,7 +44,7 @@ class Passed:
 
     @property
     def files(self) -> int:
-        """How many files are not images, by their names."""
+        """Count the files that are not images, by their names."""
         return self.suffixes.total()
 
 
@@ -87,7 +87,7 @@ def folders(root: Path) -> tuple[str, ...]:
 
 
 def is_image(name: str) -> bool:
-    """Whether a file of that name is listed as an image."""
+    """Return whether a file of that name is listed as an image."""
     return PurePath(name).suffix.lower() in SUFFIXES and not name.startswith(".")
 
 
@@ -96,7 +96,7 @@ def _shown(path: Path) -> bool:
 
 
 def _is_listed(entry: _Entry, inside: str, linked: set[str]) -> bool:
-    """Whether a folder that a link leads to is listed elsewhere, or contains what is listed."""
+    """Return whether a linked folder is listed elsewhere, or contains what is listed."""
     if entry.real is None:
         return False
     if entry.real in linked or _within(entry.real, inside) or _within(inside, entry.real):

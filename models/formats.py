@@ -1,4 +1,4 @@
-"""What kind of file some bytes are, and what the kinds are called that are not read."""
+"""The format of a file from its first bytes, and the names of formats that are not read."""
 
 import re
 
@@ -92,7 +92,7 @@ def _find_boxed(data: bytes) -> str | None:
 
 
 def describe(data: bytes) -> str:
-    """Why bytes that start none of `FORMATS` are refused."""
+    """Explain why bytes that start none of `FORMATS` are refused."""
     accepted = f"send one of {', '.join(FORMATS)}"
     if not data:
         return f"it is empty (0 bytes); {accepted}"

@@ -60,7 +60,7 @@ def _table_bytes(flags: int) -> int:
 
 
 def _first_frame(data: bytes) -> tuple[int, bytes, bytes]:
-    """Where the first frame begins, the extension that controls it, and the XMP before it."""
+    """Find the first frame, the extension that controls it, and the XMP before it."""
     place = _HEAD + _table_bytes(_screen(data)[2])
     control = xmp = b""
     for _ in range(_EXTENSIONS_MAX):
@@ -79,7 +79,7 @@ def _first_frame(data: bytes) -> tuple[int, bytes, bytes]:
 
 
 def _behind_blocks(data: bytes, place: int, most: int) -> int:
-    """Where a chain of blocks ends, which may be where the data does."""
+    """Find the end of a chain of blocks, which may be where the data ends."""
     for _ in range(most):
         if place >= len(data):
             return len(data)

@@ -61,7 +61,7 @@ def _parts(layers: list[Layer]) -> list[int]:
 
 
 def _steps(picture: Picture, data: bytes) -> tuple[Step, ...]:
-    """What is done to the decoded picture, in the file's order."""
+    """List the steps on the decoded picture, in the file's order."""
     said = picture.items.properties(data, picture.items.primary)
     steps: list[Step] = []
     size = picture.size(picture.items.primary)

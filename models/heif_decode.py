@@ -1,4 +1,4 @@
-"""Who decodes AVIF and HEIC: Pillow, and pillow-heif where it is installed."""
+"""Decoders of AVIF and HEIC: Pillow, and pillow-heif where it is installed."""
 
 from functools import cache
 from importlib.util import find_spec
@@ -13,7 +13,7 @@ _AVIF = b"avif"  # the brand that models.heif writes for it
 
 @cache
 def reads_heic() -> bool:
-    """Whether this environment has a decoder of HEIC photographs."""
+    """Return whether this environment has a decoder of HEIC photographs."""
     return find_spec("pillow_heif") is not None
 
 

@@ -18,7 +18,7 @@ _FULL_BYTES = 4
 
 
 class Property(NamedTuple):
-    """What a file says of an item."""
+    """One property of an item."""
 
     kind: bytes
     content: bytes
@@ -43,7 +43,7 @@ class Items:
     _inside: Box | None = None  # idat
 
     def properties(self, data: bytes, item: int) -> list[Property]:
-        """What the file says of an item, in its order; of long texts the beginning."""
+        """Return an item's properties, in its order; of long texts the beginning."""
         found = []
         for index, essential in self._owned.get(item, ()):
             one = self._property(index)
@@ -51,7 +51,7 @@ class Items:
         return found
 
     def named(self, data: bytes, item: int, kind: bytes) -> list[bytes]:
-        """What the file says of an item under one name."""
+        """Return an item's properties of one name."""
         boxes = (self._property(index) for index, _ in self._owned.get(item, ()))
         return [_beginning(data, one) for one in boxes if one.kind == kind]
 
@@ -61,7 +61,7 @@ class Items:
         return self._properties[index - 1]
 
     def size_bytes(self, item: int) -> int:
-        """How many bytes an item has."""
+        """Return the bytes of an item."""
         place = self._places.get(item)
         return 0 if place is None else sum(length for _, length in place.extents)
 
@@ -86,7 +86,7 @@ def _beginning(data: bytes, one: Box) -> bytes:
 
 
 def read_items(data: bytes) -> Items:
-    """What there is in a file. Raises UndecodableImage."""
+    """Read the items of a file. Raises UndecodableImage."""
     meta = next((one for one in read_boxes(data, 0, len(data)) if one.kind == b"meta"), None)
     if meta is None:
         raise UndecodableImage("the file has no still picture")

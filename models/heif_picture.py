@@ -43,12 +43,12 @@ class Layer:
 
     @property
     def pixels(self) -> int:
-        """How many are decoded."""
+        """Count the decoded pixels."""
         return len(self.tiles) * self.tile.pixels
 
     @property
     def cost(self) -> int:
-        """How many pixels are decoded, where small tiles count as what takes as long."""
+        """Count the decoded pixels, where small tiles count as what takes as long."""
         across, down = (max(_BLOCK, side) for side in (self.tile.width, self.tile.height))
         return len(self.tiles) * max(_LEAST_PIXELS, across * down)
 
@@ -80,7 +80,7 @@ class Picture:
         return any(one[4:].startswith(_ALPHA) for one in said)
 
     def size(self, item: int) -> Size:
-        """How large the file says that an item is. Raises UndecodableImage."""
+        """Return the size that the file gives the item. Raises UndecodableImage."""
         said = {one[4:12] for one in self.items.named(self._data, item, b"ispe") if len(one) >= 12}
         if len(said) != 1:
             raise UndecodableImage("the file does not say how large its picture is")
@@ -118,7 +118,7 @@ class Picture:
         return kind
 
     def take(self, layer: Layer, names: Mapping[int, int]) -> list[Item]:
-        """What is written of a layer, its items under new names."""
+        """Return the parts of a layer that are written, its items under new names."""
         whole = [] if layer.tiles == (layer.item,) else [self._grid(layer, names)]
         return whole + [self._tile(layer, one, hidden=bool(whole)) for one in layer.tiles]
 
@@ -152,7 +152,7 @@ class Picture:
 
 
 def _kept(said: list[Property]) -> tuple[Property, ...]:
-    """What a decoder needs to know. Raises UndecodableImage where it may not do without the rest.
+    """Return the properties that a decoder needs. Raises UndecodableImage where more is essential.
 
     Of colors that is how they are coded; profiles are not applied, as with other formats.
     """

@@ -36,7 +36,7 @@ _UNNAMED = "subsampling"
 
 
 def choose_step(header: Header, size_px: int) -> int:
-    """How many pixels of the file one decoded pixel may be in each direction: 1 or 2."""
+    """Choose the pixels of the file for one decoded pixel in each direction: 1 or 2."""
     if not header.is_plain:
         return 1
     if header.tagged and (header.width | header.height) & 1:

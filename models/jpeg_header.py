@@ -1,4 +1,4 @@
-"""What stands before the pixels of a JPEG, and what of it a decoder needs.
+"""The head of a JPEG, before its pixels, and the part of it that a decoder needs.
 
 Only this module walks over segments. A decoder never sees metadata of a size that could cost time.
 """
@@ -47,7 +47,7 @@ _WAY_OUT = "save it as a baseline or progressive JPEG with 8 bits for each color
 
 
 class Header(NamedTuple):
-    """What stands before the pixels of a JPEG."""
+    """The head of a JPEG, before its pixels."""
 
     width: int
     height: int
@@ -62,7 +62,7 @@ class Header(NamedTuple):
 
     @property
     def pixels(self) -> int:
-        """How many there are."""
+        """Count the pixels."""
         return self.width * self.height
 
 
@@ -127,7 +127,7 @@ def strip(data: bytes, header: Header) -> bytes:
 
 
 def has_all_restarts(data: bytes, header: Header) -> bool:
-    """Whether there is a restart marker behind each interval but the last, where there are any."""
+    """Return whether a restart marker follows each interval but the last, where there are any."""
     interval, mcus = 0, 0
     for kind, place, end in _segments(data):
         if kind == _DRI:
@@ -143,7 +143,7 @@ def has_all_restarts(data: bytes, header: Header) -> bool:
 
 
 def _count_mcus(frame: bytes) -> int:
-    """How many units of all components together a scan is made of."""
+    """Count the units of all components together in a scan."""
     height, width, count = int.from_bytes(frame[1:3]), int.from_bytes(frame[3:5]), frame[5]
     factors = frame[7 : 6 + 3 * count : 3] if count > 1 else b"\x11"
     across, down = (8 * max(one >> 4 for one in factors), 8 * max(one & 0xF for one in factors))
@@ -151,7 +151,7 @@ def _count_mcus(frame: bytes) -> int:
 
 
 def _walk(data: bytes) -> tuple[dict[int, int], bool]:
-    """Where each kind of segment is first, up to the pixels, and whether these are as usual."""
+    """Find the first segment of each kind, up to the pixels, and whether all are as usual."""
     found: dict[int, int] = {}
     is_usual, place = True, 2
     for step in range(_SEGMENTS_MAX):
@@ -178,7 +178,7 @@ def _walk(data: bytes) -> tuple[dict[int, int], bool]:
 
 
 def _next(data: bytes, place: int) -> int:
-    """Where the next segment begins, from a place where none does."""
+    """Find the next segment, from a place where none begins."""
     match = _MARKER.search(data, place)
     return len(data) if match is None else match.start()
 
@@ -218,7 +218,7 @@ def _subsampling(described: bytes) -> str:
 
 
 def _is_ycc(data: bytes, found: dict[int, int], described: bytes) -> bool:
-    """Whether the components are YCbCr in an arrangement with a name, by libjpeg's rules."""
+    """Return whether the components are YCbCr in a named arrangement, by libjpeg's rules."""
     if not _subsampling(described):
         return False
     if _APP0 in found and data.startswith(_JFIF, found[_APP0] + 4):

@@ -1,4 +1,4 @@
-"""Whether all scans of a JPEG are there, and how many: each costs a pass over the picture."""
+"""The scans of a JPEG, complete and counted: each costs a pass over the picture."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What this process may use of the machine: processors and memory, as its container allows.
+"""The processors and memory that this process may use, as its container allows.
 
 Control groups nest, and each one's limit holds for those inside it. Both versions are read, below
 the process's own group and each above it that can be seen.
@@ -32,7 +32,7 @@ def memory_limit_bytes(root: Path = _ROOT) -> int | None:
 
 
 def memory_kills(root: Path = _ROOT) -> int:
-    """How many processes of its group the kernel has ended for want of memory so far."""
+    """Count the processes of its group that the kernel has ended for want of memory so far."""
     counts = (
         int(value)
         for group in _groups("memory", root)

@@ -1,4 +1,4 @@
-"""What a published model is: the one page that both training and service read first."""
+"""The manifest of a published model: the one page that both training and service read first."""
 
 import re
 from datetime import datetime
@@ -23,7 +23,7 @@ RelativePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_]
 
 
 def is_name(text: str) -> bool:
-    """Whether it may name a model or a figure; such a name is safe as a file's name."""
+    """Return whether it may name a model or a figure; such a name is safe as a file's name."""
     return _NAME.fullmatch(text) is not None
 
 
@@ -34,7 +34,7 @@ class Frozen(BaseModel):
 
 
 class Preprocess(Frozen):
-    """How encoded bytes become the graph's input; see `models.preprocess.preprocess`."""
+    """The way from encoded bytes to the graph's input; see `models.preprocess.preprocess`."""
 
     size_px: int = Field(ge=1, description="height and width of the input, in pixels")
     resize: Literal["shorter-side-bilinear-antialias"] = "shorter-side-bilinear-antialias"
@@ -63,7 +63,7 @@ class FirstWeights(Frozen):
 
 
 class UnknownRule(Frozen):
-    """When `/classify` calls an image unknown: its score is above the threshold.
+    """The rule by which `/classify` calls an image unknown: its score is above the threshold.
 
     Scores, of which higher is more unknown (`models.unknown.scores`):
     `max_probability` is 1 - the highest probability; `class_mean_distance` the distance to the

@@ -60,7 +60,7 @@ def size(data: bytes) -> Size:
 
 
 def effort(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
-    """What decoding an image costs, in pixels of an ordinary one, from its header alone.
+    """Estimate the cost of decoding an image, in pixels of an ordinary one, from its header alone.
 
     0 where it is refused for its size. A pixel counts more where it takes longer: with alpha, with
     many bits, in a JPEG of many scans, in an AVIF or HEIC. Raises UndecodableImage.

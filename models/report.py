@@ -1,4 +1,4 @@
-"""What an evaluation says: the schema that `GET /report/{loss}` returns."""
+"""The report of an evaluation: the schema that `GET /report/{loss}` returns."""
 
 from datetime import datetime
 from typing import Literal

@@ -36,7 +36,7 @@ class Gaussians:
         return cls(means @ within, within, center @ whole, whole)
 
     def relative_distances(self, points: Points) -> Points:
-        """How much further [b] the nearest class is than all images together, squared.
+        """Return the nearest class's distance [b] relative to that of all images together, squared.
 
         Relative Mahalanobis distance, equation 3 of Ren et al. 2021 (arXiv 2106.09022): the least
         over classes of (x - mean)' S^-1 (x - mean), less the same with the mean and the covariance

@@ -1,4 +1,4 @@
-"""What a decoder is given of a file: one picture, and nothing beside its pixels."""
+"""A decoder's input: one picture of a file, and nothing beside its pixels."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ _LEAST_ROW_PIXELS = 4  # what the shortest row counts
 
 
 class Size(NamedTuple):
-    """What a file's header says of its first picture.
+    """The size of a file's first picture, from its header.
 
     `weight` is what decoding one of its pixels costs, in 12 ns of a processor (measured on the
     files of `tests/support/slow.py`, which have the fewest bytes for it: each byte adds more).
@@ -18,12 +18,12 @@ class Size(NamedTuple):
 
     @property
     def pixels(self) -> int:
-        """How many there are."""
+        """Count the pixels."""
         return self.width * self.height
 
     @property
     def effort(self) -> int:
-        """What decoding it costs, in pixels of weight 1."""
+        """Return the cost of decoding it, in pixels of weight 1."""
         return int(max(self.width, _LEAST_ROW_PIXELS) * self.height * self.weight)
 
 

@@ -159,7 +159,7 @@ class Store:
         return digest
 
     def comparison(self) -> ComparisonReport | None:
-        """What comparing the losses found; None where nobody did. Raises ComparisonDamaged."""
+        """Read the comparison of the losses, or None. Raises ComparisonDamaged."""
         return read_comparison(self.root / COMPARISON)
 
     def comparison_figures(self) -> dict[str, Path]:

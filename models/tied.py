@@ -1,4 +1,4 @@
-"""Which losses the tests tell apart, and which of them could be the best."""
+"""Losses that the tests separate, and losses that could be the best."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

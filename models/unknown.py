@@ -1,4 +1,4 @@
-"""How unknown an image looks: the one scoring that training fits and the service applies."""
+"""The score of an unknown image: the one that training fits and the service applies."""
 
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,7 @@ _SPARE = 16  # rows beyond twice k that are measured exactly, so that float32 hi
 
 @dataclass(frozen=True)
 class Reference:
-    """What distances are taken to: the k-th nearest of `rows` counts."""
+    """The reference of distances: the k-th nearest of `rows` counts."""
 
     metric: Metric
     rows: NDArray[np.float64]  # [r, d], of unit length where the metric is cosine
@@ -84,7 +84,7 @@ def scores(
 
 
 def is_unknown(rule: UnknownRule, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which of the scores [b] are above the rule's threshold."""
+    """Return which of the scores [b] are above the rule's threshold."""
     return scores.astype(np.float64) > rule.threshold
 
 

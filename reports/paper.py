@@ -49,7 +49,7 @@ def _revised(report: ComparisonReport) -> str:
 
 
 def _edges(report: ComparisonReport) -> str:
-    """What weakens the tuning: best values at the ends of their ranges, and draws alone."""
+    """Describe the weak points of the tuning: best values at range ends, and draws alone."""
     found = [f"{one.loss} ({', '.join(one.at_edge)})" for one in report.tuning if one.at_edge]
     drawn = all(one.drawn == len(one.trials) for one in report.tuning)
     words = []

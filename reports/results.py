@@ -1,4 +1,4 @@
-"""What README.md and docs/results.md say of the comparison and the published models."""
+"""The pieces of README.md and docs/results.md about the comparison and the published models."""
 
 from collections.abc import Callable
 

@@ -37,7 +37,7 @@ def interval(estimate: Estimate, measure: Measure, sign: bool = False) -> str:
 
 
 def images_known(report: ComparisonReport) -> str:
-    """What intervals and tests know of the draw of the test images, in a sentence each."""
+    """Describe what intervals and tests know of the draw of the test images, a sentence each."""
     words = {
         "paired resamples": "of {0}, from the same resamples of the test images for every run",
         "bound": "of {0}, by an upper bound: no image's outcome was kept, losses are taken to err "

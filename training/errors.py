@@ -1,4 +1,4 @@
-"""What can go wrong in training, as facts and a next step. No exit codes."""
+"""The errors of training, as facts and a next step. No exit codes."""
 
 
 class TrainingError(Exception):

@@ -1,1 +1,1 @@
-"""What accuracy costs: each network's test accuracy beside the images that it answers a second."""
+"""The cost of accuracy: each network's test accuracy beside the images that it answers a second."""

@@ -1,4 +1,4 @@
-"""What a run of the benchmark found: the schema of its JSON file."""
+"""The result of a run of the benchmark: the schema of its JSON file."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What was asked of collections, and whether the largest size that was measured keeps it."""
+"""The bars for collections, checked at the largest size that was measured."""
 
 from collections.abc import Iterator
 

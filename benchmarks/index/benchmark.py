@@ -37,7 +37,7 @@ class Benchmark:
     date: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def run(self, console: Console) -> bool:
-        """Whether it came to its end; an interrupt keeps what is complete."""
+        """Run to the end and return whether it got there; an interrupt keeps what is complete."""
         self.out.parent.mkdir(parents=True, exist_ok=True)
         ledger = Ledger(self.out, self._begun() or self._empty())
         left = [size for size in self.settings.sizes if size not in ledger.report.finished]
@@ -74,7 +74,7 @@ class Benchmark:
         )
 
     def _begun(self) -> Report | None:
-        """What an earlier run finished of the same, by the very same code; none where unknown."""
+        """Read what an earlier run of the same code finished; none where the code is unknown."""
         try:
             found = Report.model_validate_json(self.out.read_text())
         except (OSError, ValidationError):
@@ -110,7 +110,7 @@ class Ledger:
 
 
 def plan(size: int, work: Path, settings: Settings) -> Iterator[Job]:
-    """What is done for one size, each in a process of its own."""
+    """List the jobs for one size, each in a process of its own."""
     job = Job(stage="data", size=size, work=work, settings=settings)
     yield job
     yield job.but(stage="ingest")

@@ -1,4 +1,4 @@
-"""How long an index takes to be made of vectors that are there, and what it takes."""
+"""Building an index of existing vectors: its time and its memory."""
 
 from collections.abc import Callable
 

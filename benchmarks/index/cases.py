@@ -1,4 +1,4 @@
-"""What is searched among: everything, what deletions left, what a filter lets through."""
+"""Cases of a search: among everything, after deletions, through a filter."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -27,7 +27,7 @@ class Case:
     share: float
 
     def kept(self, size: int) -> Bool[np.ndarray, " n"]:
-        """Which rows count."""
+        """Return the rows that count."""
         if self.how == "all":
             return np.ones(size, np.bool_)
         return np.random.default_rng((_SEED, size)).random(size) < self.share

@@ -1,4 +1,4 @@
-"""How numbers are written in the tables."""
+"""Numbers in the cells of tables."""
 
 from benchmarks.measured import Percentiles
 

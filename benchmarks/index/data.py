@@ -40,7 +40,7 @@ class Data:
         return np.array(_mapped(self._file("queries", self.queries_count)))
 
     def truth(self, case: Case) -> Truth:
-        """What an exact search finds."""
+        """Search exactly."""
         return Truth(np.load(self._truth_file(case)), min(self.k, len(self.kept(case))))
 
     def kept(self, case: Case) -> Rows:

@@ -1,4 +1,4 @@
-"""How fast a collection takes items, what the disk allows, and when its index has them all."""
+"""The rate at which a collection takes items, the disk's own, and the delay of its index."""
 
 import os
 import sqlite3

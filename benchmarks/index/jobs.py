@@ -52,7 +52,7 @@ class Job(Frozen):
 
     @property
     def index(self) -> Path:
-        """Where the index was saved."""
+        """Return the path of the saved index."""
         return self.work / str(self.size) / self.kind
 
     @property

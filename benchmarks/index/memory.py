@@ -1,4 +1,4 @@
-"""What this process occupies, and what a folder does."""
+"""Memory of this process, and bytes of a folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What grows with the number of vectors: for the plot, and for the powers that it grows with."""
+"""Quantities that grow with the number of vectors, for the plot, and their powers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How long a new process takes to answer, and what an answer costs it."""
+"""The time of a new process to its first answer, and the cost of an answer."""
 
 import shutil
 import time

@@ -1,4 +1,4 @@
-"""What a run of the benchmark found: the schema of its JSON file."""
+"""The result of a run of the benchmark: the schema of its JSON file."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -15,7 +15,7 @@ KINDS: tuple[Kind, ...] = ("exact", "hnsw", "compact")
 
 
 class Settings(Frozen):
-    """How it was measured."""
+    """The settings of the measurement."""
 
     sizes: tuple[int, ...]
     k: int = Field(ge=1, description="neighbours of each query")
@@ -27,7 +27,7 @@ class Settings(Frozen):
 
 
 class DataFacts(Frozen):
-    """What the vectors are."""
+    """The facts of the vectors."""
 
     dimension: int
     classes: int
@@ -70,7 +70,7 @@ class SearchRun(Frozen):
 
     @property
     def as_served(self) -> bool:
-        """Whether exact vectors come from where the service has them."""
+        """Return whether exact vectors come from the place where the service has them."""
         return self.kind != "compact" or self.vectors == "items"
 
     def case(self, name: str) -> Comparison:
@@ -90,7 +90,7 @@ class BuildRun(Frozen):
 
 
 class Floors(Frozen):
-    """What the disk and SQLite cost by themselves, with the same settings."""
+    """The costs of the disk and SQLite by themselves, with the same settings."""
 
     fsync: Percentiles = Field(description="4 KiB appended to a file, then fsync")
     insert_per_s: float = Field(description="rows of number and vector, put_items a transaction")
@@ -149,7 +149,7 @@ class Report(Frozen):
 
     @property
     def complete(self) -> bool:
-        """Whether it came to its end."""
+        """Return whether it came to its end."""
         return set(self.finished) == set(self.settings.sizes)
 
     def with_result(self, result: Result) -> "Report":
@@ -158,7 +158,7 @@ class Report(Frozen):
         return self.model_copy(update={name: (*getattr(self, name), result)})
 
     def only(self, sizes: Collection[int]) -> "Report":
-        """What was measured of these sizes."""
+        """Return the part about these sizes."""
         kept = {
             name: tuple(one for one in getattr(self, name) if one.size in sizes)
             for name in _PLACES.values()

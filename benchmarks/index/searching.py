@@ -135,7 +135,7 @@ def _fetching(job: Job) -> Iterator[Fetch]:
 
 
 def _computed(spec: IndexSpec, size: int) -> int:
-    """What vectors, links, codes and rows must take."""
+    """Compute the least bytes of vectors, links, codes and rows."""
     if spec.kind == "hnsw":
         return hnsw_bytes(spec.dimension, size)
     number = 8

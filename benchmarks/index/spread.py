@@ -1,4 +1,4 @@
-"""How embeddings lie: fitted to the published models' galleries, then drawn for many classes."""
+"""The spread of embeddings: fitted to the published models' galleries, drawn for many classes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

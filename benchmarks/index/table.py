@@ -57,7 +57,7 @@ def everything(report: Report) -> str:
 
 
 def caption(report: Report) -> str:
-    """How the numbers came about, in a paragraph."""
+    """Describe the origin of the numbers, in a paragraph."""
     where, told = report.machine, report.settings
     versions = ", ".join(f"{name} {report.versions[name]}" for name in _NAMED)
     rounds = [each.rounds for search in report.searches for each in search.comparisons]

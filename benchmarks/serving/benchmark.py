@@ -48,7 +48,7 @@ class Benchmark:
     found: Found = field(default_factory=Found)
 
     def run(self, console: Console) -> bool:
-        """Whether it came to its end; an interrupt keeps what is complete."""
+        """Run to the end and return whether it got there; an interrupt keeps what is complete."""
         self.out.parent.mkdir(parents=True, exist_ok=True)
         if self.settings.generator_cpus:
             os.sched_setaffinity(0, self.settings.generator_cpus)

@@ -17,7 +17,7 @@ OnIdle = Callable[[Connection], None]
 
 @dataclass(frozen=True)
 class Target:
-    """Where to send what, and how long a good answer's body is at least and at most."""
+    """The address, the body to send, and the least and greatest length of a good answer."""
 
     address: Address
     requests: Sequence[bytes]
@@ -38,7 +38,7 @@ class Driver:
 
     @property
     def busy(self) -> bool:
-        """Whether any request is under way."""
+        """Return whether any request is under way."""
         return any(connection.busy for connection in self._connections.values())
 
     def __len__(self) -> int:

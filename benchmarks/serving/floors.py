@@ -1,4 +1,4 @@
-"""What the parts of an answer cost by themselves, on one core, and so what the cores allow."""
+"""The cost of an answer's parts by themselves, on one core: the bound for all cores."""
 
 from collections.abc import Callable, Sequence
 from functools import cache

@@ -89,7 +89,7 @@ class _Queue:
         self._waiting: deque[float] = deque()
 
     def __len__(self) -> int:
-        """How many requests are due and not sent."""
+        """Count the requests that are due and not sent."""
         return len(self._waiting)
 
     def put(self, intended_s: float) -> None:

@@ -32,7 +32,7 @@ _MOST_CONNECTIONS = 6000  # more requests than any of the servers lets wait
 
 @dataclass
 class Found:
-    """What has been measured so far."""
+    """The measurements so far."""
 
     starts: list[StartRun] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Found:
 
 
 def steps(settings: Settings) -> int:
-    """How many runs of load a turn has for each workload."""
+    """Count the runs of load in a turn for each workload."""
     count = {"closed": len(settings.connections), "open": settings.probes, "overload": 1}
     return sum(count[loop] for loop in {"closed", *settings.loops})
 
@@ -58,7 +58,7 @@ class Turn:
     advance: Callable[[str], None]
 
     def cell(self, workload: str) -> dict[str, Any]:
-        """What every result of this turn starts with."""
+        """Start a result of this turn."""
         return {"server": self.server.name, "workload": workload, "round": self.round}
 
 

@@ -13,7 +13,7 @@ Kind = TypeVar("Kind", bound=Cell)
 
 @dataclass(frozen=True)
 class Medians:
-    """What a report says of a server and a workload; none where it was not measured."""
+    """The medians of a server and a workload; none where it was not measured."""
 
     report: Report
 
@@ -50,7 +50,7 @@ class Medians:
         return next((problem for problem in problems if problem is not None), None)
 
     def spread(self) -> tuple[float, float]:
-        """How far the rates of rounds lie apart, as a share: in the middle, and at most."""
+        """Measure the spread of the rates of rounds, as a share: in the middle, and at most."""
         rates: dict[tuple[str, str, int], list[float]] = {}
         for run in self.report.closed:
             key = (run.server, run.workload, run.connections)

@@ -19,7 +19,7 @@ def cpu_s(session: int) -> float:
 
 
 def memory(session: int) -> Memory:
-    """What it occupies now."""
+    """Return the memory that it occupies now."""
     pss = rss = 0
     members = _members(session)
     for process in members:

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def profile(workload: Workload, connections: int, seconds: float) -> tuple[int, dict[str, float]]:
-    """How many requests were answered, and processor seconds by function.
+    """Return the number of answered requests, and processor seconds by function.
 
     Raises SamplerFailed.
     """
@@ -70,7 +70,7 @@ def profile(workload: Workload, connections: int, seconds: float) -> tuple[int, 
 
 
 def _look(live: Running, seconds: float) -> Counter[str]:
-    """How often each function was found running; the service is not stopped to look."""
+    """Count the functions found running; the service is not stopped to look."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "stacks"
         command = ["py-spy", "record", "--pid", live.session, "--duration", max(1, round(seconds))]

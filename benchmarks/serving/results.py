@@ -1,4 +1,4 @@
-"""What a run of the benchmark found: the schema of its JSON file."""
+"""The result of a run of the benchmark: the schema of its JSON file."""
 
 from datetime import datetime
 from typing import Literal
@@ -12,7 +12,7 @@ Loop = Literal["closed", "open", "overload"]
 
 
 class Settings(Frozen):
-    """How it was measured."""
+    """The settings of the measurement."""
 
     seconds: float = Field(gt=0, description="of each run of load")
     rounds: int = Field(ge=1, description="each measures every server once")
@@ -25,7 +25,7 @@ class Settings(Frozen):
 
 
 class WorkloadFacts(Frozen):
-    """What was posted."""
+    """The facts of what was posted."""
 
     name: str
     title: str
@@ -43,7 +43,7 @@ class DecodeCost(Frozen):
 
 
 class Floor(Frozen):
-    """What the parts of an answer cost by themselves, on one core, in microseconds."""
+    """The cost of an answer's parts by themselves, on one core, in microseconds."""
 
     workload: str
     decode: tuple[DecodeCost, ...]
@@ -58,7 +58,7 @@ class Floor(Frozen):
 
 
 class ServerFacts(Frozen):
-    """What was measured."""
+    """The facts of a server."""
 
     name: str
     title: str
@@ -75,7 +75,7 @@ class Memory(Frozen):
 
 
 class StartRun(Frozen):
-    """How a server started."""
+    """The start of a server."""
 
     server: str
     round: int
@@ -92,7 +92,7 @@ class Answers(Frozen):
 
 
 class Cell(Frozen):
-    """What was measured when."""
+    """One measurement and its time."""
 
     server: str
     workload: str

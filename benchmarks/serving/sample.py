@@ -1,4 +1,4 @@
-"""What came back while a server was under load."""
+"""A sample of the answers of a server under load."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ class Tally:
     kept: list[Kept] = field(default_factory=list)
 
     def keeps(self) -> bool:
-        """Whether the answer that was counted last should be kept."""
+        """Return whether the answer that was counted last should be kept."""
         return len(self.good_s) % self.keep_every == 1 and len(self.kept) < self.keep_at_most
 
     def fail(self, reason: str, times: int = 1) -> None:
@@ -67,7 +67,7 @@ class Tally:
             self.refused_s.append(latency_s)
 
     def sample(self, seconds: float, generator_cpu_s: float) -> Sample:
-        """What was counted."""
+        """Return the sample."""
         return Sample(
             seconds=seconds,
             sent=self.sent,

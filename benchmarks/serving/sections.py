@@ -73,7 +73,7 @@ def open_loop(found: Medians) -> str:
 
 
 def overload(found: Medians) -> str:
-    """What is left of the best rate when more is offered."""
+    """Describe what is left of the best rate when more is offered."""
     values: dict[str, tuple[Callable[[OverloadRun], float | None], str]] = {
         "Offered/s": (lambda run: run.offered_per_s, "{:.0f}"),
         "Goodput/s": (lambda run: run.goodput_per_s, "{:.0f}"),
@@ -97,7 +97,7 @@ def overload(found: Medians) -> str:
 
 
 def floors(report: Report) -> str:
-    """What the parts cost by themselves."""
+    """Describe the cost of the parts by themselves."""
     costs = [_costs(floor) for floor in report.floors]
     names = dict.fromkeys(name for cost in costs for name in cost)
     titles = {one.name: one.title for one in report.workloads}
@@ -106,7 +106,7 @@ def floors(report: Report) -> str:
 
 
 def tuning(report: Report) -> str:
-    """How each server was started and tuned."""
+    """Describe how each server was started and tuned."""
     return "\n".join(
         f"- **{one.title}** (`{one.command}`): {one.tuning}." for one in report.servers
     )

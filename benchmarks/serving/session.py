@@ -56,7 +56,7 @@ class Memory(Frozen):
 
 
 class Result(Frozen):
-    """What one run of this script found."""
+    """The result of one run of this script."""
 
     schema_version: Literal[1] = 1
     command: str

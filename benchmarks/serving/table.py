@@ -45,7 +45,7 @@ def everything(report: Report) -> str:
 
 
 def caption(report: Report) -> str:
-    """How the numbers came about, in a paragraph."""
+    """Describe the origin of the numbers, in a paragraph."""
     where = report.machine
     flags = ", ".join(where.flags) or "no AVX2"
     versions = ", ".join(

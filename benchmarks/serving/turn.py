@@ -49,7 +49,7 @@ def _note_answers(turn: Turn, reference: Reference, answers: Answers) -> None:
 
 
 def _prove(turn: Turn, live: Running, reference: Reference) -> Load | None:
-    """What to load the server with, where its answers are right."""
+    """Return the load for the server, where its answers are right."""
     workload = reference.workload
     requests = [
         turn.server.request([workload.images[index] for index in request])

@@ -16,11 +16,11 @@ _LARGEST_HEAD_BYTES = 16 * 1024
 
 
 class BadAnswer(Exception):
-    """What came is no answer that this client can read."""
+    """The answer cannot be read by this client."""
 
 
 class Body(NamedTuple):
-    """What a server is posted."""
+    """The body that a server is posted."""
 
     path: str
     content_type: str
@@ -28,7 +28,7 @@ class Body(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What an answer's head says."""
+    """The head of an answer."""
 
     status: int
     start: int  # where the body starts

@@ -1,4 +1,4 @@
-"""What is posted: many different images, so that nothing can answer from a cache."""
+"""Workloads: many different images, so that nothing can answer from a cache."""
 
 from dataclasses import dataclass
 from io import BytesIO

@@ -35,7 +35,7 @@ class Benchmark:
     date: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def run(self, console: Console) -> bool:
-        """Whether it came to its end; an interrupt keeps what is complete."""
+        """Run to the end and return whether it got there; an interrupt keeps what is complete."""
         self.out.parent.mkdir(parents=True, exist_ok=True)
         report = self._begun() or self._empty()
         left = [job for job in plan(self.settings) if job.model_dump_json() not in report.done]
@@ -70,7 +70,7 @@ class Benchmark:
         )
 
     def _begun(self) -> Report | None:
-        """What an earlier run finished of the same, by the very same code; none where unknown."""
+        """Read what an earlier run of the same code finished; none where the code is unknown."""
         try:
             found = Report.model_validate_json(self.out.read_text())
         except (OSError, ValidationError):

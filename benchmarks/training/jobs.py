@@ -1,4 +1,4 @@
-"""What is measured, in order."""
+"""The measurements, in order."""
 
 from collections.abc import Iterator
 from itertools import product

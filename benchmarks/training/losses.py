@@ -47,7 +47,7 @@ def measure(job: LossJob) -> LossRun:
 
 
 def too_much(job: LossJob) -> LossRun:
-    """What is told of a job that did not fit into its memory or time."""
+    """Describe a job that did not fit into its memory or time."""
     return LossRun(
         job=job, median_ms=None, least_ms=None, repeats=0, allocated_bytes=None, value=None
     )

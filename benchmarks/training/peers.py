@@ -1,4 +1,4 @@
-"""What each loss is compared with: pytorch-metric-learning's, or the published formula.
+"""The peer of each loss: pytorch-metric-learning's, or the published formula.
 
 It has no plain softmax and no center loss. Its NormalizedSoftmaxLoss (cosines over a temperature,
 no bias) is the nearest to softmax; center is the paper's sum in the expanded form in which it is

@@ -1,4 +1,4 @@
-"""What a run of the benchmark found: the schema of its JSON file."""
+"""The result of a run of the benchmark: the schema of its JSON file."""
 
 from datetime import datetime
 from typing import Literal
@@ -86,7 +86,7 @@ Result = LossRun | EpochRun
 
 
 class Settings(Frozen):
-    """How it was measured."""
+    """The settings of the measurement."""
 
     batches: tuple[int, ...] = Field(description="of embeddings of 10 classes")
     many_classes: tuple[int, int] = Field(description="batch and classes of the extra cells")

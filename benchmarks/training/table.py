@@ -67,7 +67,7 @@ def everything(report: Report) -> str:
 
 
 def caption(report: Report) -> str:
-    """How the numbers came about, in a paragraph."""
+    """Describe the origin of the numbers, in a paragraph."""
     where, told = report.machine, report.settings
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     unfinished = "" if report.complete else ", **interrupted**"

@@ -1,4 +1,4 @@
-"""What no model has to beat to be of use: always naming the most frequent class."""
+"""The baseline of every model: always naming the most frequent class."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How often a model names the right class, which classes it mistakes, and beside softmax."""
+"""Accuracy, the classes that are mistaken for each other, and both beside softmax."""
 
 from pydantic import Field
 
@@ -29,7 +29,7 @@ class ClassMetrics(Frozen):
 
 
 class Confusion(Frozen):
-    """Which class was predicted for which; rows are true classes, columns predicted ones."""
+    """Predicted classes by true class; rows are true classes, columns predicted ones."""
 
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...] = Field(
@@ -91,7 +91,7 @@ class ClassDifference(Frozen):
 
 
 class PairDifference(Frozen):
-    """How often two classes are taken for each other, in either direction, by both models."""
+    """The mistakes between two classes, in either direction, by both models."""
 
     first: str
     second: str

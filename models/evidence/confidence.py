@@ -1,4 +1,4 @@
-"""Whether a model's confidence can be believed: calibration, and what refusing the unsure buys."""
+"""Trust in a model's confidence: calibration, and the gain of refusing the unsure."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ from models.manifest import Frozen
 
 
 class ConfidenceMap(Frozen):
-    """What becomes of the highest probability of an image, after the temperature.
+    """The map of an image's highest probability, after the temperature.
 
     Its log-odds go through a rising function that is straight between the knots, and on beyond
     them. The other classes keep their proportions and share what remains; the highest stays the
@@ -22,7 +22,7 @@ class ConfidenceMap(Frozen):
 
 
 class CrossValidation(Frozen):
-    """What a fitted temperature gained on images of the calibration split that it had not seen."""
+    """The gain of a fitted temperature on images of the calibration split outside the fit."""
 
     folds: int = Field(ge=2)
     gain: float = Field(
@@ -36,7 +36,7 @@ class CrossValidation(Frozen):
 
 
 class MapCheck(Frozen):
-    """What a confidence map gained on images of the calibration split that it had not seen.
+    """The gain of a confidence map on images of the calibration split outside the fit.
 
     Gains are in nats of right and wrong, mean over the split's images and over the partitions. A
     map may go none, half or all of the way, in log-odds, from the probability after the temperature
@@ -110,7 +110,7 @@ class ReliabilityBin(Frozen):
 
 
 class ConfidenceQuality(Frozen):
-    """How well probabilities match what came true on the test set.
+    """The match of probabilities and outcomes on the test set.
 
     Confidence is the probability of the predicted class, the highest of the image.
     """

@@ -1,4 +1,4 @@
-"""What a model costs to keep and to run."""
+"""The cost of keeping and running a model."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""What a detector of the loss doctor found while a model was trained."""
+"""A finding of the loss doctor in a model's training."""
 
 from typing import Literal
 

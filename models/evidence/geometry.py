@@ -1,4 +1,4 @@
-"""How a model's embeddings lie: distances, angles, scatter, neural collapse, margins."""
+"""The geometry of a model's embeddings: distances, angles, scatter, neural collapse, margins."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""How well a model finds images of the same class, and tells pairs of images apart."""
+"""Retrieval of images of the same class, and verification of pairs."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""How a model answers test images that were changed: noise, blur, light, JPEG, size and turn."""
+"""Answers to changed test images: noise, blur, light, JPEG, size and turn."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from models.manifest import Frozen
 
 
 class Answered(Frozen):
-    """What the model answered to the same images, changed in one way."""
+    """The model's answers to the same images, changed in one way."""
 
     n: int = Field(ge=1, description="test images")
     accuracy: Estimate = Field(

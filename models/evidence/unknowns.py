@@ -1,4 +1,4 @@
-"""How well a model notices images of classes that it was never shown, and the rule it serves."""
+"""Detection of images of classes that a model was never shown, and the rule it serves."""
 
 from typing import Literal
 

@@ -22,7 +22,7 @@ _UNREADABLE = (OSError, UndecodableImage, ImageTooLarge)
 
 @dataclass(frozen=True)
 class Model:
-    """What embedding needs of a published model; it travels to every worker."""
+    """The parts of a published model that embedding needs; they travel to every worker."""
 
     graph: bytes
     dimension: int

@@ -1,4 +1,4 @@
-"""Who runs the batches: threads of this process, or something like it elsewhere."""
+"""Engines that run the batches: threads of this process, or a cluster."""
 
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -41,7 +41,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Work:
-    """What every engine does, and on how many processors."""
+    """The work of every engine, and the number of processors that it has."""
 
     folder: Path
     model: Model

@@ -26,7 +26,7 @@ Tell = Callable[[int], None]  # so many more files are done
 
 
 class EmbeddingManifest(Frozen):
-    """What an output folder holds: its `manifest.json`, written last."""
+    """The contents of an output folder: its `manifest.json`, written last."""
 
     schema_version: int = 1
     model: Name
@@ -48,7 +48,7 @@ class EmbeddingManifest(Frozen):
 
 @dataclass(frozen=True)
 class Sizes:
-    """How the files are divided."""
+    """The division of rows into files."""
 
     batch: int  # files in one run of the graph
     shard: int  # files in one shard

@@ -49,7 +49,7 @@ def list_parts(folder: Path, size: int) -> Iterator[Part]:
 
 
 def count_files(folder: Path) -> int:
-    """How many images `list_parts` will list."""
+    """Count the images that `list_parts` will list."""
     return sum(1 for _ in images(folder))
 
 

@@ -25,7 +25,7 @@ class Failure(Frozen):
 
 
 class Facts(Frozen):
-    """What a shard was made of, kept inside it."""
+    """The origin of a shard, kept inside it."""
 
     model: str
     version: int
@@ -42,11 +42,11 @@ class Shards:
     folder: Path
 
     def path(self, number: int) -> Path:
-        """Where the shard of that part is."""
+        """Return the path of the shard of that part."""
         return self.folder / f"shard-{number:05}.parquet"
 
     def holds(self, number: int, made_of: Facts) -> bool:
-        """Whether that shard is there, made of the same files by the same model.
+        """Return whether that shard exists, made of the same files by the same model.
 
         Raises InvalidOutput where it is there and another model made it.
         """
@@ -94,7 +94,7 @@ class Shards:
 
 
 def read_facts(path: Path) -> Facts | None:
-    """What a shard was made of; None where there is none, or none of ours."""
+    """Read the origin of a shard; None where the file is missing or not ours."""
     try:
         metadata = pq.read_schema(path).metadata or {}
         return Facts.model_validate_json(metadata[_FACTS])
@@ -103,5 +103,5 @@ def read_facts(path: Path) -> Facts | None:
 
 
 def count_rows(path: Path) -> int:
-    """How many rows a shard has."""
+    """Count the rows of a shard."""
     return int(pq.read_metadata(path).num_rows)

@@ -1,4 +1,4 @@
-"""What a temperature cannot correct: a monotone map of the top probability, inside the graph."""
+"""A monotone map of the top probability, inside the graph, after the temperature."""
 
 import math
 from dataclasses import dataclass
@@ -123,7 +123,7 @@ def _mean_line(
 
 
 def _check(gains: Float64[np.ndarray, "steps n"]) -> MapCheck:
-    """How far to go: a step is taken where it gains more than one standard error over the last."""
+    """Choose the last step: each taken gains more than one standard error over the one before."""
     share, before = 0.0, np.zeros(gains.shape[1])
     for step, gained in zip(_STEPS, gains, strict=True):
         if not _mean(gained - before) > _standard_error(gained - before):
@@ -152,7 +152,7 @@ def _standard_error(values: Float64[np.ndarray, " n"]) -> float:
 def _gains(
     odds: Float64[np.ndarray, " n"], right: Bool[np.ndarray, " n"], counts: list[int]
 ) -> Float64[np.ndarray, "steps n"]:
-    """What each step's way to a map fitted without an image gains on it, mean over partitions."""
+    """Measure each step's gain on images that the map was not fitted on, mean over partitions."""
     n, gains = len(odds), np.zeros((len(_STEPS), len(odds)))
     for seed in range(_PARTITIONS):
         for held in np.array_split(np.random.default_rng(seed).permutation(n), FOLDS):

@@ -42,7 +42,7 @@ def fit_temperature(logits: Float[Tensor, "n c"], labels: Int64[Tensor, " n"]) -
 def cross_validate(
     scores: Float64[Tensor, "n c"], labels: Int64[Tensor, " n"]
 ) -> CrossValidation | None:
-    """What the fit gains over temperature 1 on images that it has not seen; None for one image."""
+    """Measure the fit's gain over temperature 1 on images outside it; None for one image."""
     n = len(labels)
     if n < 2:
         return None
@@ -67,7 +67,7 @@ def cross_validate(
 
 
 def favored(gains: Float64[np.ndarray, " n"]) -> bool:
-    """Whether the mean of n >= 2 gains is above 0 at 95 %, one-sided, by Student's t."""
+    """Return whether the mean of n >= 2 gains is above 0 at 95 %, one-sided, by Student's t."""
     n = len(gains)
     limit = float(t.ppf(0.95, n - 1)) * gains.std(ddof=1) / math.sqrt(n)
     return bool(gains.mean() > limit)

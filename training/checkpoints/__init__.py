@@ -1,1 +1,1 @@
-"""What is on disk of a training: run folders, first weights, states; which know no losses."""
+"""The files of a training: run folders, first weights, states. Knows no losses."""

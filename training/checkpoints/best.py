@@ -1,4 +1,4 @@
-"""Which of the weights in a checkpoint are those that the run keeps."""
+"""The weights of a checkpoint that the run keeps."""
 
 from collections.abc import Mapping
 from typing import Any

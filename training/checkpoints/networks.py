@@ -49,7 +49,7 @@ def save_served(model: ServedModel, calibration: Calibration, folder: RunFolder)
 
 
 def calibration(folder: RunFolder) -> Calibration:
-    """How the run was calibrated. Raises InvalidRun where it was not."""
+    """Return the run's calibration. Raises InvalidRun where it was not."""
     path = folder.path / _CALIBRATION
     if not path.is_file():
         raise InvalidRun(f"{folder.path} is not calibrated yet: python -m training export")

@@ -21,7 +21,7 @@ _VERSION = re.compile(r"[1-9][0-9]*")
 
 
 def is_published(path: Path) -> bool:
-    """Whether `path` is the folder of one version of a published model."""
+    """Return whether `path` is the folder of one version of a published model."""
     return (path / MANIFEST).is_file()
 
 

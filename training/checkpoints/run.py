@@ -20,7 +20,7 @@ from training.recipes.recipe import Recipe
 
 
 class RunRecord(Frozen):
-    """What a run was started with, kept beside its checkpoint as `run.json`."""
+    """The inputs of a run, kept beside its checkpoint as `run.json`."""
 
     recipe: Recipe
     source: str = Field(description="what --data named")
@@ -61,7 +61,7 @@ class RunFolder:
 
     @property
     def started(self) -> bool:
-        """Whether the folder already holds a run."""
+        """Return whether the folder already holds a run."""
         return self._record_path.is_file()
 
     def begin(self, record: RunRecord, initial: dict[str, Any]) -> None:
@@ -71,7 +71,7 @@ class RunFolder:
         self.write_text("run.json", record.model_dump_json(indent=2) + "\n")
 
     def record(self) -> RunRecord:
-        """What the run was started with. Raises InvalidRun where nothing was."""
+        """Read the inputs that the run was started with. Raises InvalidRun where nothing was."""
         if not self.started:
             raise InvalidRun(f"{self.path} holds no run; start one: python -m training fit")
         return RunRecord.model_validate_json(self._record_path.read_bytes())

@@ -42,7 +42,7 @@ class RunStart:
 
     @property
     def first_weights(self) -> FirstWeights | None:
-        """What it goes back to that others made, if that is known."""
+        """Return the weights by others that the network began with; None where unknown."""
         return self._recipe.first_weights
 
     @property
@@ -128,7 +128,7 @@ class ModelStart:
 
 
 def start_in(path: Path) -> RunStart | ModelStart:
-    """What there is to start from in the folder. Raises InvalidWeights where there is nothing."""
+    """Open the earlier run or published model of the folder. Raises InvalidWeights without one."""
     if is_published(path):
         return ModelStart(path)
     if RunFolder(path).started:

@@ -1,4 +1,4 @@
-"""Where a training run stands, and how it is kept in a checkpoint."""
+"""The state of a training run, as its checkpoint keeps it."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +9,7 @@ from models.report import Epoch
 
 @dataclass
 class Progress:
-    """Where a run stands: `step` batches of epoch `epoch` (counted from 0) are done."""
+    """The position of a run: `step` batches of epoch `epoch` (counted from 0) are done."""
 
     epoch: int = 0
     step: int = 0
@@ -25,7 +25,7 @@ class Progress:
         return ranked.epoch if ranked else 0
 
     def is_finished(self, epochs: int, patience: int) -> bool:
-        """Whether all `epochs` are done, or `patience` (0: any number) of them since the best."""
+        """Return whether all `epochs` are done, or `patience` (0: any number) since the best."""
         waited = self.epoch - self.best_epoch
         return self.epoch >= epochs or 0 < patience <= waited
 
@@ -42,7 +42,7 @@ class Progress:
 
     @classmethod
     def restored(cls, state: dict[str, Any]) -> "Progress":
-        """What `state` described; runs from before the doctor have no findings."""
+        """Read a position from `state`; runs from before the doctor have no findings."""
         history = [Epoch.model_validate(epoch) for epoch in state["history"]]
         findings = [Finding.model_validate(finding) for finding in state.get("findings", [])]
         return cls(**{**state, "history": history, "findings": findings})

@@ -1,4 +1,4 @@
-"""Where a backbone's first weights come from: a file, a package, the hub, a run or a model."""
+"""Sources of a backbone's first weights: a file, a package, the hub, a run or a model."""
 
 import hashlib
 import pickle
@@ -100,7 +100,7 @@ def opened_for(recipe: Recipe, train_images: Real[Tensor, "n ..."]) -> Pretraine
 
 
 def _from_folder(recipe: Recipe) -> bool:
-    """Whether the weights are those of an earlier run or a published model."""
+    """Return whether the weights are those of an earlier run or a published model."""
     return recipe.weights not in (RANDOM, HUB, LITE0) and Path(recipe.weights).is_dir()
 
 

@@ -1,4 +1,4 @@
-"""Which options each step of `python -m training` takes; a function for each group of them."""
+"""Options of each step of `python -m training`; a function for each group of them."""
 
 import argparse
 from pathlib import Path

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ModelName(NamedTuple):
-    """What `--model` names; without a version it is the newest."""
+    """The value of `--model`; without a version it is the newest."""
 
     name: str
     version: int | None

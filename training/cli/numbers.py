@@ -8,7 +8,7 @@ MOST_SEED = 2**32 - 1  # that NumPy takes
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """What reads a whole number from `least` to `most`."""
+    """Return a reader of whole numbers from `least` to `most`."""
 
     def read(text: str) -> int:
         try:
@@ -25,7 +25,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def above_zero(most: float) -> Callable[[str], float]:
-    """What reads a number above 0, up to `most`."""
+    """Return a reader of numbers above 0, up to `most`."""
 
     def read(text: str) -> float:
         try:

@@ -1,4 +1,4 @@
-"""What the parsed options stand for."""
+"""From parsed options to recipes, data sets and machines."""
 
 import os
 import unicodedata
@@ -68,7 +68,7 @@ def _sized(chosen: Recipe, options: Namespace) -> Recipe:
 
 
 def backbone(options: Namespace) -> dict[str, object]:
-    """What the command line says of the backbone; None where it says nothing."""
+    """Read the backbone from the command line; None where it names none."""
     said = {
         "backbone": options.backbone,
         "weights": options.weights,
@@ -94,7 +94,7 @@ def dataset(options: Namespace, spec: Preprocess) -> Dataset:
 
 
 def seen(whole: Dataset, chosen: Recipe, run: RunFolder, options: Namespace) -> Dataset:
-    """What training looks at: the images, or their features by a trunk that is frozen."""
+    """Load the input of training: the images, or their features by a frozen trunk."""
     return on_features(chosen, whole, run, options.cache) if chosen.frozen else whole
 
 
@@ -131,5 +131,5 @@ def say(message: str) -> None:
 
 @cache
 def _say_once(message: str) -> None:
-    """What holds for every loss of a command, at the first one."""
+    """Print what holds for every loss of a command, at the first one."""
     say(message)

@@ -1,4 +1,4 @@
-"""How far a step has come: a bar on a terminal, else a line every few seconds."""
+"""Progress of a step: a bar on a terminal, else a line every few seconds."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

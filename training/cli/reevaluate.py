@@ -121,7 +121,7 @@ def _replace(old: Bundle, new: Bundle, report: Report, material: Material) -> No
 
 @dataclass
 class _Baselines:
-    """What softmax of the same version, beside a model, takes the test images for."""
+    """The predictions of softmax of the same version, for each model."""
 
     path: Path | None = None
     predicted: Int64[np.ndarray, " n"] | None = None

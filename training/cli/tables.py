@@ -1,4 +1,4 @@
-"""What studies chose, in lines for the terminal."""
+"""The choices of studies, in lines for the terminal."""
 
 from collections.abc import Sequence
 

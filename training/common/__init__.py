@@ -1,1 +1,1 @@
-"""What everything stands on: seeds, provenance, memory, the machine, its processes."""
+"""The ground of training: seeds, provenance, memory, the machine, its processes."""

@@ -28,11 +28,11 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes."""
+        """Return whether this is the process that writes."""
         return self.rank == 0
 
     def parts(self, total: int) -> list[int]:
-        """How many of `total` rows each process has: as even as can be, the longer ones first."""
+        """Return each process's share of `total` rows: as even as can be, the longer ones first."""
         return [total // self.size + (rank < total % self.size) for rank in range(self.size)]
 
     def part(self, total: int) -> slice:
@@ -54,7 +54,7 @@ class Ranks:
         return joined
 
     def any(self, flag: bool) -> bool:
-        """Whether one of the processes says so."""
+        """Return whether `flag` is set in one of the processes."""
         if self.size == 1:
             return flag
         flags = torch.tensor(int(flag))
@@ -62,7 +62,7 @@ class Ranks:
         return bool(flags)
 
     def from_first(self, work: Callable[[], Result]) -> Result:
-        """What `work` gives in the first process, to all; a TrainingError there is everyone's."""
+        """Run `work` in the first process and give its result, or TrainingError, to all."""
         if self.size == 1:
             return work()
         told = [_attempted(work) if self.first else None]

@@ -1,4 +1,4 @@
-"""Where a training runs: the device, other processes that share the work, compiled or not."""
+"""The place of a training: the device, other processes that share the work, compiled or not."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _LONGEST_WAIT = timedelta(hours=4)  # for the first process, while it decodes or
 
 @dataclass(frozen=True)
 class Machine:
-    """What decides how fast a recipe is trained, and nothing of the result but rounding."""
+    """The facts that decide the speed of a training, and nothing of the result but rounding."""
 
     device: torch.device
     ranks: Ranks = ALONE
@@ -40,7 +40,7 @@ class Machine:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware."""
+    """Return whether the device multiplies bfloat16 in hardware."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     capabilities = torch.cpu.get_capabilities()
@@ -48,12 +48,12 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def launched() -> bool:
-    """Whether torchrun started this process."""
+    """Return whether torchrun started this process."""
     return dist.is_torchelastic_launched()
 
 
 def is_first() -> bool:
-    """Whether this process writes files and talks: torchrun's first, or the only one."""
+    """Return whether this process writes files and messages: torchrun's first, or the only one."""
     return not launched() or os.environ["RANK"] == "0"
 
 

@@ -1,4 +1,4 @@
-"""How this process asks the system for memory."""
+"""The way in which this process asks the system for memory."""
 
 import ctypes
 import os

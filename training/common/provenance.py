@@ -1,4 +1,4 @@
-"""What a result depends on besides its recipe: code, packages, machine."""
+"""The origins of a result besides its recipe: code, packages, machine."""
 
 import os
 import platform

@@ -29,7 +29,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a comparison says of its measures."""
+    """The statistics of a comparison's measures."""
 
     measures: tuple[Measure, ...]
     results: tuple[Result, ...]

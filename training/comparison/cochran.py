@@ -28,7 +28,7 @@ class Freedom(NamedTuple):
 
 
 def critical(seeds_share: Values, freedom: Freedom, level: float) -> Values:
-    """What |difference| / sqrt(variance) must exceed at this two-sided level.
+    """Return the bound that |difference| / sqrt(variance) must exceed at this two-sided level.
 
     `seeds_share` is the part of the variance that the seeds showed, in 0..1.
     """

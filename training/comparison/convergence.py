@@ -1,4 +1,4 @@
-"""Whether the runs of each loss had stopped gaining."""
+"""Convergence: had the runs of each loss stopped gaining?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Curves = Mapping[str, Sequence[Sequence[float]]]
 
 @dataclass(frozen=True)
 class Training:
-    """How long the runs behind a measure were trained, and which losses had stopped gaining.
+    """The length of the runs behind a measure, and the losses that had stopped gaining.
 
     `epochs` is None where it was not recorded, and so are losses that `convergence` lacks.
     """
@@ -36,13 +36,13 @@ UNRECORDED = Training()
 
 
 def training_of(curves: Curves, runs: Runs = "final") -> Training:
-    """What the curves say."""
+    """Summarize the learning curves."""
     lengths = [len(run) for of_loss in curves.values() for run in of_loss]
     return Training(max(lengths, default=0) or None, convergence_of(curves, runs))
 
 
 def convergence_of(curves: Curves, runs: Runs = "final") -> tuple[Convergence, ...]:
-    """How much each loss still gained.
+    """Measure each loss's gain in its last epochs.
 
     A loss has converged where the gain over the last tenth of its epochs (one at least) is below
     half a point, with its 95 % interval. Losses without two such runs of two epochs are left out.

@@ -28,7 +28,7 @@ _OfAnySet = Float64[np.ndarray, "_"]
 
 
 def selection(result: ScorerResult) -> float:
-    """What scorers are chosen by, the highest first."""
+    """Return the measures that scorers are chosen by, the highest first."""
     return -np.inf if result.selection_auroc is None else result.selection_auroc
 
 
@@ -57,7 +57,7 @@ class _Moved:
 def far_moves(
     scored: LeaveOutRound, left_out: LeftOut, metric: Metric, ids: Sequence[str]
 ) -> dict[str, Moves]:
-    """How far resamples of the test images `ids` and of each far set move each of the measures.
+    """Measure the shift of each measure by resamples of the test images `ids` and of each far set.
 
     Every far set is resampled by itself.
     """

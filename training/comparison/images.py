@@ -1,4 +1,4 @@
-"""What other test images would have said: the same resamples for every run, or an upper bound."""
+"""Variance from the draw of test images: the same resamples for every run, or an upper bound."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Found:
 
 @dataclass(frozen=True)
 class FromImages:
-    """What the draw of test images adds to the variance of a mean over seeds.
+    """The variance that the draw of test images adds to a mean over seeds.
 
     `shared` is the same for every seed, so that more seeds do not reduce it. `own` is the least
     that the seeds' own spread must show, since each seed errs on other images.
@@ -41,7 +41,7 @@ class FromImages:
 
 
 class Images(ABC):
-    """What is known of the test images' part in one measure of every loss."""
+    """The test images' part in one measure of every loss."""
 
     kind: ClassVar[ImageVariance]
 
@@ -111,7 +111,7 @@ class Bounded(Images):
 
 
 def moved(influence: Influence, stream: int = 0) -> tuple[float, ...]:
-    """How far a measure moves, to first order, in each of the resamples of its n images.
+    """Measure the shift of a measure, to first order, in each of the resamples of its n images.
 
     For the same n and stream these are the same resamples, so that the numbers of two runs on the
     same images can be paired; other images are drawn independently, in a stream of their own.
@@ -122,7 +122,7 @@ def moved(influence: Influence, stream: int = 0) -> tuple[float, ...]:
 
 @lru_cache(maxsize=8)
 def _times(n: int, stream: int) -> Float64[np.ndarray, "r n"]:
-    """How often each of n images is drawn, in each resample."""
+    """Count the draws of each of n images, in each resample."""
     seed = [_SEED, stream] if stream else _SEED
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     return drawn.astype(np.float64)

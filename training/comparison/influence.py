@@ -196,7 +196,7 @@ def placed(ordered: Influence, order: Rows) -> Influence:
 
 
 def _below(values: Float64[np.ndarray, " n"], ranked: Float64[np.ndarray, " m"]) -> Influence:
-    """How many of `ranked` each value is above, ties counting half."""
+    """Count the values of `ranked` that are below each value, ties counting half."""
     left, right = (np.searchsorted(ranked, values, side=side) for side in ("left", "right"))
     counts: Influence = (left + right) / 2
     return counts
@@ -244,7 +244,7 @@ def _passed(
 
 
 def _densities(scores: Scores, threshold: float) -> float:
-    """How many genuine pairs there are for an impostor pair, as shares, about the threshold."""
+    """Measure the density of genuine pairs for an impostor pair, as shares, about the threshold."""
     n = len(scores.impostor)
     place = n - int(np.searchsorted(scores.impostor, np.float32(threshold)))
     width = max(1, int(min(_WINDOW * n, place / 2)))

@@ -1,4 +1,4 @@
-"""Whether trials shorter than the final runs rank a loss's values as full ones do."""
+"""The check that trials shorter than the final runs rank a loss's values as full ones do."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Checked(Frozen):
 
     @classmethod
     def read(cls, path: Path) -> "Checked":
-        """What the check in this folder came to."""
+        """Read the result of the check in this folder."""
         return cls.model_validate_json((path / _CHECKED).read_bytes())
 
     def write(self, path: Path) -> None:
@@ -37,7 +37,7 @@ class Checked(Frozen):
 
 
 def is_checked(path: Path) -> bool:
-    """Whether the check in this folder is done."""
+    """Return whether the check in this folder is done."""
     return (path / _CHECKED).is_file()
 
 
@@ -50,7 +50,7 @@ def checked_losses(protocol: Protocol) -> tuple[str, ...]:
 
 
 def checks(protocol: Protocol, loss: str, tuning: Tuning) -> int:
-    """How many trials of the loss's study are trained at full length."""
+    """Return the number of trials of the loss's study that are trained at full length."""
     return min(TRIALS, tuning.trials) if loss in checked_losses(protocol) else 0
 
 
@@ -65,7 +65,7 @@ def trial_at(tuning: Tuning, place: int, places: int) -> FrozenTrial:
 
 
 def length_check(loss: str, done: tuple[Checked, ...]) -> LengthCheck:
-    """How alike short and full trials rank; the correlation is null where one never varies."""
+    """Correlate the ranks of short and full trials; null where one of them is constant."""
     short, full = ([getattr(one, name) for one in done] for name in ("short", "full"))
     varied = len(set(short)) > 1 and len(set(full)) > 1
     rank = float(spearmanr(short, full).statistic) if varied else None

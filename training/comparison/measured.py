@@ -1,4 +1,4 @@
-"""What one run of a comparison came to, kept in its folder."""
+"""The result of one run of a comparison, kept in its folder."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -63,12 +63,12 @@ class Measured(Frozen):
 
     @classmethod
     def read(cls, path: Path) -> "Measured":
-        """What the run in this folder came to."""
+        """Read the result of the run in this folder."""
         return cls.model_validate_json((path / _MEASURED).read_bytes())
 
 
 def is_measured(path: Path) -> bool:
-    """Whether the run in this folder is finished and measured."""
+    """Return whether the run in this folder is finished and measured."""
     return (path / _MEASURED).is_file()
 
 

@@ -30,7 +30,7 @@ _FAR = 1e-3
 
 @dataclass(frozen=True)
 class Said(SearchedImages):
-    """What one run says of the images it was trained on and of the test images."""
+    """The answers of one run about the images it was trained on and the test images."""
 
     metric: Metric
     train: Answers

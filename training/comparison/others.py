@@ -19,7 +19,7 @@ class OtherSet(Frozen):
 
 
 class Others(Frozen):
-    """What runs are asked about beside their own data set; no choice is made by any of it."""
+    """Questions to runs beside their own data set; no choice is made by any of them."""
 
     far: tuple[OtherSet, ...] = Field(
         default=(), description="images of no known class, for runs without some classes"
@@ -30,7 +30,7 @@ class Others(Frozen):
 
     @property
     def named(self) -> bool:
-        """Whether there are any."""
+        """Return whether any are named."""
         return bool(self.far or self.transfer)
 
 
@@ -59,7 +59,7 @@ class OtherImages:
 
     @property
     def record(self) -> Others:
-        """What the protocol says of them."""
+        """Return their entry in the protocol."""
         return Others(
             far=tuple(OtherSet(name=one.name, sha256=one.sha256) for one in self.far),
             transfer=tuple(OtherSet(name=one.name, sha256=one.sha256) for one in self.transfer),

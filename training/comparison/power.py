@@ -1,4 +1,4 @@
-"""What the tests of a comparison find: the whole procedure, simulated with the spreads it saw."""
+"""The power of a comparison's tests: the whole procedure, simulated with the spreads it saw."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Pairs = Float64[np.ndarray, " p"]
 
 @dataclass(frozen=True)
 class Noise:
-    """How the means of the losses move: covariances over seeds, and over draws of the images.
+    """The noise of the losses' means: covariances over seeds, and over draws of the images.
 
     `own` is the least variance of each pair's gap that a seed must show, and `images_df` what the
     images' variances are known to; None where nothing is known of the images.
@@ -40,7 +40,7 @@ class Noise:
 
     @classmethod
     def of(cls, by_loss: Mapping[str, BySeed], images: Images | None) -> "Noise":
-        """What a measure showed, by loss."""
+        """Read the noise of a measure, by loss."""
         losses = tuple(by_loss)
         values = np.stack([by_loss[loss] for loss in losses])
         pairs = list(combinations(losses, 2))
@@ -101,7 +101,7 @@ class Simulated:
         return apart
 
     def wins(self, means: Float64[np.ndarray, " l"], leader: int) -> Bool[np.ndarray, "r o"]:
-        """Whether the leader is told apart as higher from each other loss."""
+        """Return whether the leader is found higher than each other loss."""
         apart = self.told_apart(means)
         columns = [
             apart[:, place] * (1 if first == leader else -1) > 0
@@ -114,7 +114,7 @@ class Simulated:
 def power_of(
     measure: Measure, by_loss: Mapping[str, BySeed], images: Images | None = None
 ) -> Power | None:
-    """What the procedure finds on this measure; None where no spread was seen."""
+    """Simulate the procedure on this measure; None where no spread was seen."""
     noise = Noise.of(by_loss, images)
     if np.trace(noise.seeds + noise.images) <= _LEAST or len(noise.losses) < 2:
         return None

@@ -1,4 +1,4 @@
-"""What is the same for every loss in a comparison."""
+"""The protocol of a comparison: the same for every loss."""
 
 from collections.abc import Mapping
 from typing import Any

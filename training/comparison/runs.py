@@ -120,7 +120,7 @@ class Comparison:
                 yield Job("length", path, loss, START_SEED, place=place)
 
     def length_checks(self) -> tuple[LengthCheck, ...]:
-        """What the finished checks came to, by loss."""
+        """Read the results of the finished checks, by loss."""
         found: dict[str, list[Checked]] = {}
         for job in self.checks():
             found.setdefault(job.loss, []).append(Checked.read(job.path))
@@ -145,7 +145,7 @@ class Comparison:
         )
 
     def recipe(self, job: Job) -> Recipe:
-        """What a final run or a round trains, once the loss's study is finished."""
+        """Return the recipe of a final run or a round, once the loss's study is finished."""
         tuned = self.tuning(job.loss).recipe_path
         recipe = load_recipe(job.loss, tuned).varied(seed=job.seed, leave_out=job.left_out)
         return recipe.varied(epochs=self.protocol.unknown_epochs) if job.left_out else recipe

@@ -19,7 +19,7 @@ Rows = Int64[np.ndarray, " n"]
 
 
 class SearchedImages:
-    """What retrieval and verification read of a run's answers about test images."""
+    """The part of a run's answers about test images that retrieval and verification read."""
 
     metric: Metric
     test: Answers

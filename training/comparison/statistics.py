@@ -45,7 +45,7 @@ class Spread:
 
     @property
     def is_seen(self) -> bool:
-        """Whether there is any; without, nothing can be told apart from chance."""
+        """Return whether any spread was seen; without one, nothing differs from chance."""
         return self.total > _ROUNDING**2
 
     def reach(self, level: float = LEVEL) -> float:

@@ -106,7 +106,7 @@ def _table(measured: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]) ->
 
 
 def _images(measure: Measure, by_loss: dict[str, list[Measured]]) -> Images | None:
-    """What the runs kept of their resampled test images; None where one kept nothing."""
+    """Gather the resampled test images that the runs kept; None where one kept nothing."""
     every = [run for runs in by_loss.values() for run in runs]
     counts = {run.images for run in every}
     if len(counts) > 1 or any(measure.name not in run.resampled for run in every):

@@ -23,7 +23,7 @@ class Unseen(SearchedImages):
 
     @property
     def can_be_searched(self) -> bool:
-        """Whether two classes are among them, one with two images; else no answer is wrong."""
+        """Return whether a search can be wrong: two classes, one of them with two images."""
         counts = np.unique(self.labels, return_counts=True)[1]
         return len(counts) >= _FEWEST_CLASSES and bool((counts > 1).any())
 

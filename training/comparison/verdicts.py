@@ -49,7 +49,7 @@ def verdict(
     seeds_needed: int | None = None,
     secondary: Sequence[Evidence] = (),
 ) -> Verdict:
-    """Which loss is best for the goal, by this measure, or that it is undecided.
+    """Name the loss that is best for the goal by this measure, or call it undecided.
 
     `seeds_needed` would decide it, as `power.seeds_needed` finds. No loss is advised for want of
     evidence against it: where several could be the best, the one with the best mean is named as
@@ -91,7 +91,7 @@ def _where(evidence: Evidence) -> str:
 
 
 def _when(evidence: Evidence) -> str:
-    """How long the runs were, where they had not converged or no one knows."""
+    """Describe the length of the runs, where they had not converged or it is not known."""
     epochs, short = evidence.training.epochs, evidence.training.unconverged(evidence.losses)
     if epochs is None or short == ():
         return ""

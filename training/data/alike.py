@@ -1,4 +1,4 @@
-"""What an image is taken for when copies of it are looked for, and how crowded its place is."""
+"""Features for finding copies of an image, and the density of their neighborhood."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
@@ -46,7 +46,7 @@ def places(images: Images, change: Change = "as it is") -> Places:
 
 
 def crowd(ours: Places, theirs: Places) -> Float64[np.ndarray, " _"]:
-    """How far the tenth nearest of theirs is from each of ours; of fewer, the last."""
+    """Return the distance from each of ours to the tenth nearest of theirs; of fewer, the last."""
     nth = min(CROWD, len(theirs)) - 1
     squares = np.square(theirs).sum(axis=1)
     parts = np.array_split(ours, max(1, len(ours) * len(theirs) // _BLOCK_ITEMS))

@@ -132,7 +132,7 @@ def cut_mixed(
 
 
 def alternating(count: int, epoch: int, seed: int) -> Bool[Tensor, " n"]:
-    """Which of `count` images are mirrored in `epoch`: a random half in the first, then in turns.
+    """Choose the mirrored images of `epoch`: a random half in the first, then the halves alternate.
 
     Two epochs show each image both ways (Jordan, arXiv 2404.00498, section 3.6).
     """

@@ -1,4 +1,4 @@
-"""Which images form each batch: a pure function of the seed and the epoch, so runs resume."""
+"""The images of each batch: a pure function of the seed and the epoch, so runs resume."""
 
 import torch
 from jaxtyping import Int64

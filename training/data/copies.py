@@ -36,7 +36,7 @@ _PAIRS: tuple[tuple[Split, Split], ...] = (
 
 @dataclass(frozen=True)
 class Copies:
-    """What was found, and which test images have a copy, exact or near, in another split."""
+    """The copies that were found, and the test images with a copy in another split."""
 
     overlaps: tuple[Overlap, ...]
     test_rows: Int64[np.ndarray, " m"]

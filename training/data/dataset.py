@@ -119,7 +119,7 @@ class HeldBack:
 
 @dataclass(frozen=True)
 class Learnable:
-    """What a training and whoever chooses by it may see: weights `train`, choices `tuning`."""
+    """The splits of a training and its choices: `train` for weights, `tuning` for choices."""
 
     train: LabelledImages
     tuning: LabelledImages
@@ -127,7 +127,7 @@ class Learnable:
 
 @dataclass(frozen=True)
 class Splits(Learnable):
-    """Who may see what: weights `train`, choices `tuning`, the temperature `calibration`."""
+    """The splits by use: `train` for weights, `tuning` for choices, `calibration` last."""
 
     calibration: HeldBack
     test: LabelledImages

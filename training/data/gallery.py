@@ -1,4 +1,4 @@
-"""Which training images ship with a model, to be its nearest neighbours."""
+"""The training images that ship with a model, to be its nearest neighbors."""
 
 import torch
 from jaxtyping import Int64

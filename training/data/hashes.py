@@ -13,12 +13,12 @@ Bits = Bool[np.ndarray, "n 64"]
 
 
 def dhash(images: Images) -> Bits:
-    """Whether each of 8 x 8 places is darker than the one to its right, of 8 x 9 box means."""
+    """Compare each of 8 x 8 places with the one to its right, of 8 x 9 box means."""
     return np.concatenate([_dhash(chunk) for chunk in _chunks(images)])
 
 
 def phash(images: Images) -> Bits:
-    """Which of the 8 x 8 lowest frequencies of the cosine transform lie above their median."""
+    """Compare the 8 x 8 lowest frequencies of the cosine transform with their median."""
     return np.concatenate([_phash(chunk) for chunk in _chunks(images)])
 
 

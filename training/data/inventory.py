@@ -1,4 +1,4 @@
-"""What a folder held: counts, what was skipped and ignored, and what looks wrong with it."""
+"""The inventory of a folder: counts, skipped and ignored files, and what looks wrong with it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ _SHOWN_CLASSES = 12
 
 
 class ClassCount(Frozen):
-    """How many usable images a class has."""
+    """The number of usable images of a class."""
 
     name: str
     train: int
@@ -31,7 +31,7 @@ class Skipped(Frozen):
 
 
 class Inventory(Frozen):
-    """What was found in a data set's folder; kept in each run's record."""
+    """The contents of a data set's folder; kept in each run's record."""
 
     classes: tuple[ClassCount, ...]
     test_share: float | None = Field(description="of each class, drawn here; None: found in test/")
@@ -48,12 +48,12 @@ class Inventory(Frozen):
 
     @property
     def imbalance(self) -> float:
-        """How many training images the largest class has for each of the smallest's."""
+        """Divide the images of the largest class by those of the smallest."""
         counts = [one.train for one in self.classes]
         return max(counts) / min(counts)
 
     def lines(self) -> list[str]:
-        """What a person should know before training, a line each."""
+        """Describe the folder to a person before training, a line for each fact."""
         train, test = sum(one.train for one in self.classes), sum(one.test for one in self.classes)
         drawn = f", drawn here: {self.test_share or 0:.0%} of each class, seed {self.split_seed}"
         return [

@@ -1,4 +1,4 @@
-"""Where a data set's folder has its classes: under train/ and test/, or in itself."""
+"""The layout of a data set's folder: classes under train/ and test/, or in the folder itself."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Layout:
 
 
 def find_layout(root: Path) -> Layout:
-    """How the folder is laid out. Train/ and Testing/ are train/ and test/, whatever their case.
+    """Find the layout of the folder. Train/ and Testing/ are train/ and test/, whatever their case.
 
     Raises InvalidDataset where it is laid out otherwise than expected.
     """

@@ -1,4 +1,4 @@
-"""Which files of a folder are images of which class, and which of them are for the test."""
+"""A folder's images by class, and the choice of those that are for the test."""
 
 import hashlib
 import unicodedata
@@ -33,7 +33,7 @@ class Files:
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies in a data set's folder, before any file is opened."""
+    """The files of a data set's folder, before any is opened."""
 
     class_names: tuple[str, ...]
     train: Files

@@ -1,4 +1,4 @@
-"""What cameras and networks do to images: blur, noise, noise in color alone, JPEG stored anew."""
+"""Noise of cameras and networks: blur, noise, noise in color alone, JPEG stored anew."""
 
 import numpy as np
 import simplejpeg

@@ -25,7 +25,7 @@ CHUNK = 512
 
 
 class _Notes(Frozen):
-    """How far decoding is: `done` files, of which `failed` (file number, reason) have no pixels."""
+    """The progress of decoding: `done` files; `failed` (file number, reason) have no pixels."""
 
     done: int = 0
     failed: tuple[tuple[int, str], ...] = Field(default=())
@@ -44,7 +44,7 @@ class Decoded:
 
 
 def cache_key(digest: str, spec: Preprocess) -> str:
-    """What decoded pixels are kept under: the files' digest, the size and the decoder."""
+    """Return the cache's name for decoded pixels: the files' digest, the size and the decoder."""
     facts = f"{digest} {VERSION} {spec.model_dump_json()}"
     return hashlib.sha256(facts.encode()).hexdigest()[:32]
 
@@ -103,7 +103,7 @@ def _write(stem: Path, paths: tuple[Path, ...], spec: Preprocess, title: str) ->
 
 
 def _resumable(part: Path, notes_path: Path, start: int, row_bytes: int) -> _Notes:
-    """How far an earlier process came; nowhere where its pixels are not all there."""
+    """Return the position of an earlier process; 0 where its pixels are not all there."""
     if not part.is_file() or not notes_path.is_file():
         return _Notes()
     notes = _Notes.model_validate_json(notes_path.read_bytes())

@@ -26,7 +26,7 @@ class CenterCollapse(Detector[Standing]):
     widest: float
 
     def examine(self, seen: Standing) -> Symptom | None:
-        """Whether the centers coincided, as far as the head can tell, in the last two epochs."""
+        """Find centers that coincided, as far as the head can see, in the last two epochs."""
         classes = len(seen.train_counts)
         if not seen.lasting(lambda epoch: self._collapsed(epoch, classes)):
             return None

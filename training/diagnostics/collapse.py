@@ -23,7 +23,7 @@ class TripletCollapse(Detector[Standing]):
     margin: float
 
     def examine(self, seen: Standing) -> Symptom | None:
-        """Whether the last two epochs ended with every image at one point."""
+        """Find two epochs that ended with every image at one point."""
         if not seen.lasting(self._collapsed):
             return None
         last = seen.curve[-1]

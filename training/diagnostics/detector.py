@@ -1,4 +1,4 @@
-"""What a detector is: it looks at a run, and says what is wrong with it, if anything."""
+"""The protocol of a detector: it looks at a run, and names what is wrong with it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ Seen = TypeVar("Seen")
 
 @dataclass(frozen=True)
 class Symptom:
-    """What was seen, why it matters and what to change, in one sentence.
+    """An observation, why it matters and what to change, in one sentence.
 
     `degree` is positive and grows as it gets worse; the detector is heard again when it doubled.
     """
@@ -27,7 +27,7 @@ class Symptom:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a run stands: before its first step, or after an epoch.
+    """The state of a run: before its first step, or after an epoch.
 
     `curve` holds every finished epoch. `tuning_logits` are the tuning split's, uncalibrated; before
     the first step there are none (n = 0). `train_counts` has each class's number of training
@@ -43,7 +43,7 @@ class Standing:
     examples: Sequence[str]
 
     def lasting(self, ill: Callable[[Epoch], bool]) -> bool:
-        """Whether the last two epochs were ill, or the only one of a run of one."""
+        """Return whether the last two epochs were ill, or the only one of a run of one."""
         recent = self.curve[-2:]
         return len(recent) == min(2, self.epochs) and all(ill(epoch) for epoch in recent)
 
@@ -65,4 +65,4 @@ class Detector(ABC, Generic[Seen]):
 
     @abstractmethod
     def examine(self, seen: Seen) -> Symptom | None:
-        """What is wrong, or None."""
+        """Return what is wrong, or None."""

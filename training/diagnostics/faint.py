@@ -16,7 +16,7 @@ IMAGES = 64
 
 @dataclass(frozen=True)
 class Responses:
-    """How far each filter of the first convolution is moved, as variances over places.
+    """The response of each filter of the first convolution, as variances over places.
 
     `signal` by the training images, `noise` by Gaussian noise of sd `NOISE_SD` added to them.
     """
@@ -39,7 +39,7 @@ class FaintDirections(Detector[Responses]):
     name: ClassVar[str] = "faint-directions"
 
     def examine(self, seen: Responses) -> Symptom | None:
-        """Which filters noise moves `WORST_RATIO` times as much as images move the loudest."""
+        """Find filters that noise moves `WORST_RATIO` times as much as images move the loudest."""
         loudest = seen.signal.max().clamp(min=torch.finfo(seen.signal.dtype).tiny)
         ratios = seen.noise / loudest
         faint = ratios > WORST_RATIO

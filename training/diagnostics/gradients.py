@@ -26,7 +26,7 @@ class NonFiniteGradients(Detector[Gradients]):
     name: ClassVar[str] = "non-finite-gradients"
 
     def examine(self, seen: Gradients) -> Symptom | None:
-        """Which parameters' gradients are infinite, NaN or too long for their length to be told."""
+        """Find parameters whose gradients are infinite, NaN or too long to have a length."""
         length = get_total_norm(seen.gradients).item()
         if math.isfinite(length):
             return None if length <= _LONGEST else _too_long(seen, length)

@@ -22,7 +22,7 @@ class TightMargin(Detector[Standing]):
     dimension: int
 
     def examine(self, seen: Standing) -> Symptom | None:
-        """Whether the margin is above its share of the bound."""
+        """Find a margin above its share of the bound."""
         if self.margin <= _ROOM * self.largest:
             return None
         classes = len(seen.train_counts)

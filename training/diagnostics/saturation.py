@@ -27,7 +27,7 @@ class SaturatedProbabilities(Detector[Standing]):
     scale: float | None
 
     def examine(self, seen: Standing) -> Symptom | None:
-        """Whether confidence has come apart from accuracy on the tuning split."""
+        """Find confidence that has come apart from accuracy on the tuning split."""
         if not len(seen.tuning_labels):
             return None
         odds, predicted = _log_odds(seen.tuning_logits)

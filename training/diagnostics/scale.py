@@ -21,7 +21,7 @@ class ScaleBelowBound(Detector[Standing]):
     least: float
 
     def examine(self, seen: Standing) -> Symptom | None:
-        """Whether the scale is below the bound."""
+        """Find a scale below the bound."""
         if self.scale >= self.least:
             return None
         classes = len(seen.train_counts)

@@ -20,7 +20,7 @@ class ClassNeverPredicted(Detector[Standing]):
     name: ClassVar[str] = "class-never-predicted"
 
     def examine(self, seen: Standing) -> Symptom | None:
-        """Which classes are never predicted."""
+        """Find classes that are never predicted."""
         if 2 * len(seen.curve) < seen.epochs or not len(seen.tuning_labels):
             return None
         classes = len(seen.train_counts)

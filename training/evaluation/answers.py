@@ -1,4 +1,4 @@
-"""What a model said about labelled images: all that an evaluation reads."""
+"""A model's answers about labeled images: all that an evaluation reads."""
 
 from dataclasses import dataclass
 

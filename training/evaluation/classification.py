@@ -30,7 +30,7 @@ _EXAMPLES = 6
 def classification_section(
     answers: Answers, names: tuple[str, ...], baseline: Int64[np.ndarray, " n"] | None
 ) -> Classification:
-    """How often the right class is named, of `names` in output order.
+    """Measure how often the right class is named, of `names` in output order.
 
     `baseline` is what softmax predicts for the same images, in the same order; None where it is
     not at hand.
@@ -54,7 +54,7 @@ def classification_section(
 
 
 def among_top(answers: Answers, k: int) -> Bool[np.ndarray, " n"]:
-    """Whether the true class is among the k most probable; of equal ones, the first go first."""
+    """Return whether the true class is among the k most probable; ties go to the first."""
     probabilities, labels = answers.probabilities, answers.labels[:, None]
     true = np.take_along_axis(probabilities, labels, axis=1)
     earlier = np.arange(probabilities.shape[1]) < labels

@@ -99,7 +99,7 @@ def margins_rad(train: Answers, test: Answers) -> Float64[np.ndarray, " n"]:
 
 
 def margin(values: Float64[np.ndarray, " n"]) -> AngularMargin | None:
-    """What the defined ones of some margins say; None where none is."""
+    """Summarize the margins that are defined; None where none is."""
     values = values[~np.isnan(values)]
     if len(values) == 0:
         return None

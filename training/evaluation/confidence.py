@@ -1,4 +1,4 @@
-"""Whether confidence comes true: likelihood, Brier score, calibration errors, reliability."""
+"""Confidence against outcomes: likelihood, Brier score, calibration errors, reliability."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ Binning = Callable[[Float64[np.ndarray, " n"]], Float64[np.ndarray, " bins"]]
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What the probabilities of n images said, and what came true, by rising confidence."""
+    """The probabilities of n images and their outcomes, by rising confidence."""
 
     confidence: Float64[np.ndarray, " n"]
     right: Float64[np.ndarray, " n"]
@@ -169,7 +169,7 @@ def _calibration_error(told: Outcomes, binning: Binning, random: np.random.Gener
 def _noise(
     told: Outcomes, binning: Binning, random: np.random.Generator
 ) -> Float64[np.ndarray, "r bins"]:
-    """What chance alone does to each gap, in 1,000 draws of right and wrong in each bin.
+    """Measure the gaps that chance alone makes, in 1,000 draws of right and wrong in each bin.
 
     A bin is right as often as it was seen to be, with two imaginary images more: one as often as
     its confidence says, one in half. So a bin without an error is not taken for certain.

@@ -31,7 +31,7 @@ Table = Float64[np.ndarray, "c b"]
 
 @dataclass(frozen=True)
 class Operating:
-    """What each class makes of each threshold, over every pair of its images and of the others.
+    """Each class's errors at each threshold, over every pair of its images and of the others.
 
     Images are sorted by `places`, the rows of their classes in `counts`; `order` are their rows
     before. `bins[i, j]` is how many thresholds lie below the distance of images i and j.
@@ -112,7 +112,7 @@ class Operating:
         return of_influence(self.accepted().opis, self.influence())
 
     def _moves(self) -> tuple[Table, Table]:
-        """What a genuine pair of each class and bin adds, and an impostor pair for either end."""
+        """Return the effect of a genuine pair of each class and bin, and of an impostor pair."""
         shares = self.accepted()
         by_sensitivity, by_accepted = shares.slopes()
         same = _added(by_sensitivity, shares.sensitivity, shares.genuine.sum(axis=1) / 2)
@@ -123,7 +123,7 @@ class Operating:
 
 @dataclass(frozen=True)
 class Accepted:
-    """How many pairs of each class lie in each bin: ordered pairs within it, and with others."""
+    """The number of pairs of each class in each bin: ordered pairs within it, and with others."""
 
     genuine: Table
     impostor: Table
@@ -186,7 +186,7 @@ class Accepted:
 
 
 def opis(points: Points, labels: Labels, metric: Metric, scores: Scores) -> float | None:
-    """How unequal one threshold's utility is over classes; None where `Operating.of` is."""
+    """Measure how unequal one threshold's utility is over classes; None where `Operating.of` is."""
     found = Operating.of(points, labels, metric, scores)
     return None if found is None else found.accepted().opis
 
@@ -218,7 +218,7 @@ def _shares(counts: Table) -> ByClass:
 
 
 def _added(slopes: ByClass, shares: ByClass, pairs: Float64[np.ndarray, " c"]) -> Table:
-    """What one more pair in each bin adds, of so many pairs: accepted from its threshold on."""
+    """Return the effect of one more pair in each bin, accepted from its threshold on."""
     from_bin = np.cumsum(slopes[:, ::-1], axis=1)[:, ::-1]
     none = np.zeros((len(slopes), 1))
     expected = (slopes * shares).sum(axis=1, keepdims=True)

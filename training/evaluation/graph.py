@@ -55,7 +55,7 @@ class Graph:
         return embeddings, probabilities
 
     def answers(self, part: LabelledImages) -> Answers:
-        """What the model says of every image, as served."""
+        """Ask the model about every image, as served."""
         return _answers(part, *self.ask(part.images.numpy()))
 
     def both(self, part: LabelledImages) -> tuple[Answers, Answers]:

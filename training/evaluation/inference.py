@@ -15,7 +15,7 @@ _BATCH = 500
 
 @torch.no_grad()
 def network_answers(model: ServedModel, part: LabelledImages) -> Answers:
-    """What the network says of every image, in PyTorch."""
+    """Ask the network about every image, in PyTorch."""
 
     def ask(images: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         embeddings, probabilities = model(images)

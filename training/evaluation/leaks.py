@@ -11,7 +11,7 @@ from training.evaluation.intervals import share
 
 
 def leaks(test: Answers, copies: Copies) -> Leaks:
-    """What the copies that were found mean for a model's accuracy."""
+    """Measure the effect of the copies that were found on a model's accuracy."""
     right = test.predicted == test.labels
     copied = np.zeros(len(test), bool)
     copied[copies.test_rows] = True

@@ -131,7 +131,7 @@ def _pair_test(images: SameImages, first: int, second: int) -> McNemar:
 def _taken(
     labels: Int64[np.ndarray, " n"], predicted: Int64[np.ndarray, " n"], first: int, second: int
 ) -> Bool[np.ndarray, " n"]:
-    """Which images of the two classes were taken for the other of them."""
+    """Return the images of the two classes that were taken for the other one."""
     taken: Bool[np.ndarray, " n"] = ((labels == first) & (predicted == second)) | (
         (labels == second) & (predicted == first)
     )

@@ -27,7 +27,7 @@ class Tally:
         self._squares += float(values @ values)
 
     def values(self) -> PairValues | None:
-        """What was counted; None where nothing was."""
+        """Return the counts; None where nothing was counted."""
         pairs = int(self._counts.sum())
         if pairs == 0:
             return None

@@ -27,7 +27,7 @@ Labels = Int64[np.ndarray, " n"]
 
 @dataclass(frozen=True)
 class Picture:
-    """Where n images lie in the plane, and how much that says of their embeddings."""
+    """The positions of n images in the plane, and the share of their embeddings that these show."""
 
     points: Points
     labels: Labels

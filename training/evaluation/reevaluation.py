@@ -43,7 +43,7 @@ _KEPT_FIGURES = ("feature-space", "plane")  # of weights that a bundle does not 
 
 @dataclass(frozen=True)
 class Asked:
-    """How to evaluate again: what the models share, and what is new."""
+    """The request to evaluate again: facts that the models share, and what is new."""
 
     dataset: Dataset
     cache: Path
@@ -108,7 +108,7 @@ class Again:
         return report, Material(splits.test.named(example_ids(report.classification)))
 
     def predicted(self, bundle: Bundle) -> Int64[np.ndarray, " n"]:
-        """What a model takes the test images for."""
+        """Predict the classes of the test images."""
         graph = Graph(bundle.model_path, bundle.manifest.temperature, self._asked.cache)
         return graph.answers(self.splits(bundle.report).test).predicted
 

@@ -24,7 +24,7 @@ _FEWEST_CLASSES = 2
 
 
 def leave_out_round(folder: RunFolder, dataset: Dataset) -> LeaveOutRound:
-    """How the run rejects the classes that its recipe leaves out of `dataset`, and finds them.
+    """Measure how the run rejects the classes that its recipe leaves out of `dataset`.
 
     Raises InvalidRun where its training is unfinished.
     """
@@ -37,7 +37,7 @@ def leave_out_round(folder: RunFolder, dataset: Dataset) -> LeaveOutRound:
 
 
 def unseen_retrieval(unseen: Answers, metric: Metric) -> UnseenRetrieval | None:
-    """How images of classes that were never trained are found and paired among themselves.
+    """Search and pair images of classes that were never trained, among themselves.
 
     None for fewer than two classes: then no answer could be wrong.
     """
@@ -59,7 +59,7 @@ def unseen_retrieval(unseen: Answers, metric: Metric) -> UnseenRetrieval | None:
 def left_out_answers(
     folder: RunFolder, dataset: Dataset, far: Sequence[FarImages] = ()
 ) -> tuple[LeftOut, Metric]:
-    """What the run says of the classes that it knows and of those that its recipe leaves out.
+    """Ask the run about the classes that it knows and about those that its recipe leaves out.
 
     `far` are images of other data sets at the recipe's size.
     Raises InvalidRun where its training is unfinished.

@@ -1,4 +1,4 @@
-"""What a confidence threshold accepts: risk-coverage curves."""
+"""Risk-coverage curves: the images that a confidence threshold accepts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Ranking:
         return float(self.thresholds[row])
 
     def at(self, thresholds: Sequence[float]) -> tuple[Accepted, ...]:
-        """What each threshold accepts; they need not be among `thresholds`."""
+        """Return the accepted share at each threshold; they need not be among `thresholds`."""
         rows = np.searchsorted(-self.thresholds, -np.array(thresholds), side="right")
         accepted, errors = (np.append(0, counts)[rows] for counts in (self.accepted, self.errors))
         return tuple(

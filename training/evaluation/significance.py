@@ -1,4 +1,4 @@
-"""What chance alone could have done: McNemar's test, alone and in a family."""
+"""Tests against chance: McNemar's, alone and in a family."""
 
 from collections.abc import Sequence
 

@@ -30,7 +30,7 @@ class Spaces:
 
     @property
     def section(self) -> FeatureSpace:
-        """What the report says of them."""
+        """Return their section of the report."""
         return FeatureSpace(
             before=self.before.measured, after=self.after.measured, plane=self.plane
         )

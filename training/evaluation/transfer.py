@@ -13,7 +13,7 @@ _ITERATIONS = 1000
 
 
 def probed(train: Answers, test: Answers) -> Bool[np.ndarray, " n"]:
-    """Which test images a logistic regression on `train` gives the right class.
+    """Find the test images that a logistic regression on `train` gives the right class.
 
     It reads standardized embeddings as served, with L2 strength C = 1: nothing is searched.
     """

@@ -34,7 +34,7 @@ Unknown = Float32[np.ndarray, " u"]
 
 @dataclass(frozen=True)
 class Far:
-    """What a model says of another data set's images, which are of no class that it could know."""
+    """The answers of a model about another data set's images, of classes it cannot know."""
 
     name: str
     sha256: str
@@ -90,7 +90,7 @@ class Judge:
         return _by(self.scorer, self.compared, unknown)
 
     def result(self, unknown: Answers) -> ScorerResult:
-        """How well these unknown images are told from the known test images."""
+        """Measure how well these unknown images are separated from the known test images."""
         found = self.scores(unknown)
         accepted = None if self.threshold is None else float((found <= self.threshold).mean())
         return ScorerResult(
@@ -103,7 +103,7 @@ class Judge:
 
 
 def score_round(left_out: LeftOut, metric: Metric) -> LeaveOutRound:
-    """What each scorer makes of the left-out classes; see `LeaveOutRound`."""
+    """Measure each scorer on the left-out classes; see `LeaveOutRound`."""
     empty = len(left_out.known) == 0 or len(left_out.unknown) == 0
     scorers = () if empty else _possible(left_out.gallery)
     judges = [Judge.of(scorer, left_out, metric) for scorer in scorers]

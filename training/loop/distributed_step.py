@@ -1,4 +1,4 @@
-"""What a step computes, on one process or several: the loss of the joined batch."""
+"""The computation of a step, on one process or several: the loss of the joined batch."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext

@@ -24,7 +24,7 @@ BEFORE_TRAINING: tuple[Detector[Responses], ...] = (FaintDirections(),)
 
 
 def detectors(loss: Loss) -> tuple[Detector[Standing], ...]:
-    """What watches a run of this loss, before its first step and after each epoch."""
+    """Return the detectors of a run of this loss, before its first step and after each epoch."""
     return (
         *loss.detectors(),
         SaturatedProbabilities(loss.logit_scale()),
@@ -106,7 +106,7 @@ def _note(
 
 
 def _is_news(detector: str, degree: float, findings: Sequence[Finding]) -> bool:
-    """Whether the detector never spoke, or it has become twice as bad since it did."""
+    """Return whether the detector was silent so far, or its finding is twice as bad as then."""
     earlier = [finding.degree for finding in findings if finding.detector == detector]
     return not earlier or degree >= 2 * max(earlier)
 

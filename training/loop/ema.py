@@ -1,4 +1,4 @@
-"""Which weights a run keeps: those of its end, their moving average, or its best epoch's."""
+"""The weights that a run keeps: those of its end, their moving average, or its best epoch's."""
 
 import copy
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _WARMUP = 10
 
 
 class KeptWeights:
-    """What is evaluated, exported and published of the embedder that training moves.
+    """The weights that are evaluated, exported and published of the embedder in training.
 
     `embedder` is the trained one itself, or with `ema` its exponential moving average. With
     `patience`, the best epoch's state is remembered, and a run ends with it.

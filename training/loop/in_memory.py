@@ -21,7 +21,7 @@ _MIXING = 1  # sets what mixes a batch's images apart from what augments them
 
 @dataclass(frozen=True)
 class Shown:
-    """What a step sees: this process's part of the batch's images, or of their features.
+    """The input of a step: this process's part of the batch's images, or of their features.
 
     Where the images are mixed, image i of the whole batch is itself to the share `kept`, and else
     image `partners[i]`; where not, `partners` is None and `kept` is 1. `whole` are the images as

@@ -34,7 +34,7 @@ class Teachers:
         ]
 
     def __bool__(self) -> bool:
-        """Whether there is one."""
+        """Return whether any teacher is named."""
         return bool(self._embedders)
 
     @torch.no_grad()

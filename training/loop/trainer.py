@@ -33,7 +33,7 @@ from training.recipes.recipe import Recipe
 
 @dataclass(frozen=True)
 class Step:
-    """What one optimiser step reports to whoever watches."""
+    """The report of one optimizer step."""
 
     step: int
     steps: int
@@ -83,7 +83,7 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether every epoch is done, or waiting for a better one has lasted long enough."""
+        """Return whether every epoch is done, or the wait for a better one is over."""
         return self.progress.is_finished(self.recipe.epochs, self.recipe.patience)
 
     @property

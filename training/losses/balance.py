@@ -1,4 +1,4 @@
-"""How much each class counts in a loss, so that rare ones are learnt as well as frequent ones."""
+"""Class weights in a loss, so that rare classes are learned as well as frequent ones."""
 
 from typing import Literal
 

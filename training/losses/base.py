@@ -1,4 +1,4 @@
-"""What every loss provides; the trainer, the evaluation and the export know nothing more."""
+"""The protocol of a loss; the trainer, the evaluation and the export know nothing more."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Sampling = Literal["shuffled", "balanced"]
 
 
 class Range(NamedTuple):
-    """Where to search for a parameter; `log` where its magnitude matters."""
+    """The search range of a parameter; `log` where its magnitude matters."""
 
     low: float
     high: float
@@ -142,7 +142,7 @@ class Loss(nn.Module, ABC):
         return {}
 
     def detectors(self) -> tuple[Detector[Standing], ...]:
-        """What watches a run for the ways in which only this loss goes wrong."""
+        """Return the detectors of the ways in which only this loss goes wrong."""
         return ()
 
     def logit_scale(self) -> float | None:

@@ -1,4 +1,4 @@
-"""How much scale and margin C classes in d dimensions can hold (CosFace, section 3.4)."""
+"""Bounds of scale and margin for C classes in d dimensions (CosFace, section 3.4)."""
 
 import math
 

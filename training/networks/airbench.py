@@ -68,7 +68,7 @@ class Airbench(nn.Module):
 
 
 def shape_of(state: Mapping[str, Tensor]) -> dict[str, object]:
-    """What `widths` and `depth` the Airbench has whose state this is."""
+    """Read `widths` and `depth` of the Airbench from its state."""
     blocks = [f"blocks.{number}." for number in range(1, len(WIDTHS) + 1)]
     filters = [name for name, tensor in state.items() if tensor.ndim == 4]
     return {
@@ -78,7 +78,7 @@ def shape_of(state: Mapping[str, Tensor]) -> dict[str, object]:
 
 
 class _Residual(nn.Module):
-    """What its layers give, added to what they were given."""
+    """Layers whose output is added to their input."""
 
     def __init__(self, layers: nn.Sequential) -> None:
         super().__init__()

@@ -47,7 +47,7 @@ def make_backbone(
 
 
 def make_trunk(recipe: Recipe, pretrained: Pretrained) -> nn.Module:
-    """What stands before the last linear layer of the recipe's backbone, with its weights.
+    """Build the recipe's backbone without its last linear layer, with its weights.
 
     Takes uint8 [b, h, w, 3], gives features [b, f]. Raises InvalidRecipe, InvalidWeights.
     """

@@ -45,5 +45,5 @@ class Compact(nn.Module):
 
 
 def shape_of(state: Mapping[str, Tensor]) -> dict[str, object]:
-    """What `widths` the Compact has whose state this is."""
+    """Read `widths` of the Compact from its state."""
     return {"widths": tuple(len(tensor) for tensor in state.values() if tensor.ndim == 4)}

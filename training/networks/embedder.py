@@ -1,4 +1,4 @@
-"""What training fits: a backbone and the loss that knows how to classify."""
+"""The module that training fits: a backbone and the loss that knows how to classify."""
 
 import torch
 from jaxtyping import Float, Real

@@ -26,7 +26,7 @@ class Enlarge(nn.Module):
 
 
 def _bicubic(size_px: int, enlarged_px: int) -> Float[Tensor, "t s"]:
-    """What each of `enlarged_px` places takes of each of `size_px`."""
+    """Return the weight of each of `size_px` places in each of `enlarged_px`."""
     each_alone = torch.eye(size_px).view(1, 1, size_px, size_px)
     enlarged = F.interpolate(each_alone, size=(enlarged_px, size_px), mode="bicubic")
     return enlarged[0, 0].contiguous()

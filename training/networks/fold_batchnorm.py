@@ -1,4 +1,4 @@
-"""What a trained network becomes before it is calibrated: fewer operations, smaller weights."""
+"""Folding of batch norm before calibration: fewer operations, smaller weights."""
 
 import torch
 

@@ -32,5 +32,5 @@ class Pretrained:
 
     @property
     def of_a_backbone(self) -> bool:
-        """Whether they are those of an earlier run or a published model."""
+        """Return whether they are those of an earlier run or a published model."""
         return self.origin in ("run", "model")

@@ -1,4 +1,4 @@
-"""What is trained on a frozen trunk, and the two together as they are served."""
+"""The layers trained on a frozen trunk, and the two together as they are served."""
 
 import torch
 from jaxtyping import Float, UInt8

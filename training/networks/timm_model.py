@@ -23,7 +23,7 @@ class TimmModel(nn.Sequential):
 
 
 def config(backbone: str) -> Any:
-    """What timm knows of the model: its own mean, deviation and input size, and its weights' place.
+    """Read timm's facts of the model: its mean, deviation and input size, and its weights' place.
 
     Raises InvalidRecipe where there is no such model, with the names that come near.
     """

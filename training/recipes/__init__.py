@@ -1,1 +1,1 @@
-"""What a training is made of: the recipe, its variants, and those that come with LossAtlas."""
+"""Recipes: their fields, their variants, and those that come with LossAtlas."""

@@ -1,4 +1,4 @@
-"""What a training run is made of: one frozen recipe, read from TOML."""
+"""The recipe of a training run: one frozen value, read from TOML."""
 
 import tomllib
 from pathlib import Path
@@ -200,7 +200,7 @@ class Recipe(Frozen):
 
     @property
     def preprocess(self) -> Preprocess:
-        """How images become this recipe's input."""
+        """Return how images become this recipe's input."""
         return preprocess_at(self.size_px)
 
     @property
@@ -213,12 +213,12 @@ class Recipe(Frozen):
         return _validated(f"recipe for {self.loss}", self.model_dump() | fields)
 
     def to_toml(self) -> str:
-        """What `--recipe` reads back."""
+        """Write the text that `--recipe` reads back."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
 
 def preprocess_at(size_px: int) -> Preprocess:
-    """How images become the input of what is trained here.
+    """Return how images become the input of this training.
 
     Large JPEGs are decoded whole: what half scale does to new embeddings nobody has seen yet.
     """

@@ -1,4 +1,4 @@
-"""Where tuning looks: the optimiser's settings and the loss's own parameters."""
+"""The search space of tuning: the optimizer's settings and the loss's own parameters."""
 
 import math
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _OUTER = 0.1
 
 
 def starting_values(recipe: Recipe) -> dict[str, float]:
-    """What the recipe itself says of every value that its search would change.
+    """Return the recipe's own values of everything that its search would change.
 
     A value of 0 switches something off, and stays: it has no place on a logarithmic scale.
     """

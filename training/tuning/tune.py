@@ -39,7 +39,7 @@ _DRAWN_PER_VALUE = 3  # trials for each searched value before TPE models what th
 
 
 class Budget(Frozen):
-    """What every loss is given, by how many values are searched for it."""
+    """The budget of every loss, by the number of values that are searched for it."""
 
     trials: int | None = Field(
         default=None, ge=1, description="as many for every loss, whatever is searched"
@@ -54,7 +54,7 @@ class Budget(Frozen):
     )
 
     def trials_for(self, values: int) -> int:
-        """How many trials a search over so many values is given, one at least."""
+        """Return the number of trials of a search over so many values, one at least."""
         return self.trials or self.trials_per_value * max(1, values)
 
 
@@ -64,7 +64,7 @@ class _Ending(TypedDict, total=False):
 
 
 class _Cost(Frozen):
-    """What a trial cost, on what it was trained and where."""
+    """The cost of a trial, its training images and its machine."""
 
     epochs: int
     seconds: float
@@ -77,7 +77,7 @@ class _Cost(Frozen):
 
 
 class _Protocol(Frozen):
-    """What a study must not change while it goes on."""
+    """The facts that a study must not change while it goes on."""
 
     start: Recipe
     epochs: int
@@ -104,7 +104,7 @@ class Tuning:
 
     @property
     def recipe_path(self) -> Path:
-        """Where the chosen recipe is written when the budget is spent."""
+        """Return the file of the chosen recipe, written when the budget is spent."""
         return self.path / "recipe.toml"
 
     def run(self, source: str, dataset: Dataset, splits: Splits) -> Recipe:
@@ -132,7 +132,7 @@ class Tuning:
 
     @property
     def trials(self) -> int:
-        """How many trials this loss's search is given."""
+        """Return the number of trials of this loss's search."""
         return self.budget.trials_for(len(starting_values(self.start)))
 
     def tried(self, classes: int) -> Tuned:
@@ -163,7 +163,7 @@ class Tuning:
         return sum(cost.seconds for cost in self._costs())
 
     def study(self) -> Study:
-        """What Optuna knows of the trials so far."""
+        """Open Optuna's study of the trials so far."""
         return optuna.load_study(study_name=self.start.loss, storage=self._storage)
 
     def _costs(self) -> list[_Cost]:

@@ -19,7 +19,7 @@ Encode = Callable[[str, Sequence[bytes]], Body]
 
 @dataclass(frozen=True)
 class Server:
-    """How one server is started and asked."""
+    """The start of a server, and the requests that it takes."""
 
     name: str
     title: str
@@ -31,7 +31,7 @@ class Server:
     many: tuple[str, Encode] = ("/embed", wire.multipart)
 
     def command(self, port: int) -> list[str]:
-        """What starts it on this port."""
+        """Return the command that starts it on this port."""
         arguments = (argument.format(port=port) for argument in self.arguments)
         return [sys.executable, "-m", self.module, *arguments]
 

@@ -1,4 +1,4 @@
-"""What every peer says and reads besides a plain image."""
+"""The answers and inputs of every peer besides a plain image."""
 
 from collections.abc import Sequence
 

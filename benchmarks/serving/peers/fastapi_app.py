@@ -51,7 +51,7 @@ def embed_many_in_pool(image: Annotated[list[bytes], File()]) -> Response:
 
 @app.get("/health")
 async def health() -> dict[str, str]:
-    """Whether it runs."""
+    """Answer while it runs."""
     return {"status": "ok"}
 
 

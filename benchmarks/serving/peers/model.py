@@ -1,4 +1,4 @@
-"""What every peer needs and any of their users would write: the graph, and an image's pixels."""
+"""The graph and the pixels: code that any user of a peer would write."""
 
 import os
 from collections.abc import Sequence

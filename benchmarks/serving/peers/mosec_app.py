@@ -18,7 +18,7 @@ Embeddings = NDArray[np.float32]
 
 
 class Images(Worker):
-    """What both workers share: images in, JSON out."""
+    """The shared part of both workers: images in, JSON out."""
 
     resp_mime_type = "application/json"
 

@@ -39,7 +39,7 @@ class _Draw(Protocol):
 
 @dataclass(frozen=True)
 class Material:
-    """What the figures show beside the report's own numbers.
+    """The data of the figures beside the report's own numbers.
 
     `examples` are test images by id: those of `confused.example_ids` are shown.
     """

@@ -1,4 +1,4 @@
-"""Which class was predicted for which, as a matrix."""
+"""The confusion matrix: predicted classes by true class."""
 
 import math
 from pathlib import Path

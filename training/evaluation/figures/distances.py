@@ -1,4 +1,4 @@
-"""How far apart embeddings of one class and of different classes lie."""
+"""Distances between embeddings of one class and of different classes."""
 
 import math
 from pathlib import Path

@@ -31,7 +31,7 @@ def describe_feature_space(after: Projection, start: str) -> Figure:
 
 
 def start_of(recipe: Mapping[str, object]) -> str:
-    """What a run's network was before its first step."""
+    """Rebuild a run's network as it was before its first step."""
     if recipe.get("frozen"):
         return "before training, by a new layer on a trained trunk"
     if recipe.get("weights", "random") != "random":

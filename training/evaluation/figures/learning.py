@@ -1,4 +1,4 @@
-"""How training went, epoch by epoch."""
+"""The learning curves, epoch by epoch."""
 
 from pathlib import Path
 

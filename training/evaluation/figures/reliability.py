@@ -1,4 +1,4 @@
-"""Whether confidence comes true: reliability before and after calibration."""
+"""Reliability before and after calibration."""
 
 from pathlib import Path
 

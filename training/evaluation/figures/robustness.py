@@ -1,4 +1,4 @@
-"""How much accuracy is left when images change."""
+"""Accuracy on changed images."""
 
 from pathlib import Path
 

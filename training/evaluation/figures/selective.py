@@ -1,4 +1,4 @@
-"""What it buys to leave the unsure images to a person."""
+"""The gain of leaving unsure images to a person."""
 
 from pathlib import Path
 

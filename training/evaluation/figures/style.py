@@ -1,4 +1,4 @@
-"""How every figure looks, and how it becomes an SVG that is the same for the same data."""
+"""The style of every figure, and its SVG, which is the same for the same data."""
 
 import warnings
 from collections.abc import Iterator

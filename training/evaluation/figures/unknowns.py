@@ -1,4 +1,4 @@
-"""How well images of classes that were left out of training are noticed."""
+"""Detection of images whose classes were left out of training."""
 
 from pathlib import Path
 

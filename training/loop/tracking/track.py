@@ -1,4 +1,4 @@
-"""Which trackers follow a run, and what they are told."""
+"""The choice of a run's trackers, and the events that reach them."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What every tracker is told, and by which names it is known."""
+"""The protocol of a tracker, and the names of all."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class EpochRow:
 
 @dataclass(frozen=True)
 class Start:
-    """Where tracking begins: the run, its folder, and after how many steps of it.
+    """The start of tracking: the run, its folder, and the number of steps before it.
 
     What an earlier process wrote about later steps was never saved in a checkpoint, and will
     happen again: a tracker drops it, or does not write it twice. `step` is None where training is

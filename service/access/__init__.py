@@ -1,1 +1,1 @@
-"""Who may ask: the key, and the names that the service goes by."""
+"""Access to the service: the key, and the names that the service goes by."""

@@ -30,7 +30,7 @@ class Authority:
 
     @property
     def is_address(self) -> bool:
-        """Whether it is an IP address."""
+        """Return whether it is an IP address."""
         try:
             ipaddress.ip_address(self.name)
         except ValueError:
@@ -40,7 +40,7 @@ class Authority:
 
 @dataclass(frozen=True)
 class Hosts:
-    """Which names are the service's own.
+    """The service's own names.
 
     `localhost` and IP addresses always are. Where it `listens_beyond` loopback, so are the names
     that other machines and containers have for it and that nobody can register: those without a
@@ -51,7 +51,7 @@ class Hosts:
     listens_beyond: bool = False
 
     def allows(self, authority: Authority) -> bool:
-        """Whether a request for it is for the service."""
+        """Return whether a request for it is for the service."""
         return (
             ANY in self.named
             or authority.is_address
@@ -61,7 +61,7 @@ class Hosts:
         )
 
     def names(self, authority: Authority) -> bool:
-        """Whether it was named, as the setting or as the address to listen on."""
+        """Return whether it was named, as the setting or as the address to listen on."""
         return _is_below(authority.name, self.named - {ANY})
 
 
@@ -77,7 +77,7 @@ def own_hosts(listen: str, allowed: str | None) -> Hosts:
 
 
 def read_authority(text: str) -> Authority | None:
-    """What a Host header, or the like, says; None where it is malformed."""
+    """Read a Host header or the like; None where it is malformed."""
     match = _AUTHORITY.fullmatch(text.strip().lower())
     if match is None:
         return None
@@ -93,7 +93,7 @@ def read_origin(text: str) -> tuple[str, Authority] | None:
 
 
 def is_same(origin: str, host: str) -> bool:
-    """Whether an Origin is of the host that a request names; a scheme's own port may be left out.
+    """Return whether an Origin is the host of a request; a scheme's own port may be left out.
 
     A proxy may have taken TLS off, so that the schemes say nothing.
     """

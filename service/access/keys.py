@@ -22,5 +22,5 @@ def ready_key(given: str) -> str:
 
 
 def is_empty(environment: Mapping[str, str], name: str) -> bool:
-    """Whether the variable is set to nothing, which is more likely a slip than a wish."""
+    """Return whether the variable is set to nothing, which is more likely a slip than a wish."""
     return any(key.upper() == name and not value for key, value in environment.items())

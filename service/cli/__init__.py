@@ -1,4 +1,4 @@
-"""What `python -m service` can do besides serving: one module for each command."""
+"""Commands of `python -m service` besides serving: one module for each."""
 
 import sys
 from collections.abc import Sequence

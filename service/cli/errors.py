@@ -1,4 +1,4 @@
-"""What keeps a command from doing its work; the message says what to mend."""
+"""Errors that keep a command from doing its work; the message says what to fix."""
 
 from pathlib import Path
 

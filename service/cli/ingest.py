@@ -17,7 +17,7 @@ _AHEAD = 2  # batches that are made while one is written
 
 @dataclass
 class Tally:
-    """What came of the items."""
+    """The fate of the items, counted."""
 
     added: int = 0
     replaced: int = 0

@@ -37,7 +37,7 @@ def parse(
 
 
 def whole(most: int) -> Callable[[str], int]:
-    """What reads a whole number from 1 to `most`, for argparse."""
+    """Return a reader of whole numbers from 1 to `most`, for argparse."""
 
     def read(text: str) -> int:
         try:

@@ -17,7 +17,7 @@ Start = Callable[[Sequence[Picture]], Callable[[], Made]]
 
 @contextmanager
 def making(bundle: Bundle, settings: Settings, *, keep_images: bool) -> Iterator[Start]:
-    """What begins to make items of pictures; the function that it returns waits for them."""
+    """Return a function that begins to make items of pictures; what it returns waits for them."""
     session = open_session(bundle, settings)
     embedder = Embedder(session, bundle.manifest.preprocess, settings.max_pixels, keep_images)
     pool = ThreadPoolExecutor(processors(), thread_name_prefix="embed")

@@ -1,4 +1,4 @@
-"""How far a command has come, on a terminal or in a log."""
+"""Progress of a command, on a terminal or in a log."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

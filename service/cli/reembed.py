@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _survey(collection: Collection) -> tuple[int, list[str]]:
-    """How many items there are, and which of them have no image."""
+    """Count the items, and find those without an image."""
     count, without = 0, []
     for items in pages(collection, 0):
         count += len(items)
@@ -145,7 +145,7 @@ class _Job:
 
 
 def _successor(successors: Library, spec: CollectionSpec, place: Place) -> Collection:
-    """What an interrupted run left, where it was for the same collection and model."""
+    """Find the target of an interrupted run for the same collection and model."""
     if place.is_other():
         with suppress(UnknownCollection):
             successors.delete(spec.name)

@@ -19,7 +19,7 @@ _PAGE = 10_000  # items that are looked through at a time
 
 @dataclass(frozen=True)
 class Place:
-    """How far the old collection has been followed: a file, so that an interrupted run goes on."""
+    """The position in the old collection: a file, so that an interrupted run resumes."""
 
     path: Path
     source: str  # tells the old collection from one that was made anew under its name
@@ -29,7 +29,7 @@ class Place:
         return int(self._lines()[1])
 
     def is_other(self) -> bool:
-        """Whether what was followed was another collection."""
+        """Return whether the position belongs to another collection."""
         return self._lines()[0] != self.source
 
     def move(self, row: int) -> None:

@@ -1,4 +1,4 @@
-"""What a command says at its end."""
+"""The summary that a command prints at its end."""
 
 from rich.console import Console
 

@@ -14,7 +14,7 @@ from service.collections.errors import CollectionDiffers, UnknownCollection
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked of a collection; what is none is left to the one that is there."""
+    """The options of a collection; an existing collection decides what is None."""
 
     name: str
     loss: str | None

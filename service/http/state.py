@@ -1,4 +1,4 @@
-"""What the routes share: built once by `create_app`, reached through the request."""
+"""The state that routes share: built once by `create_app`, reached through the request."""
 
 from dataclasses import dataclass
 from typing import Annotated

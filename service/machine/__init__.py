@@ -1,1 +1,1 @@
-"""What this machine and its system give: processors, memory, files, environment."""
+"""Facts of this machine and its system: processors, memory, files, environment."""

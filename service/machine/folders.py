@@ -1,4 +1,4 @@
-"""Which folders the service can write, and what it does without."""
+"""Folders that the service can write, and the features lost without them."""
 
 import os
 import tempfile
@@ -8,12 +8,12 @@ from pathlib import Path
 
 
 def can_write(folder: Path) -> bool:
-    """Whether files can be made in that folder: it is there, ours to write, not read-only."""
+    """Return whether files can be made in the folder: it exists and we may write to it."""
     return os.access(folder, os.W_OK | os.X_OK) and folder.is_dir()
 
 
 def why_not_writable(folder: Path) -> str | None:
-    """Why nothing can be written below that folder, which need not be there yet; None where it can.
+    """Explain why nothing can be written below that folder, which may not exist; None where it can.
 
     Nothing is made.
     """
@@ -28,7 +28,7 @@ def why_not_writable(folder: Path) -> str | None:
 
 
 def can_share(*besides: Path) -> bool:
-    """Whether `shared_folder` finds a place."""
+    """Return whether `shared_folder` finds a place."""
     try:
         tempfile.gettempdir()
     except OSError:  # no folder for temporary files can be written

@@ -1,4 +1,4 @@
-"""What there is to run on: NVIDIA's driver, and glibc's memory."""
+"""The hardware for a run: NVIDIA's driver, and glibc's memory."""
 
 import contextlib
 import ctypes
@@ -13,7 +13,7 @@ def load_driver() -> ctypes.CDLL:
 
 
 def why_no_gpu() -> str | None:
-    """Why NVIDIA's driver has no GPU for us; None where it has."""
+    """Explain why NVIDIA's driver has no GPU for us; None where it has."""
     count = ctypes.c_int(0)
     try:
         driver = load_driver()

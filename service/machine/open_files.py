@@ -1,4 +1,4 @@
-"""How many files this process may hold open, and whether it has reached that."""
+"""The limit of open files of this process, and whether it is reached."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ def most_handles() -> int:
 
 
 def most_connections() -> int:
-    """How many clients one process may be connected with: half of its handles are for files."""
+    """Return the most clients of one process: half of its handles are for files."""
     return max(_LEAST_CONNECTIONS, most_handles() // 2 - _LEAST_CONNECTIONS)
 
 
@@ -40,7 +40,7 @@ def raise_limit() -> None:
 
 
 def out_of_handles() -> bool:
-    """Whether no further file can be opened now."""
+    """Return whether no further file can be opened now."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
@@ -49,7 +49,7 @@ def out_of_handles() -> bool:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether it was for want of handles or memory, or of a device's answer, which may pass."""
+    """Return whether it was for want of handles or memory, or a device's fault, which may pass."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, MemoryError):

@@ -23,7 +23,7 @@ _READY = b"r"
 
 
 class Silence:
-    """How long a watcher has seen no sign of life."""
+    """The time for which a watcher has seen no sign of life."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

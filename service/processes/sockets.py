@@ -24,7 +24,7 @@ def listen(settings: Settings, workers: int) -> list[socket.socket]:
 
 
 def reopener(settings: Settings, listener: socket.socket) -> Callable[[], socket.socket] | None:
-    """What gives another listener on that port; None where all workers have the same one."""
+    """Return a maker of listeners on that port; None where all workers share one."""
     return partial(_bind, settings, port_of(listener), shared=True) if FORKED else None
 
 

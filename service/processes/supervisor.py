@@ -72,7 +72,7 @@ def _end(workers: Sequence[Worker], stop_s: float) -> None:
 
 
 class _Team:
-    """What is decided about all workers together."""
+    """Decisions about all workers together."""
 
     def __init__(self, care: Care, workers: Sequence[Worker]) -> None:
         self._care = care

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Care:
-    """What the supervisor needs to know of the workers.
+    """The supervisor's facts of the workers.
 
     Attributes:
         serve: what each of them does; leaves with CANNOT_START where no attempt can help.
@@ -61,22 +61,22 @@ class Worker:
 
     @property
     def lives(self) -> bool:
-        """Whether its process runs."""
+        """Return whether its process runs."""
         return self._process is not None and self._process.is_alive()
 
     @property
     def dead(self) -> bool:
-        """Whether nobody holds the place."""
+        """Return whether the place is empty."""
         return self._process is None
 
     @property
     def ended(self) -> bool:
-        """Whether the process has ended and was not buried yet."""
+        """Return whether the process has ended and was not reaped yet."""
         return self._process is not None and not self._process.is_alive()
 
     @property
     def ready(self) -> bool:
-        """Whether its process answers."""
+        """Return whether its process answers."""
         return self._pulse is not None and self._pulse.ready
 
     @property

@@ -46,7 +46,7 @@ class Versions(Protocol):
 
     @property
     def answering(self) -> list[Version]:
-        """What is loaded."""
+        """Announce what is loaded."""
         ...
 
     async def engine(self, name: str, version: int) -> object:
@@ -87,7 +87,7 @@ def worker_bytes(models_bytes: int) -> int:
 
 
 def memory_advice(workers: int, models_bytes: int) -> str:
-    """What to do where workers end for want of memory or for no known reason."""
+    """Return advice for workers that end for want of memory or for no known reason."""
     limit = memory_limit_bytes()
     given = f" (now {limit // _MIB} MiB)" if limit is not None else ""
     needed = (_BASE_BYTES + workers * worker_bytes(models_bytes)) // _MIB
@@ -137,6 +137,6 @@ def _leave_word(folder: Path, loaded: Sequence[Version]) -> None:
 
 
 def loaded_by_any(folder: Path) -> set[Version]:
-    """What any worker of that folder had loaded when it began to answer."""
+    """Return what any worker of that folder had loaded when it began to answer."""
     lines = (line for file in folder.glob("here-*") for line in file.read_text().splitlines())
     return {(name, version) for name, version in map(json.loads, lines)}

@@ -1,1 +1,1 @@
-"""What the registry of published models held when the service started."""
+"""The registry of published models as it was when the service started."""

@@ -1,4 +1,4 @@
-"""What the registry held when the service started: decided once, served by every worker."""
+"""The registry as it was when the service started: decided once, served by every worker."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ def read_published(store: Store) -> Published:
 
 
 def why_changed(store: Store, published: Published, loaded: Iterable[Version]) -> str | None:
-    """Why these versions could not be loaded again as they were; None where they could.
+    """Explain why these versions could not be loaded again as they were; None where they could.
 
     It reads and hashes every file of them.
     """

@@ -1,4 +1,4 @@
-"""What is looked at before the service takes its port: what it cannot do without, or has to."""
+"""Checks before the service takes its port: what it cannot do without, or has to."""
 
 import os
 
@@ -27,7 +27,7 @@ def check(settings: Settings) -> None:
 
 
 def count_workers(settings: Settings) -> int:
-    """How many processes to start."""
+    """Count the processes to start."""
     bytes_of_models = newest_bytes(Store(settings.registry))
     workers = settings.workers or default_workers(settings.device, bytes_of_models)
     if workers > 1 and not can_share(settings.data_dir):

@@ -1,4 +1,4 @@
-"""What one process serves: alone, or as one of several.
+"""The application of one process: alone, or as one of several.
 
 It is no part of `__main__`, whose functions a process that is spawned cannot find.
 """
@@ -27,7 +27,7 @@ _GC_THRESHOLD = 5000
 
 
 def care(settings: Settings, listener: socket.socket, shared: Path) -> Care:
-    """What the workers do, and what their supervisor is to know. Imports the application."""
+    """Return the workers' task, with the facts for their supervisor. Imports the application."""
     _import_app()
     store = Store(settings.registry)
     published = read_published(store)
@@ -62,7 +62,7 @@ def _run(server: Server, listener: socket.socket) -> int:
 
 
 def _import_app() -> ModuleType:
-    """What answers; imported late, since prometheus-client then looks for the workers' folder.
+    """Import the application; late, since prometheus-client then looks for the workers' folder.
 
     What an import makes stays: the garbage collector need not look through it, then or ever.
     """

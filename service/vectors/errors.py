@@ -1,4 +1,4 @@
-"""What can go wrong with a search, in a collection as in a gallery."""
+"""The errors of a search, in a collection as in a gallery."""
 
 from service.errors import ServiceError
 

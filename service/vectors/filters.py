@@ -89,7 +89,7 @@ def _value(key: str, value: object) -> Value:
 
 
 def value_problem(value: object) -> str | None:
-    """What keeps a value from being one of metadata; none where nothing does."""
+    """Explain why a value cannot be in metadata; None where it can."""
     if value is None or isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -102,7 +102,7 @@ def value_problem(value: object) -> str | None:
 
 
 def text_problem(text: str) -> str | None:
-    """What keeps a text from being stored and found again; none where nothing does."""
+    """Explain why a text cannot be stored and found again; None where it can."""
     if "\0" in text:
         return "has a NUL character"
     try:

@@ -1,4 +1,4 @@
-"""How vectors are indexed, and what that takes."""
+"""The kinds of indexes, and their memory."""
 
 from dataclasses import dataclass, field
 from math import sqrt
@@ -37,7 +37,7 @@ def build_threads() -> int:
 
 @dataclass(frozen=True)
 class IndexSpec:
-    """What an index is asked to be. Only the first three change what a saved one means."""
+    """The definition of an index. Only the first three change what a saved one means."""
 
     dimension: int
     metric: Metric
@@ -58,12 +58,12 @@ def choose(spec: IndexSpec, n: int) -> KindInUse:
 
 
 def hnsw_bytes(dimension: int, n: int) -> int:
-    """What n rows take: the vector, 2 M links and a few above them, row, level and offset."""
+    """Return the bytes of n rows: vector, 2 M links and a few above them, row, level, offset."""
     return n * (4 * dimension + 4 * (2 * HNSW_LINKS + 2) + 8 + 4 + 8)
 
 
 def lists(n: int) -> int:
-    """How many lists n rows are divided into."""
+    """Return the number of lists that n rows are divided into."""
     return max(1, round(IVF_LISTS_PER_ROOT * sqrt(n)))
 
 

@@ -47,7 +47,7 @@ class LocalIndex:
 
     @property
     def kind_in_use(self) -> KindInUse:
-        """How most of the rows are searched now."""
+        """Return the kind of index that searches most of the rows now."""
         return self._view.kind
 
     @property
@@ -117,7 +117,7 @@ class LocalIndex:
     def load(
         cls, folder: Path, spec: IndexSpec, model_sha256: str, *, fetch: Fetch
     ) -> tuple[LocalIndex, int]:
-        """What was saved last and the sequence that it reflects.
+        """Read what was saved last and the sequence that it reflects.
 
         An empty index and 0 where nothing there can be used.
         """

@@ -13,7 +13,7 @@ Positions = Int64[np.ndarray, " m"]
 
 @dataclass(frozen=True)
 class Mask:
-    """Which of `size` positions are in: one bit each, never changed in place."""
+    """A set of `size` positions: one bit each, never changed in place."""
 
     size: int
     count: int  # how many are in
@@ -75,7 +75,7 @@ class Mask:
         return Mask(self.size, self.count - len(positions), bits)
 
     def selector(self) -> faiss.IDSelector | None:
-        """What keeps a FAISS search to these; None, which costs nothing, where all are in."""
+        """Return FAISS's selector of these; None, which costs nothing, where all are in."""
         if self.bits is None:
             return None
         return faiss.IDSelectorBitmap(len(self.bits), faiss.swig_ptr(self.bits))

@@ -1,4 +1,4 @@
-"""What the service asks of a vector index."""
+"""The protocol of a vector index."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -30,7 +30,7 @@ class VectorIndex(Protocol):
     """
 
     def __len__(self) -> int:
-        """How many rows can be found."""
+        """Count the rows that can be found."""
         ...
 
     def add(self, rows: Rows, vectors: Vectors) -> None:

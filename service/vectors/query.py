@@ -1,4 +1,4 @@
-"""What is asked of the items, wherever they are."""
+"""A query among items, wherever they are."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from service.vectors.filters import Where
 
 @dataclass(frozen=True)
 class Search:
-    """What to look for, apart from the vectors."""
+    """The query, apart from its vectors."""
 
     k: int
     where: Where = ()

@@ -29,7 +29,7 @@ _ATTEMPTS = 3
 
 
 class Unusable(Exception):
-    """What is saved is not there, not whole, or not of this collection."""
+    """The saved index is missing, incomplete, or of another collection."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -65,7 +65,7 @@ class _Note(BaseModel):
 
 @dataclass(frozen=True)
 class Mark:
-    """What a saved index reflects."""
+    """The state that a saved index reflects."""
 
     sequence: int
     model_sha256: str
@@ -73,7 +73,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Saved:
-    """What an index was when it was saved."""
+    """The facts of an index when it was saved."""
 
     sequence: int
     built: Built | None
@@ -101,7 +101,7 @@ def write(folder: Path, view: View, spec: IndexSpec, mark: Mark) -> None:
 
 
 def read(folder: Path, spec: IndexSpec, model_sha256: str, fetch: Fetch) -> Saved:
-    """What was saved last. Raises Unusable."""
+    """Read the index that was saved last. Raises Unusable."""
     for _ in range(_ATTEMPTS):
         note = _checked(folder, spec, model_sha256)
         try:

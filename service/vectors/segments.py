@@ -57,7 +57,7 @@ class Part:
         return Part(self.segment, Mask.of(self.alive.size, positions))
 
     def among(self, rows: Rows | None) -> Mask:
-        """What can be found of these rows; of all where None is given."""
+        """Return the searchable rows among these; among all where None is given."""
         if rows is None:
             return self.alive
         return Mask.of(len(self.segment.rows), self.find(rows))

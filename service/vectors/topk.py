@@ -31,7 +31,7 @@ def kept(hits: Hits, keep: Bool[np.ndarray, "q k"], k: int) -> Hits:
 
 
 def complete(hits: Hits) -> bool:
-    """Whether no hit is missing."""
+    """Return whether no hit is missing."""
     return bool((hits.rows != NOBODY).all())
 
 

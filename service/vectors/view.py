@@ -1,4 +1,4 @@
-"""What a search looks at: one state of an index, never changed in place."""
+"""A view for searches: one state of an index, never changed in place."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class View:
 
     @property
     def kind(self) -> KindInUse:
-        """How most of the rows are searched."""
+        """Return the kind of index that searches most of the rows."""
         return "exact" if self.built is None else self.built.kind
 
     @property
@@ -47,7 +47,7 @@ class View:
         return tuple(part.after(row) for part in self.parts)
 
     def living_of(self, rows: Rows) -> Mask:
-        """Which of these rows, which rise, can be found."""
+        """Return the rows among these, which rise, that can be found."""
         living = np.concatenate([p.segment.rows[p.alive.positions()] for p in self.parts])
         at = np.minimum(np.searchsorted(living, rows), max(len(living) - 1, 0))
         found = living[at] == rows if len(living) else np.zeros(len(rows), bool)
@@ -56,27 +56,27 @@ class View:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a view has of some rows."""
+    """The rows that a view is asked for."""
 
     view: View
     among: Rows
     parts: tuple[Part, ...]
 
     def of(self, view: View, among: Rows) -> bool:
-        """Whether it is of this very view and these very rows."""
+        """Return whether it is of this very view and these very rows."""
         return self.view is view and self.among is among
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is due: a segment of this kind, anew or on what is built."""
+    """The work that is due: a segment of this kind, anew or on what is built."""
 
     kind: KindInUse
     anew: bool
 
 
 def due(spec: IndexSpec, view: View) -> Plan | None:
-    """What to build now, if anything."""
+    """Return what to build now, if anything."""
     kind = choose(spec, len(view))
     dead = view.alive.size - view.alive.count
     rotten = dead > _DEAD_SHARE * view.alive.size

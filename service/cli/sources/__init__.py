@@ -1,1 +1,1 @@
-"""Where a command's items come from."""
+"""Sources of a command's items."""

@@ -1,4 +1,4 @@
-"""What items are made of, and what comes of making them, from whichever source."""
+"""The parts of an item, and the result of making it, from whichever source."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
@@ -7,7 +7,7 @@ from service.collections import NewItem
 
 
 class Fault(NamedTuple):
-    """What could not be taken, and why."""
+    """An input that could not be taken, and why."""
 
     id: str
     reason: str
@@ -17,7 +17,7 @@ Made = list[NewItem | Fault]
 
 
 class Named(Protocol):
-    """What an item is made of."""
+    """The parts of an item."""
 
     @property
     def id(self) -> str:

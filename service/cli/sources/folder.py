@@ -34,7 +34,7 @@ class Picture:
 
 
 class Found(NamedTuple):
-    """What a folder holds."""
+    """The images of a folder."""
 
     pictures: list[Picture]
     passed: Passed

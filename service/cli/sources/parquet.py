@@ -173,7 +173,7 @@ def _vectors(
 
 
 def _absent(column: "pyarrow.Array", flat: "pyarrow.Array", stops: np.ndarray) -> np.ndarray:
-    """Which vectors are null or have null in them."""
+    """Return which vectors are null or have null in them."""
     absent = np.asarray(column.is_null().to_numpy(zero_copy_only=False), bool)
     if flat.null_count:
         holes = np.flatnonzero(flat.is_null().to_numpy(zero_copy_only=False))

@@ -1,1 +1,1 @@
-"""What happens around every request: access, an id and a log line, deadlines, threads."""
+"""Layers around every request: access, an id and a log line, deadlines, threads."""

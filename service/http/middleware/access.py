@@ -1,4 +1,4 @@
-"""Who may ask: who has the key or, where there is none, programs and the service's own pages."""
+"""Access: holders of the key or, without a key, programs and the service's own pages."""
 
 import base64
 import binascii
@@ -38,7 +38,7 @@ class Gate(ABC):
 
     @abstractmethod
     def refusal(self, scope: Scope) -> ServiceError | None:
-        """Why this request is not served; None where it is."""
+        """Return why this request is refused; None where it is served."""
 
 
 class RequireKey(Gate):
@@ -54,7 +54,7 @@ class RequireKey(Gate):
         self._keys = {key.encode(), key.encode("latin-1")}  # clients differ
 
     def refusal(self, scope: Scope) -> ServiceError | None:
-        """Why who sends it may not ask."""
+        """Return why its sender may not ask."""
         scheme, _, given = header(scope, b"authorization").strip().partition(" ")
         scheme, credentials = scheme.lower(), given.strip().encode("latin-1")
         if scheme == "bearer" and self._is_key(credentials):
@@ -70,7 +70,7 @@ class RequireKey(Gate):
 
 
 class RequireOwnSite(Gate):
-    """Where there is no key: refuses what a page of another site sends through a visitor's browser.
+    """Refuses, where no key is set, what another site's page sends through a visitor's browser.
 
     By DNS rebinding it comes to another name than the service's own; without, a write carries the
     page's origin. Programs send no origin, and are let in.
@@ -82,7 +82,7 @@ class RequireOwnSite(Gate):
         self._known: set[bytes] = set()  # Host headers that were found to be its own
 
     def refusal(self, scope: Scope) -> ServiceError | None:
-        """Why it is not of this site."""
+        """Return why it is not of this site."""
         headers = _Headers(scope)
         hosts = [value for name, value in headers.asked if name == b"host"]
         if len(hosts) > 1:
@@ -129,7 +129,7 @@ class _Headers:
         return (found.get(b"origin") or found.get(b"referer", b"")).decode("latin-1")
 
     def cross_site(self, scope: Scope, hosts: Hosts) -> bool:
-        """Whether a page of another site writes. Other services of this machine are other sites."""
+        """Return whether another site's page writes. Other ports are other sites."""
         if scope["method"] in _SAFE:
             return False
         found = dict(self.asked)

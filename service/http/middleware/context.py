@@ -1,4 +1,4 @@
-"""What happens around every request: an id, metrics, a line in the log, its body's room."""
+"""The context of every request: an id, metrics, a line in the log, its body's room."""
 
 import itertools
 import re
@@ -120,7 +120,7 @@ class Restraint:
         self._lines = 0
 
     def allows(self) -> bool:
-        """Whether another line may be written now; without a limit, always."""
+        """Return whether another line may be written now; without a limit, always."""
         if self._lines_per_s is None:
             return True
         now = monotonic()

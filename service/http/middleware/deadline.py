@@ -1,4 +1,4 @@
-"""How long a request is worked on: until its deadline, or until its client has gone."""
+"""The end of work on a request: its deadline, or its client's leaving."""
 
 import asyncio
 

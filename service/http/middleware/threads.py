@@ -22,11 +22,11 @@ class Threads:
         self._writers = ThreadPoolExecutor(_THREADS, "write collections")
 
     async def read(self, work: Callable[[], _T]) -> _T:
-        """What the work gives, which changes nothing."""
+        """Run work that changes nothing, and return its result."""
         return await _run(self._readers, work)
 
     async def write(self, work: Callable[[], _T]) -> _T:
-        """What the work gives."""
+        """Run work that writes, and return its result."""
         return await _run(self._writers, work)
 
     def close(self) -> None:

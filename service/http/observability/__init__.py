@@ -1,1 +1,1 @@
-"""What operators see: metrics and traces."""
+"""Observability for operators: metrics and traces."""

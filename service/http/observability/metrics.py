@@ -1,4 +1,4 @@
-"""What Prometheus reads: of one application, or of all the workers behind one port.
+"""Metrics for Prometheus: of one application, or of all the workers behind one port.
 
 Workers share a folder of small mapped files, as prometheus-client has it for this purpose, so that
 a scrape says the same whichever worker it meets.
@@ -123,7 +123,7 @@ class Metrics:
         self._decode_seconds.observe(seconds)
 
     def batch_observer(self, manifest: Manifest) -> Callable[[BatchRecord], None]:
-        """What notes each batch of this model."""
+        """Return an observer of each batch of this model."""
         labels = (manifest.name, str(manifest.version))
         items, wait_seconds, inference_seconds = (
             family.labels(*labels)

@@ -1,1 +1,1 @@
-"""What an answer says: its schemas, its problems, what OpenAPI knows of both."""
+"""The parts of an answer: its schemas, its problems, and OpenAPI's view of both."""

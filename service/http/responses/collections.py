@@ -1,4 +1,4 @@
-"""What the routes of collections answer; the same models document it in OpenAPI."""
+"""Answers of the routes of collections; the same models document them in OpenAPI."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -105,7 +105,7 @@ class Snapshot(Schema):
 
 
 def show_collection(facts: Facts) -> CollectionDetail:
-    """What to tell about a collection."""
+    """Describe a collection."""
     return CollectionDetail(
         **vars(facts.spec),
         index_in_use=facts.kind_in_use,
@@ -117,7 +117,7 @@ def show_collection(facts: Facts) -> CollectionDetail:
 
 
 def show_item(collection: str, item: Item) -> dict[str, Any]:
-    """What to tell about an item."""
+    """Describe an item."""
     shown = {"id": item.id, "label": item.label, "metadata": item.metadata}
     return shown | {
         "thumbnail": thumbnail_address(collection, item),
@@ -126,19 +126,19 @@ def show_item(collection: str, item: Item) -> dict[str, Any]:
 
 
 def thumbnail_address(collection: str, item: Item) -> str | None:
-    """Where the item's thumbnail is; None where it has none."""
+    """Return the address of the item's thumbnail; None where it has none."""
     return item_address(collection, "thumbnail", item.id) if item.has_thumbnail else None
 
 
 def show_receipt(collection: str, ids: Sequence[str], receipt: Receipt) -> dict[str, Any]:
-    """What to tell about a batch that is durable."""
+    """Describe a batch that is durable."""
     told = zip(ids, receipt.replaced, strict=True)
     items = [{"id": each, "replaced": replaced} for each, replaced in told]
     return {"collection": collection, "sequence": receipt.sequence, "items": items}
 
 
 def show_backup(collection: str, backup: Backup) -> Snapshot:
-    """What to tell about a snapshot."""
+    """Describe a snapshot."""
     return Snapshot(
         file=str(backup.path),
         sequence=backup.sequence,

@@ -1,4 +1,4 @@
-"""What POST /compare answers; the same models document it in OpenAPI."""
+"""Answers of POST /compare; the same models document them in OpenAPI."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from service.http.responses.schemas import ModelState, NeighborItem, Prediction,
 
 
 class Opinion(Prediction):
-    """What one loss says of one image."""
+    """The answer of one loss about one image."""
 
     loss: str
     version: int
@@ -14,7 +14,7 @@ class Opinion(Prediction):
 
 
 class Agreement(Schema):
-    """How far the losses agree on one image."""
+    """The agreement of the losses about one image."""
 
     label: str = Field(
         description="the class that most losses name; of two with as many, the one that they give "

@@ -26,7 +26,7 @@ ERROR = "error"  # where a scope's state holds the domain error that was answere
 
 @dataclass(frozen=True)
 class Answer:
-    """How one class of errors is told to a client."""
+    """The HTTP answer of one class of errors."""
 
     status: int
     code: str

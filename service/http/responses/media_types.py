@@ -18,7 +18,7 @@ _BRANDS = {
 
 
 def media_of(data: bytes) -> str:
-    """What a browser is to take the picture for."""
+    """Return the media type of the picture, for browsers."""
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "image/webp"
     if data[4:8] == b"ftyp":

@@ -16,7 +16,7 @@ _EXPECTED = "images are expected, each as a data URI (data:image/png;base64,…)
 
 
 class EmbeddingsBody(BaseModel):
-    """What OpenAI's clients send.
+    """The body that OpenAI's clients send.
 
     Anything else is ignored, as OpenAI's servers and its proxies have it: clients add members of
     their own (`input_type`, `truncate`, `extra_body`, `metadata`, `drop_params`, …).

@@ -1,4 +1,4 @@
-"""What a route can answer besides success, for OpenAPI, from the table of errors."""
+"""The problems that a route can answer, for OpenAPI, from the table of errors."""
 
 from collections import defaultdict
 from typing import Any
@@ -81,7 +81,7 @@ def problems(*raised: type[Exception]) -> dict[int | str, dict[str, Any]]:
 
 
 def refusals(*, writes: bool) -> dict[int | str, dict[str, Any]]:
-    """What is answered before there is a route: to requests, or where there is no key."""
+    """List the problems that are answered before routing: malformed requests, missing keys."""
     read = (*REQUEST_ERRORS, errors.InvalidHost, errors.HostNotAllowed)
     raised = (*read, errors.CrossSite) if writes else read
     return _by_status(*(TABLE[error] for error in raised))

@@ -1,4 +1,4 @@
-"""What the routes answer; the same models document them in OpenAPI."""
+"""Answers of the routes; the same models document them in OpenAPI."""
 
 from typing import Any, Literal
 
@@ -111,7 +111,7 @@ class ModelList(Schema):
 
 
 class Readiness(Schema):
-    """Whether every model that is not damaged has answered its golden batch."""
+    """The state of loading: has every model that is not damaged answered its golden batch?"""
 
     status: Literal["ready", "loading", "unavailable"]
     models: list[ModelState]

@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 
 async def read(request: Request, parts: Services, work: Callable[[], _T]) -> _T:
-    """What the work gives. Begin it after the body has been read.
+    """Run work that reads, and return its result. Begin it after the body has been read.
 
     Raises DeadlineExceeded and ClientGone; the thread then finishes by itself.
     """

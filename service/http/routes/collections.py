@@ -119,7 +119,7 @@ def _list(library: Library) -> CollectionList:
 
 
 async def _read(request: Request, parts: Services) -> CollectionBody:
-    """What the body asks for; nothing where there is none."""
+    """Read the definition in the body; an empty one where the body is empty."""
     scope, receive, limit = request.scope, request.receive, _body_limit(parts)
     if not header(scope, b"content-type") and not await read_body(scope, receive, limit):
         return CollectionBody()

@@ -25,7 +25,7 @@ router = APIRouter(tags=["images"], route_class=DirectRoute)
 
 
 class CompareQuery(BaseModel):
-    """Which losses are asked, and how much each says."""
+    """The losses that are asked, and the detail of their answers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

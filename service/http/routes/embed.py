@@ -35,7 +35,7 @@ _VARY: Header = (b"vary", b"Accept")
 
 
 class ModelQuery(BaseModel):
-    """Which model answers."""
+    """The model that answers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,13 +44,13 @@ class ModelQuery(BaseModel):
 
 
 class EmbedQuery(ModelQuery):
-    """How embeddings are written."""
+    """The encoding of embeddings."""
 
     encoding_format: Literal["float", "base64"] = "float"
 
 
 class ClassifyQuery(ModelQuery):
-    """How many classes are listed."""
+    """The number of classes that are listed."""
 
     top_k: Whole = Field(5, ge=1, description="classes listed for each image; all where it is more")
 

@@ -1,4 +1,4 @@
-"""Whether the service lives, is ready, and what it measures of itself."""
+"""Liveness, readiness and metrics of the service."""
 
 from typing import Any
 

@@ -17,7 +17,7 @@ from service.vectors.protocol import Vectors
 
 
 async def embed(engine: Engine, room: Room, drafts: Sequence[Draft]) -> Answer:
-    """What the model says of the drafts that are images, in order.
+    """Embed the drafts that are images, in order.
 
     Raises what `Engine.answer` raises, with the drafts' numbers in the place of the images'.
     """

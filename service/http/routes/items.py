@@ -40,7 +40,7 @@ router = APIRouter(prefix="/collections/{name}", tags=["collections"])
 
 
 class PageQuery(BaseModel):
-    """Which page."""
+    """The page that is asked for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,7 +49,7 @@ class PageQuery(BaseModel):
 
 
 class ItemShown(BaseModel):
-    """What is shown of an item."""
+    """The parts of an item that are shown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""What the evaluations say: JSON for programs, pages for people, from the same addresses."""
+"""Evaluations: JSON for programs, pages for people, from the same addresses."""
 
 import asyncio
 from typing import Annotated, Any

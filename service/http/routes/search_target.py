@@ -1,4 +1,4 @@
-"""Where neighbours are looked for: a model's gallery, or a collection that people made."""
+"""The target of a neighbor search: a model's gallery, or a collection."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Place(ABC):
 
     @abstractmethod
     async def engine(self) -> Engine:
-        """What makes such vectors of images."""
+        """Return the engine that makes such vectors of images."""
 
     @abstractmethod
     async def vectors(self, ids: Sequence[str]) -> Vectors:

@@ -1,4 +1,4 @@
-"""How many bytes of bodies one process holds, and their memory given back."""
+"""The bytes of bodies that one process holds, and the return of their memory."""
 
 import asyncio
 import ctypes

@@ -1,4 +1,4 @@
-"""How many connections one process holds, and which end where there are more."""
+"""The limit of connections of one process, and the choice of those that end at it."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -20,7 +20,7 @@ class Member(Protocol):
     """A connection."""
 
     def spare(self, now: float) -> Spare | None:
-        """Which may end before which; None for one with a request in work."""
+        """Return its place in the order of ending; None for one with a request in work."""
 
     def end(self) -> None:
         """Close it."""
@@ -36,7 +36,7 @@ class Crowd:
         self._refused = 0
 
     def has_room(self, newest: Member, members: Collection[Member], now: float) -> bool:
-        """Whether the newest of the members may stay, which may be at the cost of idle ones."""
+        """Return whether the newest member may stay, which may be at the cost of idle ones."""
         if len(members) <= self._most:
             self._room = 0
             return True

@@ -78,7 +78,7 @@ class OneWriteProtocol(Reader):
             super().shutdown()
 
     def spare(self, now: float) -> Spare | None:
-        """Which may end before which, for a new one; None for one with a request in work."""
+        """Return its place in the order of ending; None for one with a request in work."""
         if self.transport.is_closing():
             return None
         if not self._is_busy():
@@ -156,14 +156,14 @@ class OneWriteProtocol(Reader):
         self.flow.resume_reading()
 
     def _is_busy(self) -> bool:
-        """Whether there is a request to be answered."""
+        """Return whether it has a request to be answered."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def _is_passing_over(self) -> bool:
-        """Whether the body that comes belongs to a request that has been answered."""
+        """Return whether the body that comes belongs to a request that has been answered."""
         return self.in_body and not self._is_busy()
 
     def _may_send(self) -> bool:
-        """Whether the client may be about to send more of what it has begun."""
+        """Return whether the client may be about to send more of what it has begun."""
         unread = self.begun or self.deaf or bool(self.rest)
         return unread and self._half_closed_at is None and not self._stopping

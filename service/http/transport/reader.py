@@ -24,7 +24,7 @@ _OVERHEAD = 16  # bytes around each byte of a chunked body; "1\r\n.\r\n" has 5
 
 
 class Reader(Callbacks):
-    """What feeds the parser of one connection."""
+    """The feeder of one connection's parser."""
 
     def __init__(self, wire: Wire, *args: Any, **parts: Any) -> None:
         super().__init__(wire, *args, **parts)
@@ -60,7 +60,7 @@ class Reader(Callbacks):
             self.rest = b""
 
     def _part_end(self, data: bytes, at: int) -> int:
-        """Where what can be read at once ends: with a head, or with a body.
+        """Return the end of what can be read at once: with a head, or with a body.
 
         Those in chunks end as heads do, but not every such place is an end.
         """

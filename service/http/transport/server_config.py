@@ -1,4 +1,4 @@
-"""How uvicorn is to serve the application."""
+"""The configuration of uvicorn."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from service.settings import Settings
 
 
 def server_config(app: ASGIApp, settings: Settings, stop_s: int) -> uvicorn.Config:
-    """What `uvicorn.Server` takes; requests have `stop_s` seconds to end."""
+    """Return the configuration of `uvicorn.Server`; requests have `stop_s` seconds to end."""
     return uvicorn.Config(
         app,
         http=partial(OneWriteProtocol, Wire(settings)),  # type: ignore[arg-type]  # makes them

@@ -1,4 +1,4 @@
-"""How long a connection may take for what. One look at all of them now and then, no timers."""
+"""The time limits of a connection. One look at all of them now and then, no timers."""
 
 import asyncio
 from collections.abc import Iterable
@@ -93,25 +93,25 @@ class Watch:
                 window.begin(now, window.seen_bytes)
 
     def head_is_late(self, now: float) -> bool:
-        """Whether the head that has begun should be complete."""
+        """Return whether the head that has begun should be complete."""
         return now - max(self.since, self.idle_since) > self._settings.head_timeout_s
 
     def body_is_late(self, now: float) -> bool:
-        """Whether the body should be complete, or have brought more by now."""
+        """Return whether the body should be complete, or have brought more by now."""
         return self._late(self._brought, now, self.fed_bytes)
 
     def lingers_long(self, now: float) -> bool:
-        """Whether the client has had the time to see that it was answered."""
+        """Return whether the client has had the time to see that it was answered."""
         self.note(LINGERING, 0, now)
         return now - self.since > min(LINGER_S, self._timeout_s)
 
     def is_idle(self, now: float, *, asked: bool) -> bool:
-        """Whether a connection without a request should end."""
+        """Return whether a connection without a request should end."""
         limits = self._settings
         return now - self.idle_since > (limits.keep_alive_s if asked else limits.head_timeout_s)
 
     def is_stuck(self, now: float, written_bytes: int, unsent_bytes: int) -> bool:
-        """Whether the client takes its answer too slowly."""
+        """Return whether the client takes its answer too slowly."""
         if not unsent_bytes:
             self._taken = None
             return False

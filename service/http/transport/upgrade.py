@@ -1,4 +1,4 @@
-"""What is left of a request when its offer to speak another protocol is ignored.
+"""A request without its offer to speak another protocol.
 
 RFC 9110, 7.8: a server may ignore `Upgrade`, and the request is then one of HTTP/1.1 like any
 other. The parser (llhttp) cannot be asked to ignore it: it stops behind the head, takes the body

@@ -39,7 +39,7 @@ def drop_milvus(server: MilvusServer, name: str, identity: str) -> None:
 
 
 def name_in_milvus(name: str, identity: str) -> str:
-    """What a collection is called there: a name that can be read, and that no other has."""
+    """Return a collection's name in Milvus: legible, and used by no other."""
     readable = re.sub(r"\W", "_", name, flags=re.ASCII)[:200]
     digest = sha256(f"{name}\n{identity}".encode()).hexdigest()
     return f"lossatlas_{readable}_{digest[:16]}"
@@ -63,7 +63,7 @@ class MilvusIndex:
 
     @property
     def kind_in_use(self) -> KindInUse:
-        """What Milvus builds."""
+        """Return the kind of index that Milvus builds."""
         return self._rows.kind
 
     def __len__(self) -> int:

@@ -82,7 +82,7 @@ class MilvusRows:
                 client.delete(self._name, ids=rows[part].tolist(), timeout=ANSWER_S)
 
     def count(self, among: Rows | None) -> int:
-        """How many rows are there, of these or of all."""
+        """Count the rows that exist, of these or of all."""
         counts = [self._query(named, "count(*)", "Strong")[0] for named in _filters(among)]
         return sum(count["count(*)"] for count in counts)
 

@@ -40,7 +40,7 @@ def require_milvus() -> None:
 
 @dataclass(frozen=True)
 class Address:
-    """Where a Milvus server is, and who we are there."""
+    """The address of a Milvus server, and our credentials there."""
 
     scheme: str
     host: str

@@ -1,4 +1,4 @@
-"""What all tests need first: types are checked, nothing is sent, and the kinds of tests.
+"""The ground of all tests: types are checked, nothing is sent, and the kinds of tests.
 
 Shapes and types in annotations are checked wherever the tests call the code, and only there.
 """

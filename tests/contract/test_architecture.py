@@ -1,4 +1,4 @@
-"""Who may import whom, shown to hold and shown to be able to fail."""
+"""Import rules, shown to hold and shown to be able to fail."""
 
 import ast
 import json
@@ -122,7 +122,7 @@ SERVED = [name for package in PACKAGES[:3] for name in _modules(package)]
 
 
 def _loads(python: Path, modules: list[str]) -> set[str]:
-    """What of the training stack is in memory after a fresh interpreter imported them."""
+    """Return the parts of the training stack that a fresh interpreter loads with them."""
     code = (
         "import importlib, json, sys\n"
         "for name in sys.argv[1:]: importlib.import_module(name)\n"

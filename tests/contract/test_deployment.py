@@ -20,7 +20,7 @@ OF_THE_IMAGE = {"LOSSATLAS_HOST", "LOSSATLAS_DATA_DIR"}  # Compose must not pass
 
 
 def ignored(path: str) -> bool:
-    """Whether `.dockerignore` keeps a file out: its last line that matches decides."""
+    """Return whether `.dockerignore` keeps a file out: its last line that matches decides."""
     kept_out = False
     for line in (ROOT / ".dockerignore").read_text().splitlines():
         pattern = line.strip().rstrip("/")

@@ -1,4 +1,4 @@
-"""Where there is no key: programs and the service's own pages are served, other sites' are not."""
+"""Access without a key: programs and the service's own pages are served, other sites' are not."""
 
 import socket
 from collections.abc import Iterator

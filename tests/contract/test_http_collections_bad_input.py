@@ -1,4 +1,4 @@
-"""What a collection does not take: each with its code, and nothing of it is stored."""
+"""Input that a collection refuses: each with its code, and nothing of it is stored."""
 
 import json
 import shutil

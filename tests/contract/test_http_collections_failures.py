@@ -1,4 +1,4 @@
-"""What fails below a collection, or takes too long: answered with its status."""
+"""Failures below a collection, and delays: answered with their status."""
 
 from pathlib import Path
 from threading import Event

@@ -153,7 +153,7 @@ HELD_PX = 12  # the input size of the model that a test makes wait or fail
 
 @dataclass
 class Held:
-    """What happens to that model's batches."""
+    """A hold on that model's batches."""
 
     begun: Event = field(default_factory=Event)
     go_on: Event = field(default_factory=Event)

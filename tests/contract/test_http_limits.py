@@ -1,4 +1,4 @@
-"""What a connection may take: bytes of a head and of what surrounds a body, and time for both."""
+"""Limits of a connection: bytes of a head and of what surrounds a body, and time for both."""
 
 import re
 import socket

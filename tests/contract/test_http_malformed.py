@@ -1,4 +1,4 @@
-"""What is no request, or not one alone, is refused, and nothing behind it is read."""
+"""Malformed and ambiguous requests are refused, and nothing behind them is read."""
 
 import httpx
 import pytest

@@ -50,7 +50,7 @@ def embed(client: httpx.Client, loss: str, version: int | None = None) -> np.nda
 
 
 def as_floats(embedding: list[float] | str) -> list[float]:
-    """Where base64 is asked for by name, the library leaves it to its user."""
+    """Decode base64, which the library leaves to its user where it is asked for by name."""
     if not isinstance(embedding, str):
         return embedding
     found: list[float] = np.frombuffer(base64.b64decode(embedding), "<f4").tolist()

@@ -1,4 +1,4 @@
-"""What a client sees on the wire: each answer whole, whatever the method and however it asks."""
+"""Answers on the wire: each whole, whatever the method and however it asks."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""What is served is decided once, when the service starts, for all workers, whenever they start."""
+"""The models to serve are chosen once, when the service starts, for all workers."""
 
 import json
 import os

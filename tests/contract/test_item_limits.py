@@ -122,7 +122,7 @@ OLD = {
 def test_a_snapshot_is_held_to_them(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], sql: str
 ) -> None:
-    """Which a release before took; the collection itself goes on with them."""
+    """A snapshot of a release before may hold more; the collection itself goes on with it."""
     run("index", written(tmp_path / "one.parquet", whole({})), "--collection=limits")
     with closing(sqlite3.connect(tmp_path / "data/collections/limits" / ITEMS)) as database:
         database.execute(sql)

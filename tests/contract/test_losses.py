@@ -1,4 +1,4 @@
-"""What every registered loss promises to the trainer, the evaluation and the export.
+"""Promises of every registered loss to the trainer, the evaluation and the export.
 
 Parametrised over the registry: a new loss is tested here by being registered.
 """

@@ -1,4 +1,4 @@
-"""What answers by default survives noise that no one can see: over HTTP, on the sample."""
+"""The default models survive noise that no one can see: over HTTP, on the sample."""
 
 from collections.abc import Iterator
 from io import BytesIO

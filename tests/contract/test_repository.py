@@ -1,4 +1,4 @@
-"""What every clone carries: no addresses of one network, no paths of one machine, whole locks."""
+"""The files of every clone: no addresses of one network, no paths of one machine, whole locks."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What `python -m service` does besides serving, as a user meets it."""
+"""Commands of `python -m service` besides serving, as a user meets them."""
 
 import re
 import subprocess

@@ -133,7 +133,7 @@ def test_an_impossible_data_folder_leaves_the_models(
 
 
 def test_writers_wait_while_somebody_reads_what_they_could_change(place: Path) -> None:
-    """Who cannot write reads without SQLite's locks: the file must not change below it."""
+    """A reader that cannot write has none of SQLite's locks: the file must not change below it."""
     if os.geteuid() != 0:
         pytest.skip("needs root, who can write what others only read")
     data = fill(place, ending=signal.SIGTERM)

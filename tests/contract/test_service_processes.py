@@ -151,7 +151,7 @@ def test_an_older_version_that_one_worker_has_is_had_by_all(registry: Path) -> N
 
 
 def states(running: Service, name: str, version: int) -> set[str]:
-    """What the workers say of a version, each question over a connection of its own."""
+    """Return the workers' states of a version, each asked over a connection of its own."""
     address = f"{running.address}/models/{name}?version={version}"
     return {httpx.get(address, timeout=PATIENCE_S).json()["state"] for _ in range(20)}
 
@@ -240,7 +240,7 @@ def test_a_request_in_work_is_answered_before_the_end(registry: Path, workers: i
 
 
 def refuses(address: str) -> bool:
-    """Whether nobody takes connections there any more."""
+    """Return whether nobody takes connections there any more."""
     try:
         httpx.get(f"{address}/health/live", timeout=1)
     except httpx.ConnectError:

@@ -31,7 +31,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def refused(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
-    """What a service says that does not start."""
+    """Return the message of a service that does not start."""
     try:
         code = main(flags)
     except SystemExit as ending:  # argparse's
@@ -224,7 +224,7 @@ def test_any_worker_says_what_all_have_counted(tiny_registry: Path) -> None:
 
 
 def counted(address: str) -> float:
-    """How many embeddings any worker says that all have answered."""
+    """Return how many embeddings any worker says that all have answered."""
     text = httpx.get(f"{address}/metrics", timeout=PATIENCE_S).text
     wanted = 'lossatlas_requests_total{method="POST",route="/embed",status="200"}'
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(wanted))

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not offline.SUPPORTED, reason="needs Linux's sec
 
 
 def has_telemetry() -> bool:
-    """Whether this build of onnxruntime can send any: it holds its collector's address."""
+    """Return whether this build of onnxruntime can send any: it holds its collector's address."""
     folder = Path(onnxruntime.__file__).parent / "capi"
     return any(b"/OneCollector/" in path.read_bytes() for path in folder.glob("*pybind11*.so"))
 

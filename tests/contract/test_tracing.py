@@ -30,7 +30,7 @@ PNG = {"Content-Type": "image/png"}
 
 @dataclass
 class Received:
-    """What the collector was sent."""
+    """The spans that the collector was sent."""
 
     paths: set[str] = field(default_factory=set)
     services: set[str] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""What is near does not depend on how long a vector is written, and a score is what it says."""
+"""Neighbors do not depend on the length of a vector, and a score is what it says."""
 
 from collections.abc import Iterator
 from pathlib import Path

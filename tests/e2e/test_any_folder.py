@@ -40,7 +40,7 @@ def loss(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def home(odd: Path, loss: str) -> Path:
-    """Where the run and the registry are, and what the terminal said."""
+    """The run, the registry, and the terminal's output."""
     with redirect_stdout(StringIO()) as said:
         code = training_here(
             *("run", "--loss", loss, "--data", odd, "--epochs", "1", "--batch-size", "32"),

@@ -171,7 +171,7 @@ def test_no_training_stack_is_inside(container: Container) -> None:
 
 
 def test_nothing_was_left_in_its_home(container: Container) -> None:
-    """Where onnxruntime would keep a device id and what it means to send."""
+    """Look where onnxruntime would keep a device id and the events to send."""
     assert ".cache" not in container.sh("ls -A /data").stdout.split()
     assert container.sh("echo $ORT_DISABLE_TELEMETRY").stdout.strip() == "1"
 

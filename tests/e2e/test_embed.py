@@ -33,7 +33,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def embedded(photos: Path) -> Path:
-    """What the local engine makes of them."""
+    """Embed them with the local engine."""
     out = photos.parent / "local"
     done = training(*command(photos, out))
     assert (done.returncode, done.stderr) == (0, "")

@@ -106,7 +106,7 @@ def test_the_models_of_a_version_share_one_file_of_thumbnails() -> None:
 
 @dataclass(frozen=True)
 class Fetched:
-    """What the service said of the 10,000 test images."""
+    """The service's answers about the 10,000 test images."""
 
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float64]

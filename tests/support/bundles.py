@@ -27,7 +27,7 @@ SVG = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """What distinguishes one tiny model from another."""
+    """The properties that distinguish one tiny model from another."""
 
     metric: Metric = "cosine"
     size_px: int = 8

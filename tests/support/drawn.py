@@ -1,4 +1,4 @@
-"""What a figure shows, read from its SVG."""
+"""The contents of a figure, read from its SVG."""
 
 import re
 from pathlib import Path

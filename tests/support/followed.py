@@ -19,7 +19,7 @@ RECIPE = tiny_recipe("cosface", parameters={"scale": 6.0})  # the doctor warns o
 
 
 class Killed(BaseException):
-    """What no part of the training catches."""
+    """An end that no part of the training catches."""
 
 
 def follow(

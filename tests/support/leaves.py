@@ -43,7 +43,7 @@ def leaves(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 
 def is_shown(value: Any, text: str) -> bool:
-    """Whether a page's HTML holds the value in one of the ways in which pages write it."""
+    """Return whether a page's HTML holds the value in one of the forms that pages use."""
     if isinstance(value, int):
         return re.search(rf"(?<![\d.,])({value}|{value:,})(?![\d.,]*\d)", text) is not None
     return any(way in text for way in _ways(value))

@@ -24,7 +24,7 @@ _STAGES = (
 
 @torch.no_grad()
 def features(state: Mapping[str, Tensor], planes: Tensor) -> Tensor:
-    """What stands before the classifier, of planes that are normalised already."""
+    """Return the input of the classifier, for planes that are normalized already."""
     x = _activated(state, "_bn0", _conv(state["_conv_stem.weight"], planes, stride=2))
     number = 0
     for _, stride, repeats, expands in _STAGES:

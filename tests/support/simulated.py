@@ -14,7 +14,7 @@ LOSSES = ("softmax", "center", "cosface", "arcface", "triplet")
 
 @dataclass(frozen=True)
 class World:
-    """How much chance there is: of a seed, of an image for a loss, of a seed on an image.
+    """The amounts of chance: of a seed, of an image for a loss, of a seed on an image.
 
     Standard deviations of what is added to an image's ease, whose own is 1.5; a loss is right on an
     image where the sum is above -1.

@@ -68,7 +68,7 @@ class Line:
         return [self.answer() for _ in range(count)]
 
     def end(self) -> bytes:
-        """What still comes, until the service closes."""
+        """Return all that comes until the service closes."""
         while piece := self.connection.recv(65536):
             self._data += piece
         return self._data

@@ -1,4 +1,4 @@
-"""Whether the service has what it acknowledged, all of it and nothing else."""
+"""Check that the service has what it acknowledged, all of it and nothing else."""
 
 import base64
 import time
@@ -39,7 +39,7 @@ class Checker:
         return found
 
     def kind(self) -> str:
-        """What answers now, in whichever worker was asked."""
+        """Return the kind of index that answers now, in whichever worker was asked."""
         return str(self._get("")["index_in_use"])
 
     def wait_built(self, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""What a crash, a full disk or a person can do to the files of an index."""
+"""Damage to the files of an index, as by a crash, a full disk or a person."""
 
 import os
 import random

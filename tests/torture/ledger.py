@@ -1,4 +1,4 @@
-"""What the service has acknowledged, and what it was asked when it died."""
+"""The acknowledged writes of the service, and the pending ones when it died."""
 
 import base64
 import zlib
@@ -29,7 +29,7 @@ class Written:
         return {"id": self.id, "vector": vector, "label": self.label, "metadata": self.metadata}
 
     def shown(self) -> tuple[str | None, dict[str, Any]]:
-        """What the service is to tell about it, apart from its vector."""
+        """Return the item as the service is to show it, apart from its vector."""
         return self.label, self.metadata
 
 
@@ -66,7 +66,7 @@ class Ledger:
         self.begun += 1
 
     def acknowledge(self) -> None:
-        """What is pending has been answered: it is durable."""
+        """Move the pending writes to the durable ones: they have been answered."""
         assert self.pending is not None
         if isinstance(self.pending, Put):
             self._put(self.pending.items)

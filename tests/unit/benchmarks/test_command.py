@@ -1,4 +1,4 @@
-"""What the command lines have in common."""
+"""The shared parts of the command lines."""
 
 from io import StringIO
 

@@ -1,4 +1,4 @@
-"""What an image counts is what decoding it costs, whatever its format."""
+"""An image counts as much as its decoding costs, whatever its format."""
 
 from time import process_time
 

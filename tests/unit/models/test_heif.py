@@ -78,7 +78,7 @@ def test_it_is_turned_once(make: Callable[..., bytes], orientation: int) -> None
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_exif_turns_nothing_beside_the_file_s_own_property(make: Callable[..., bytes]) -> None:
-    """What the boxes say counts, and EXIF repeats it (ISO/IEC 23008-12, A.2.1)."""
+    """The boxes decide, and EXIF repeats them (ISO/IEC 23008-12, A.2.1)."""
     turned = make(PHOTO, exif=oriented(6))
     assert take_still(turned).exif == b""
     still = take_still(turned)

@@ -1,4 +1,4 @@
-"""What good images become."""
+"""Preprocessing of good images."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What decoding costs at most: 2 CPU seconds for each MiB begun, whatever the bytes."""
+"""The bound of decoding: 2 CPU seconds for each MiB begun, whatever the bytes."""
 
 import struct
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What bad bytes become: one of two errors, whatever the bytes."""
+"""Bad bytes become one of two errors, whatever they are."""
 
 import random
 import struct

@@ -1,4 +1,4 @@
-"""What the fast way through a JPEG gives, held against the way of all other images."""
+"""The fast way through a JPEG, compared with the way of all other images."""
 
 import io
 import random

@@ -19,7 +19,7 @@ class Published(Store):
 
 
 def sentence(**changed: object) -> str:
-    """What the overview says of the first goal with this changed in its verdict."""
+    """Return the overview's sentence on the first goal, with this changed in its verdict."""
     report = comparison()
     first, *others = report.verdicts
     verdicts = (first.model_copy(update=changed), *others)

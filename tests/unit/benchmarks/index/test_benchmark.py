@@ -25,7 +25,7 @@ COMMIT = "0" * 40
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where everything is written."""
+    """Return a folder for all files."""
     return tmp_path_factory.mktemp("benchmark")
 
 
@@ -38,7 +38,7 @@ def report(folder: Path) -> Report:
 
 
 def known(report: Report, job: Job) -> Result:
-    """What was found in that stage, instead of measuring it again."""
+    """Return a known result of that stage, instead of measuring it again."""
     runs: dict[str, Sequence[Result]] = {
         "ingest": report.ingests,
         "build": [one for one in report.builds if one.kind == job.kind],
@@ -59,7 +59,7 @@ def benchmark(folder: Path, **changed: Any) -> Benchmark:
 
 
 def leave_interrupted(report: Report, folder: Path) -> None:
-    """What a run by COMMIT leaves behind that came no further than the first size."""
+    """Leave the files of a run by COMMIT that came no further than the first size."""
     left = report.model_copy(update={"finished": SIZES[:1], "commit": COMMIT})
     (folder / "index.json").write_text(left.model_dump_json())
 

@@ -1,4 +1,4 @@
-"""How many rounds two ways are compared by. Nothing here depends on how long they take."""
+"""Rounds in which two ways are compared. Nothing here depends on how long they take."""
 
 import pytest
 

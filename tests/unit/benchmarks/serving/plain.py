@@ -19,7 +19,7 @@ def head(length: int, status: str = "200 OK", more: str = "") -> bytes:
 
 @dataclass
 class Plain:
-    """What it was asked, and where."""
+    """A recorder of requests and their addresses."""
 
     address: Address
     bodies: list[bytes] = field(default_factory=list)

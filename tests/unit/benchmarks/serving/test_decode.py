@@ -1,4 +1,4 @@
-"""What an image costs before the model, measured on a folder that has a damaged one."""
+"""The cost of an image before the model, measured on a folder that has a damaged one."""
 
 import json
 from pathlib import Path

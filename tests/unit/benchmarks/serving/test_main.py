@@ -16,7 +16,7 @@ from models.store import Store
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Benchmark]:
-    """What would have been measured."""
+    """Record the measurements that would be made."""
     benchmarks: list[Benchmark] = []
     monkeypatch.setenv(VERSION, "")  # the command sets it: afterwards it is as it was
 

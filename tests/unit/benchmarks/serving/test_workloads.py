@@ -1,4 +1,4 @@
-"""What is posted."""
+"""The posted bodies."""
 
 from io import BytesIO
 

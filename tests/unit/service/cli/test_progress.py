@@ -1,4 +1,4 @@
-"""How far a command has come."""
+"""Progress of a command."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""What a command says at its end."""
+"""The summary of a command."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""How large batches are on a processor, by how long an image takes."""
+"""The size of batches on a processor, by how long an image takes."""
 
 import pytest
 

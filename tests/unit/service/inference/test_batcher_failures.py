@@ -1,4 +1,4 @@
-"""Who leaves, what fails and what stops: each costs its own requests and no more."""
+"""Clients that leave, failures and stops: each costs its own requests and no more."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What could not be loaded for want of something that passes is not damaged."""
+"""A model that failed to load for want of something that passes is not damaged."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""What a request may cost, and what is dropped when nobody waits."""
+"""The budget of a request, and the work that is dropped when nobody waits."""
 
 import asyncio
 import gc

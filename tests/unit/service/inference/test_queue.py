@@ -1,4 +1,4 @@
-"""Who comes first, and how much may wait."""
+"""The order of requests, and the number that may wait."""
 
 import asyncio
 from dataclasses import dataclass

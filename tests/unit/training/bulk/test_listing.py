@@ -1,4 +1,4 @@
-"""Which files are embedded, in which order, cut into which parts."""
+"""The files that are embedded, their order, and their parts."""
 
 import os
 from pathlib import Path

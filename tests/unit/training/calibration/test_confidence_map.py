@@ -108,7 +108,7 @@ def test_more_images_give_the_mean_of_more_knots() -> None:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What maps by draws of n calibration images do to the truth, in nats and in ECE."""
+    """The effect of maps by draws of n calibration images on the truth, in nats and in ECE."""
 
     served: float  # share of the draws with a map
     loss: float  # of right and wrong: mean gain of serving what the rule says over no map

@@ -46,7 +46,7 @@ def test_with_many_images_it_is_the_minimum_and_reports_both_ends() -> None:
 
 
 def without_an_error(n: int, classes: int, seed: int) -> tuple[Tensor, Tensor]:
-    """What a good model makes of a small split: all right, and rather sure."""
+    """Answers of a good model about a small split: all right, and rather sure."""
     logits, _ = honest(n, classes, seed, sharpness=3.0)
     return logits, logits.argmax(dim=1)
 

@@ -62,7 +62,7 @@ def published(registry: Path, embedder: Embedder, recipe: Recipe) -> Path:
 
 
 def embeddings(path: Path, backbone: nn.Module) -> tuple[np.ndarray, np.ndarray]:
-    """What the published model answers, and `backbone` with the model's own last layer."""
+    """Return the published model's embeddings, and those by `backbone` and its last layer."""
     session = open_session(path / MODEL)
     name, layer = last_linear(backbone)
     stored = {

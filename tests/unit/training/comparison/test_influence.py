@@ -1,4 +1,4 @@
-"""What a measure does over draws of the test images, against drawing and measuring them anew."""
+"""The influence of draws of the test images on a measure, against measuring them anew."""
 
 import numpy as np
 import pytest

@@ -42,7 +42,7 @@ def legal_crops(image: Tensor) -> dict[bytes, tuple[int, int, bool]]:
 
 
 def outcomes(image: Tensor, count: int) -> list[tuple[int, int, bool]]:
-    """Which crop each of `count` augmentations of one image is; KeyError where it is none."""
+    """Return the crop of each of `count` augmentations of one image; KeyError where it is none."""
     crops = legal_crops(image)
     rows = torch.zeros(count, dtype=torch.int64)
     made = crop_and_flip(
@@ -193,7 +193,7 @@ def ramp(height: int, width: int) -> Tensor:
 
 @pytest.mark.parametrize(("height", "width"), [(33, 33), (25, 41)])
 def test_a_warp_zooms_stretches_and_turns_about_the_centre(height: int, width: int) -> None:
-    """What each did is read off two ramps, in pixels: the map from the result to the image."""
+    """Two ramps show what each did, in pixels: the map from the result to the image."""
     images = ramp(height, width).expand(3000, -1, -1, -1)
     made = warped(images, 1.0, 3000, torch.Generator().manual_seed(0))
     assert made.dtype == torch.uint8

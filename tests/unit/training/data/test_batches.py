@@ -1,4 +1,4 @@
-"""Which images form each batch."""
+"""The images of each batch."""
 
 import pytest
 import torch

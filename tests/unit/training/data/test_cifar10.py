@@ -14,7 +14,7 @@ from training.errors import InvalidDataset
 
 
 class Downloaded(CIFAR10):  # type: ignore[misc]
-    """What torchvision makes of its files: four images for training, two for the test."""
+    """torchvision's view of its files: four images for training, two for the test."""
 
     def __init__(self, root: str, *, train: bool, download: bool) -> None:
         count = 4 if train else 2

@@ -1,4 +1,4 @@
-"""Which folders are parts of a data set, and which are classes."""
+"""Folders that are parts of a data set, and folders that are classes."""
 
 import unicodedata
 from pathlib import Path

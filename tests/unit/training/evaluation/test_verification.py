@@ -34,7 +34,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def every_pair(test: Answers, metric: Metric) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each pair is of one class, and its score in float32."""
+    """Return whether each pair is of one class, and its score in float32."""
     points = test.embeddings.astype(float)
     pairs = list(combinations(range(len(test)), 2))
     same = [bool(test.labels[i] == test.labels[j]) for i, j in pairs]

@@ -65,7 +65,7 @@ def add_teachers(folder: Path) -> None:
 
 
 def trained(loss: str, name: str, machine: Machine, folder: Path) -> dict[str, Any]:
-    """What the first step and the whole short training leave; teachers are in `folder`."""
+    """The results of the first step and of the whole short training; teachers are in `folder`."""
     fields = dict(RECIPES[name])
     if "teachers" in fields:
         fields["teachers"] = tuple(str(folder / each) for each in fields["teachers"])

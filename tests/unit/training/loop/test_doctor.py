@@ -25,7 +25,7 @@ PAGE = (Path(__file__).parents[4] / "docs" / "doctor.md").read_text()
 
 
 def findings(trainer: Trainer) -> list[Finding]:
-    """What the doctor says of the whole training."""
+    """Return the doctor's findings in the whole training."""
     for _ in trainer.steps():
         pass
     return trainer.progress.findings

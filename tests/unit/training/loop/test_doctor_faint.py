@@ -39,7 +39,7 @@ def scenes(stored_as_jpeg: bool) -> Tensor:
 
 
 def found(stored_as_jpeg: bool, **fields: object) -> list[Finding]:
-    """What the doctor found before the first step."""
+    """Return the doctor's findings before the first step."""
     images = scenes(stored_as_jpeg)
     part = LabelledImages(images, torch.arange(64) % 4, tuple(map(str, range(64))))
     trainer = Trainer(tiny_recipe("softmax", **SHAPE, **fields), Learnable(part, part), 4)

@@ -1,4 +1,4 @@
-"""Which weights a run keeps: the last, the average, the best epoch's; also after a resume."""
+"""The weights of a run: the last, the average, the best epoch's; also after a resume."""
 
 from io import BytesIO
 from pathlib import Path

@@ -36,7 +36,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a loss needs of the project, with the page's three edits made."""
+    """Copy the parts of the project that a loss needs, with the page's three edits made."""
     copy = tmp_path_factory.mktemp("project")
     for pattern in COPIED:
         for source in ROOT.glob(pattern):

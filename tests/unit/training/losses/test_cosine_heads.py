@@ -1,4 +1,4 @@
-"""What CosFace and ArcFace share: precision, their ends, their parameters, logits."""
+"""The shared parts of CosFace and ArcFace: precision, their ends, their parameters, logits."""
 
 import pytest
 import torch

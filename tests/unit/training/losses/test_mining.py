@@ -1,4 +1,4 @@
-"""Which negative each pair gets: against a triple loop, and beside what others call semi-hard."""
+"""The negative of each pair: against a triple loop, and beside what others call semi-hard."""
 
 import math
 
@@ -81,7 +81,7 @@ def face_net_band(rows: Tensor, labels: list[int]) -> set[float]:
 
 
 def metric_learning_semi_hard(rows: Tensor, labels: list[int]) -> list[float]:
-    """What pytorch-metric-learning makes a triplet of, for the pair (0, 1)."""
+    """Return the triplet that pytorch-metric-learning makes of the pair (0, 1)."""
     miner = TripletMarginMiner(MARGIN, type_of_triplets="semihard", distance=LpDistance())
     columns = [column.tolist() for column in miner(rows, torch.tensor(labels))]
     negatives = [n for a, p, n in zip(*columns, strict=True) if (a, p) == (0, 1)]

@@ -1,4 +1,4 @@
-"""Which parameters learn, and which of them decay: only the backbone's weight matrices."""
+"""Parameters that learn, and those that decay: only the backbone's weight matrices."""
 
 from typing import Any
 

@@ -179,7 +179,7 @@ def test_trials_are_in_proportion_to_what_is_searched(
 def test_the_sampler_models_the_trials_once_a_few_were_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a trial comes to changes the trials after the drawn ones, and none of those."""
+    """A trial's result changes the trials after the drawn ones, and none of those."""
     runs = []
     for better in ("learning_rate", "weight_decay"):
 

@@ -1,4 +1,4 @@
-"""What a folder holds, and what becomes of its images."""
+"""The files of a folder, and the items made of its images."""
 
 from pathlib import Path
 

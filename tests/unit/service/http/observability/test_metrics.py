@@ -1,4 +1,4 @@
-"""What workers share, in processes of their own: prometheus-client decides when it is imported."""
+"""Metrics that workers share, in processes of their own: prometheus-client decides at import."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Where a body is taken apart; what comes of it is in tests/contract."""
+"""The place where a body is parsed; its results are in tests/contract."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""When patience with a client ends; the time is given, so that nothing here depends on it."""
+"""Time limits of a connection; the time is given, so that nothing here depends on it."""
 
 from service.http.transport.timeouts import BODY, HEAD, LINGER_S, STOPPING_S, Watch
 from service.settings import Settings

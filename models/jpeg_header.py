@@ -86,16 +86,17 @@ def read_header(data: bytes) -> Header | None:
         raise UndecodableImage(f"a {precision}-bit JPEG is not read; {_WAY_OUT}")
     if not height or not width or count not in (1, 3, 4) or len(described) != 3 * count:
         raise UndecodableImage(f"a JPEG of {width} x {height} pixels in {count} components")
+    subsampling = _subsampling(described)
     return Header(
         width,
         height,
-        _subsampling(described),
+        subsampling,
         _APP1 in found or not is_brief,
         described[::3],
         scan,
         kind == _PROGRESSIVE,
         kind != _PROGRESSIVE and scanned == count,
-        count == 1 or _is_ycc(data, found, described),
+        count == 1 or (subsampling != "" and _is_ycc(data, found, described)),
         is_brief and scan < _BRIEF_BYTES,
     )
 
@@ -153,10 +154,10 @@ def _count_mcus(frame: bytes) -> int:
 def _walk(data: bytes) -> tuple[dict[int, int], bool]:
     """Find the first segment of each kind, up to the pixels, and whether all are as usual."""
     found: dict[int, int] = {}
-    is_usual, place = True, 2
+    is_usual, place, unpack = True, 2, _SEGMENT.unpack_from
     for step in range(_SEGMENTS_MAX):
         try:
-            fill, kind, length = _SEGMENT.unpack_from(data, place)
+            fill, kind, length = unpack(data, place)
         except struct.error:
             break
         if fill != _FILL or kind in _BARE:
@@ -218,9 +219,7 @@ def _subsampling(described: bytes) -> str:
 
 
 def _is_ycc(data: bytes, found: dict[int, int], described: bytes) -> bool:
-    """Return whether the components are YCbCr in a named arrangement, by libjpeg's rules."""
-    if not _subsampling(described):
-        return False
+    """Return whether the components are YCbCr, by libjpeg's rules."""
     if _APP0 in found and data.startswith(_JFIF, found[_APP0] + 4):
         return True
     if _APP14 in found and data.startswith(_ADOBE, found[_APP14] + 4):

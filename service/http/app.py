@@ -17,6 +17,7 @@ from service.collections.data_folder import open_library
 from service.http.middleware.access import RequireKey, RequireOwnSite
 from service.http.middleware.context import RequestContext
 from service.http.middleware.deadline import Patience
+from service.http.middleware.proxies import behind_proxies
 from service.http.middleware.threads import Threads
 from service.http.observability.metrics import Metrics, forget_ended_workers
 from service.http.observability.tracing import Tracing
@@ -133,7 +134,7 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
     budget = BodyBudget(max(settings.max_inflight_bytes, settings.max_body_bytes))
     metrics.follow_bodies(budget)
     app = RequestContext(app, metrics, settings.log_requests, budget)
-    return app if tracing is None else tracing.wrap(app)
+    return app if tracing is None else behind_proxies(tracing.wrap(app))
 
 
 def worker_app(settings: Settings, published: Published) -> ASGIApp:

@@ -61,15 +61,22 @@ class Pending:
 
     def give(self, start: int, part: Outputs, batch: "Batch") -> None:
         """Take the outputs from this image on; the last ones make the answer."""
-        self._parts[start] = part
-        self._answered += len(part.embedding)
-        if self._answered == self._size and not self.answer.done():
-            outputs = join([self._parts[start] for start in sorted(self._parts)])
+        outputs = self._whole(start, part)
+        if outputs is not None and not self.answer.done():
             decode_s = self._work.decoded_s or batch.decode_s
             queue_s = batch.started - self.since
             self.answer.set_result(
                 Answer(outputs, decode_s, queue_s, batch.inference_s, batch.items)
             )
+
+    def _whole(self, start: int, part: Outputs) -> Outputs | None:
+        if len(part.embedding) == self._size:
+            return part
+        self._parts[start] = part
+        self._answered += len(part.embedding)
+        if self._answered < self._size:
+            return None
+        return join([self._parts[start] for start in sorted(self._parts)])
 
     def fail(self, error: Exception) -> None:
         """Answer with an error."""

@@ -9,7 +9,7 @@ from service.inference.batch import Answer, Batch, BatchRecord, Infer, Pending, 
 from service.inference.batch_limits import Limits, Pace
 from service.inference.executor import Lanes
 from service.inference.queue import Queue
-from service.inference.room import Capacity, Room
+from service.inference.room import Capacity
 from service.inference.work import Work
 
 _MOST_EFFORT = 4 * 2**20  # pixels that one batch decodes: about 10 ms
@@ -37,19 +37,9 @@ class Batcher:
         self._lanes = lanes
         self._observe = observe
         self._pace = Pace(image_s)
-        self._capacity = Capacity(limits, self._pace)
+        self.capacity = Capacity(limits, self._pace)
         self._queue: Queue[Pending] = Queue()
         self._stopping = False
-
-    @property
-    def items(self) -> int:
-        """Images that have room and no answer yet."""
-        return self._capacity.items
-
-    @property
-    def room(self) -> int:
-        """Images that may have room now."""
-        return self._capacity.limit
 
     @property
     def waiting(self) -> bool:
@@ -60,10 +50,6 @@ class Batcher:
     def batch_waits(self) -> bool:
         """Whether there are requests for a full batch."""
         return len(self._queue) >= self._limits.max_batch
-
-    def reserve(self) -> Room:
-        """A block with room for one request. Raises Overloaded at once where there is none."""
-        return self._capacity.reserve()
 
     async def run(self, work: Work) -> Answer:
         """The model's outputs for these images, in order.

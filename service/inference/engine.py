@@ -56,7 +56,7 @@ class Engine:
 
     def reserve(self) -> Room:
         """Room for one request, to be reserved before its body is read. Raises Overloaded."""
-        return self.batcher.reserve()
+        return self.batcher.capacity.reserve()
 
     async def answer(self, images: Sequence[Encoded], room: Room, *, passes: int = 1) -> Answer:
         """Decode the images and run the model on them, in order.

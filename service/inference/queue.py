@@ -84,8 +84,11 @@ class Queue(Generic[_W]):
         return request in self._waiting
 
     def _settle(self, request: _W) -> None:
-        if self._waits(request):
-            heappush(self._by_size, (request.left, next(self._numbers), request))
+        left = request.left if request in self._waiting else 0
+        if left:
+            heappush(self._by_size, (left, next(self._numbers), request))
+        else:
+            self._waiting.discard(request)
         if not self._waiting:
             self._forget()
         elif len(self._by_age) + len(self._by_size) > 3 * len(self._waiting) + _SPARE:

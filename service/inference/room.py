@@ -10,21 +10,21 @@ from service.inference.batch_limits import Limits, Pace, ahead
 class Capacity:
     """Counts the images of all requests that have room.
 
-    No more have it than can be answered within `limits.wait_s`, by the time that images take while
-    there are others.
+    No more have it than can be answered within the limits' `wait_s`, by the time that images take
+    while there are others.
     """
 
     def __init__(self, limits: Limits, pace: Pace) -> None:
-        self._limits = limits
         self._pace = pace
+        self._most, self._batch, self._wait_s = limits.queue_items, limits.max_batch, limits.wait_s
         self._requests = 0
         self.items = 0  # that have room
 
     @property
     def limit(self) -> int:
         """Images that may have room now."""
-        in_time = self._pace.items(self._limits.wait_s)
-        return min(self._limits.queue_items, max(in_time, self._limits.max_batch))
+        in_time = self._pace.items(self._wait_s)
+        return min(self._most, max(in_time, self._batch))
 
     def reserve(self) -> "Room":
         """One request's room. Raises Overloaded at once where not even one image has any."""
@@ -39,14 +39,14 @@ class Capacity:
         """
         before = self.items
         held = before + items
-        if held <= self._limits.queue_items:
-            if not before or held <= self._limits.max_batch:
+        if held <= self._most:
+            if not before or held <= self._batch:
                 return
             in_turn = ahead(before, self._requests, items) + items
-            if self._pace.seconds(in_turn) <= self._limits.wait_s:
+            if self._pace.seconds(in_turn) <= self._wait_s:
                 return
-        limit = self.limit if before else self._limits.queue_items
-        retry_s = min(self._pace.seconds(before), self._limits.wait_s)
+        limit = self.limit if before else self._most
+        retry_s = min(self._pace.seconds(before), self._wait_s)
         raise Overloaded(limit, max(1, ceil(retry_s)))
 
     def hold(self, items: int) -> None:

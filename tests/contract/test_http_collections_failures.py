@@ -10,7 +10,7 @@ import pytest
 from service.collections import Collection, Hit
 from service.collections.errors import CollectionBusy, CollectionDamaged, StorageFull
 from service.errors import IndexUnavailable, Overloaded, ServiceError
-from service.inference.batcher import Batcher
+from service.inference.room import Capacity
 from service.vectors.protocol import Vectors
 from service.vectors.query import Search
 from tests.support.bundles import picture
@@ -41,13 +41,13 @@ def test_what_takes_too_long_is_given_up_and_the_next_request_is_not(
 def test_where_the_model_has_no_room_vectors_are_taken_all_the_same(
     tiny_registry: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Batcher) -> None:
+    def refuse(_: Capacity) -> None:
         raise Overloaded(4)
 
     image: dict[str, Any] = {"content": picture(0), "headers": {"Content-Type": "image/png"}}
     with ready(tiny_registry) as client:
         address = made(client, "full")
-        monkeypatch.setattr(Batcher, "reserve", refuse)
+        monkeypatch.setattr(Capacity, "reserve", refuse)
         for path in (f"{address}/items", "/neighbors?collection=full"):
             answer = client.post(path, **image)
             assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")

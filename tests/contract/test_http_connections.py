@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.errors import Overloaded
-from service.inference.batcher import Batcher
+from service.inference.room import Capacity
 from service.inference.session import Session
 from tests.support.bundles import picture
 from tests.support.serving import PATIENCE_S, ready, started
@@ -137,11 +137,11 @@ def test_little_is_read_ahead(tiny_registry: Path, gate: threading.Event) -> Non
 def full(tiny_registry: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
     """A service whose queues have no room."""
 
-    def refuse(_: Batcher) -> None:
+    def refuse(_: Capacity) -> None:
         raise Overloaded(4)
 
     with ready(tiny_registry) as client:
-        monkeypatch.setattr(Batcher, "reserve", refuse)
+        monkeypatch.setattr(Capacity, "reserve", refuse)
         yield client
 
 

@@ -48,7 +48,7 @@ class Bench:
     async def ask(self, *values: int) -> list[float]:
         pixels = np.zeros((len(values), 1, 1, 3), np.uint8)
         pixels[:, 0, 0, 0] = values
-        with self.batcher.reserve() as room:
+        with self.batcher.capacity.reserve() as room:
             room.take(len(values))
             outputs = (await self.batcher.run(Decoded(pixels))).outputs
         assert outputs.probabilities[:, 0].tolist() == [value + 1 for value in values]

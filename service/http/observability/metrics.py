@@ -190,7 +190,7 @@ class Metrics:
         if self._budget is not None:
             self._body_bytes.set(self._budget.held_bytes)
         for labels, batcher in self._batchers.items():
-            self._queue.labels(*labels).set(batcher.items)
+            self._queue.labels(*labels).set(batcher.capacity.items)
 
     def _request_children(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
         requests = self._requests.labels(route, method, status)

@@ -7,7 +7,7 @@ them to the same endpoint without the detour.
 """
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache
 from typing import Any, get_args, get_origin
 from urllib.parse import parse_qsl
@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from models.errors import ModelsError
 from service.errors import ServiceError
+from service.http.middleware.proxies import behind_proxies
 from service.http.responses.errors import domain_problem, invalid_problem
 from service.http.state import services
 
@@ -55,8 +56,9 @@ class DirectRoute(APIRoute):
 class Shortcut:
     """Brings requests for direct routes to them, and the others to the application."""
 
-    def __init__(self, app: FastAPI, routes: Iterable[object]) -> None:
-        self._app = app
+    def __init__(self, api: FastAPI, routes: Iterable[object]) -> None:
+        self._api = api
+        self._app = behind_proxies(api)
         self._routes = {
             (method, route.path): route
             for route in routes
@@ -64,15 +66,14 @@ class Shortcut:
             for method in route.methods or ()
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] == "http":
             route = self._routes.get((scope["method"], scope["path"]))
             if route is not None:
-                scope["app"], scope["route"] = self._app, route
-                await route.answer(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+                scope["app"], scope["route"] = self._api, route
+                return route.answer(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 def _query_reader(endpoint: Callable[..., Any]) -> Callable[[bytes], BaseModel]:

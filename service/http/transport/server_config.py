@@ -19,5 +19,6 @@ def server_config(app: ASGIApp, settings: Settings, stop_s: int) -> uvicorn.Conf
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # `behind_proxies` reads them where they matter
         timeout_graceful_shutdown=stop_s,
     )

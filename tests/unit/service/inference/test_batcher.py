@@ -53,10 +53,10 @@ def test_beyond_the_limit_requests_are_refused_at_once() -> None:
         assert caught.value.limit == 3
         last = asyncio.create_task(bench.ask(5))
         await asyncio.sleep(0)
-        assert bench.batcher.items == 3
+        assert bench.batcher.capacity.items == 3
         bench.model.gate.set()
         assert (await held, await last) == ([1, 2], [5])
-        assert bench.batcher.items == 0
+        assert bench.batcher.capacity.items == 0
         assert await bench.ask(6, 7, 8) == [6, 7, 8]
 
     on_loop(scenario, Limits(queue_items=3, max_batch=4))
@@ -148,7 +148,7 @@ def test_many_requests_of_every_size_come_through() -> None:
         for values, answer in zip(asked, answers, strict=True):
             assert answer == values or isinstance(answer, asyncio.CancelledError)
         assert max(map(len, bench.model.batches)) <= 4
-        assert bench.batcher.items == 0
+        assert bench.batcher.capacity.items == 0
 
     on_loop(scenario, Limits(queue_items=10_000, max_batch=4))
 

@@ -26,7 +26,7 @@ def test_a_cancelled_request_costs_no_inference() -> None:
         bench.model.gate.set()
         assert (await held, await staying) == ([1], [3])
         assert bench.model.batches == [[1], [3]]
-        assert bench.batcher.items == 0
+        assert bench.batcher.capacity.items == 0
 
     on_loop(scenario)
 
@@ -55,7 +55,7 @@ def test_a_failing_batch_fails_its_own_requests_and_no_more() -> None:
         failed = await asyncio.gather(*together, return_exceptions=True)
         assert [str(error) for error in failed] == ["the device is lost"] * 4
         assert await after == [6]
-        assert bench.batcher.items == 0
+        assert bench.batcher.capacity.items == 0
 
     on_loop(scenario)
 

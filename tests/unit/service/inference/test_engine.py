@@ -53,7 +53,7 @@ def test_where_one_model_fails_the_others_stop_working(tmp_path: Path) -> None:
         lost = pytest.raises(RuntimeError, match="the device is lost")
         with lost, reserve_with_all(engines) as rooms:
             await answer_with_all(decoder, engines, IMAGES, rooms)
-        assert [one.batcher.items for one in engines] == [0, 0]
+        assert [one.batcher.capacity.items for one in engines] == [0, 0]
         go_on.set()
         await lanes.stop()
         assert not any(one.batcher.next_batch() for one in engines)

@@ -124,12 +124,12 @@ def test_no_more_than_half_of_the_threads_decode_large_images(held: Held) -> Non
 def test_images_being_decoded_for_a_large_request_refuse_no_small_one() -> None:
     async def main() -> None:
         bench = Bench(Limits(queue_items=1000, max_batch=4, wait_s=1.0), image_s=0.01)
-        with bench.batcher.reserve() as room:
+        with bench.batcher.capacity.reserve() as room:
             room.take(99)
             with pytest.raises(Overloaded):
-                bench.batcher.reserve().take(99)
-            bench.batcher.reserve().take(1)
-            bench.batcher.reserve().take(8)
+                bench.batcher.capacity.reserve().take(99)
+            bench.batcher.capacity.reserve().take(1)
+            bench.batcher.capacity.reserve().take(8)
 
     asyncio.run(main())
 
@@ -138,9 +138,9 @@ def test_small_requests_refuse_each_other_where_they_take_too_long() -> None:
     async def main() -> None:
         bench = Bench(Limits(queue_items=1000, max_batch=4, wait_s=0.1), image_s=0.01)
         for _ in range(10):
-            bench.batcher.reserve().take(1)
+            bench.batcher.capacity.reserve().take(1)
         with pytest.raises(Overloaded):
-            bench.batcher.reserve().take(1)
+            bench.batcher.capacity.reserve().take(1)
 
     asyncio.run(main())
 

@@ -89,18 +89,18 @@ def test_a_single_image_waits_for_no_more_than_two_batches() -> None:
 
 def test_the_room_follows_the_pace() -> None:
     async def scenario(bench: Bench) -> None:
-        assert bench.batcher.room == 20
+        assert bench.batcher.capacity.limit == 20
         held = await bench.hold(*range(4))
         waiting = asyncio.create_task(bench.ask(*range(16)))
         await asyncio.sleep(0)
         with pytest.raises(Overloaded) as refused:
-            bench.batcher.reserve().take(6)
+            bench.batcher.capacity.reserve().take(6)
         assert (refused.value.limit, refused.value.retry_after_s) == (20, 10)
-        with bench.batcher.reserve() as room:
+        with bench.batcher.capacity.reserve() as room:
             room.take(3)  # every second turn goes to the smallest
         bench.model.gate.set()
         await asyncio.gather(held, waiting)
-        assert bench.batcher.room > 20  # it was faster than it was thought to be
+        assert bench.batcher.capacity.limit > 20  # it was faster than it was thought to be
         assert await bench.ask(*range(50)) == list(range(50))  # nobody else is there
 
     on_loop(scenario, Limits(queue_items=100, max_batch=4, wait_s=10), image_s=0.5)

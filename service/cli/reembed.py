@@ -3,8 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from threading import Event
 
 from rich.console import Console
@@ -90,7 +89,7 @@ class _Job:
         self._check(out, without, "have no image that was kept")
         place = Place(
             self.settings.data_dir / REEMBEDDED / f"{self.old.spec.name}.place",
-            self.old.spec.created,
+            self.old.spec.key,
         )
         new = _successor(successors, self._spec(), place)
         with making(self.bundle, self.settings, keep_images=True) as start:
@@ -132,15 +131,9 @@ class _Job:
         raise CannotReembed(f"{len(others):,} items {why}; --drop-others leaves them out")
 
     def _spec(self) -> CollectionSpec:
-        manifest = self.bundle.manifest
-        return replace(
-            self.old.spec,
-            loss=manifest.name,
-            version=manifest.version,
-            model_sha256=model_sha256(self.bundle),
-            metric=manifest.metric,
-            dimension=manifest.dimension,
-            created=datetime.now(UTC).isoformat(timespec="microseconds"),
+        old = self.old.spec
+        return CollectionSpec.new(
+            old.name, self.bundle.manifest, index=old.index, keep_images=old.keep_images
         )
 
 

@@ -1,13 +1,9 @@
 """The collection that items go into: the one that is there, or a new one."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
 
-from models.bundle import Bundle
 from models.manifest import Metric
 from models.store import Store
-from service.cli.resources import model_sha256
 from service.collections import Collection, CollectionSpec, Kind, Library
 from service.collections.errors import CollectionDiffers, UnknownCollection
 
@@ -34,29 +30,15 @@ def find_or_make(library: Library, wish: Wish, store: Store) -> Collection:
         collection = library.get(wish.name)
     except UnknownCollection:
         bundle = store.load(wish.loss or wish.default_loss)
-        return library.create(_new(wish, bundle))[0]
-    if differences := tuple(_differences(wish, collection.spec)):
+        spec = CollectionSpec.new(
+            wish.name,
+            bundle.manifest,
+            metric=wish.metric,
+            index=wish.index or "auto",
+            keep_images=wish.keep_images is not False,
+        )
+        return library.create(spec)[0]
+    wished = {name: value for name, value in asdict(wish).items() if value is not None}
+    if differences := collection.spec.differences(wished):
         raise CollectionDiffers(wish.name, differences)
     return collection
-
-
-def _differences(wish: Wish, there: CollectionSpec) -> Iterator[str]:
-    for name in ("loss", "index", "metric", "keep_images"):
-        wished, found = getattr(wish, name), getattr(there, name)
-        if wished is not None and wished != found:
-            yield f"{name} ({found!r}, not {wished!r})"
-
-
-def _new(wish: Wish, bundle: Bundle) -> CollectionSpec:
-    manifest = bundle.manifest
-    return CollectionSpec(
-        name=wish.name,
-        loss=manifest.name,
-        version=manifest.version,
-        model_sha256=model_sha256(bundle),
-        metric=wish.metric or manifest.metric,
-        dimension=manifest.dimension,
-        index=wish.index or "auto",
-        keep_images=wish.keep_images is not False,
-        created=datetime.now(UTC).isoformat(timespec="microseconds"),
-    )

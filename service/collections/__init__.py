@@ -3,7 +3,6 @@
 from service.collections.collection import Collection
 from service.collections.items import (
     Backup,
-    CollectionSpec,
     DropIndex,
     Droppable,
     Facts,
@@ -17,6 +16,7 @@ from service.collections.items import (
     Receipt,
 )
 from service.collections.library import Library
+from service.collections.spec import CollectionSpec
 from service.collections.storage.backup import restore
 from service.vectors.kinds import Kind
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from service.collections.items import CollectionSpec, NewItem
+from service.collections.items import NewItem
+from service.collections.spec import CollectionSpec
 from service.collections.validation import item_problem
 from service.vectors.errors import InvalidItems
 from service.vectors.lengths import Given, problems, ready

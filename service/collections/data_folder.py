@@ -39,7 +39,7 @@ def drop_index(settings: Settings, spec: CollectionSpec) -> None:
         from service.vectors.milvus.server import MilvusServer
 
         with closing(MilvusServer(settings.index_url)) as server:
-            drop_milvus(server, spec.name, _identity(spec))
+            drop_milvus(server, spec.name, spec.key)
 
 
 def _open_local(threads: int) -> OpenIndex:
@@ -62,13 +62,9 @@ def _milvus_library(folder: Path, url: str) -> Library:
     def open_index(spec: CollectionSpec, folder: Path, fetch: _Fetch) -> tuple[VectorIndex, int]:
         del folder  # Milvus keeps it
         wanted = IndexSpec(spec.dimension, spec.metric, spec.index)
-        return open_milvus(server, wanted, spec.name, _identity(spec), fetch=fetch)
+        return open_milvus(server, wanted, spec.name, spec.key, fetch=fetch)
 
     def drop_index(spec: CollectionSpec) -> None:
-        drop_milvus(server, spec.name, _identity(spec))
+        drop_milvus(server, spec.name, spec.key)
 
     return Library(folder, open_index, drop_index=drop_index)
-
-
-def _identity(spec: CollectionSpec) -> str:
-    return f"{spec.created} {spec.model_sha256}"

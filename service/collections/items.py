@@ -8,26 +8,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32
 
-from models.manifest import Metric
-from service.vectors.kinds import Kind
+from service.collections.spec import CollectionSpec
 from service.vectors.protocol import Rows, VectorIndex, Vectors
 
 Metadata = dict[str, str | int | float | bool | None]
-
-
-@dataclass(frozen=True)
-class CollectionSpec:
-    """What a collection is; it never changes."""
-
-    name: str
-    loss: str  # the model that its vectors come from, by name,
-    version: int  # version
-    model_sha256: str  # and the hash of its model.onnx
-    metric: Metric
-    dimension: int
-    index: Kind
-    keep_images: bool
-    created: str  # ISO 8601, UTC
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -12,7 +11,8 @@ import structlog
 
 from service.collections.collection import Collection
 from service.collections.errors import CollectionDamaged, CollectionDiffers, UnknownCollection
-from service.collections.items import CollectionSpec, DropIndex, OpenIndex
+from service.collections.items import DropIndex, OpenIndex
+from service.collections.spec import CollectionSpec
 from service.collections.storage import layout, schema
 from service.collections.storage.connections import translated
 from service.collections.storage.swap import recover
@@ -74,8 +74,7 @@ class Library:
         with translated(spec.name):
             made = self._make(spec)
         collection = self.get(spec.name)
-        differences = _differences(collection.spec, spec)
-        if differences:
+        if differences := collection.spec.differences(spec.choices):
             raise CollectionDiffers(spec.name, differences)
         return collection, made
 
@@ -222,8 +221,3 @@ def _close(name: str, collection: Collection, because: Reason) -> None:
     except Exception:
         # Of whatever kind: the index is made again of the items, and others are to be closed too.
         log.exception("an index could not be saved", collection=name)
-
-
-def _differences(there: CollectionSpec, asked: CollectionSpec) -> tuple[str, ...]:
-    names = (field.name for field in fields(CollectionSpec) if field.name != "created")
-    return tuple(name for name in names if getattr(there, name) != getattr(asked, name))

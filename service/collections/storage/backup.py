@@ -5,15 +5,14 @@ import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 from models.atomic import fsync
 from models.atomic import replacing as written_whole
 from service.collections.errors import BackupRefused, CollectionDamaged
-from service.collections.items import Backup, CollectionSpec
+from service.collections.items import Backup
+from service.collections.spec import CollectionSpec
 from service.collections.storage import reads, schema, writes
 from service.collections.storage.integrity import Stray, check_whole, strays
 from service.collections.storage.layout import ITEMS, check_name, making
@@ -139,7 +138,7 @@ def _taken(file: Path, items: Path, name: str, left_out: set[str]) -> Collection
             written = schema.read_spec(database, name)
             check_whole(database, written)
             _leave_out(file, database, left_out)
-        spec = replace(written, name=name, created=datetime.now(UTC).isoformat())
+        spec = written.copied(name)
         schema.rewrite(items, spec)
     except CollectionDamaged as error:
         raise BackupRefused(file, error.reason) from error

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 from service.collections.errors import CollectionDamaged
-from service.collections.items import CollectionSpec
+from service.collections.spec import CollectionSpec
 from service.collections.validation import item_problem
 from service.vectors.lengths import problems
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 
 from service.collections.errors import CollectionDamaged
-from service.collections.items import CollectionSpec
+from service.collections.spec import CollectionSpec
 from service.machine.folders import can_write
 from service.machine.open_files import out_of_handles
 

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.manifest import Metric
-from service.collections import CollectionSpec, Kind, Metadata
+from service.collections import Kind, Metadata
 from service.collections.validation import (
     ID_CHARACTERS,
     KEYS,
@@ -37,14 +37,9 @@ class CollectionBody(BaseModel):
     index: Kind = Field("auto", description="auto chooses by size")
     keep_images: bool = Field(True, description="whether the images are kept as they were sent")
 
-    def differences(self, spec: CollectionSpec) -> tuple[str, ...]:
-        """Which choices that this makes are others than those of the collection."""
-        said = self.model_dump(exclude_none=True, include=self.model_fields_set)
-        return tuple(
-            f"{name} ({getattr(spec, name)!r}, not {value!r})"
-            for name, value in said.items()
-            if getattr(spec, name) != value
-        )
+    def said(self) -> dict[str, Any]:
+        """Return the choices that the body makes."""
+        return self.model_dump(exclude_none=True, include=self.model_fields_set)
 
 
 class NewItemBody(BaseModel):

@@ -107,7 +107,8 @@ class Snapshot(Schema):
 def show_collection(facts: Facts) -> CollectionDetail:
     """Describe a collection."""
     return CollectionDetail(
-        **vars(facts.spec),
+        **facts.spec.choices,
+        created=facts.spec.created,
         index_in_use=facts.kind_in_use,
         items=facts.items,
         sequence=facts.sequence,

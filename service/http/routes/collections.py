@@ -1,7 +1,6 @@
 """Collections: made, listed, shown, deleted, copied."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
@@ -35,7 +34,6 @@ from service.http.responses.errors import answer_for
 from service.http.responses.problems import BODY_ERRORS, COLLECTION_ERRORS, MODEL_ERRORS, problems
 from service.http.routes.collection_work import read, write
 from service.http.state import Parts, Services
-from service.inference.engine import Engine
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 _UNAVAILABLE = (CollectionBusy, CollectionDamaged, IndexUnavailable, TooManyOpenFiles)
@@ -62,7 +60,7 @@ async def put(
     """
     asked = await _read(request, parts)
     collection, made = await _find_or_make(request, parts, name, asked)
-    if differences := asked.differences(collection.spec):
+    if differences := collection.spec.differences(asked.said()):
         raise CollectionDiffers(name, differences)
     response.status_code = 201 if made else 200
     return show_collection(await read(request, parts, collection.facts))
@@ -136,20 +134,11 @@ async def _find_or_make(
     with suppress(UnknownCollection):
         return await read(request, parts, partial(parts.library.get, name)), False
     engine = await parts.catalog.engine(asked.loss, asked.version)
-    spec = _spec(name, asked, engine)
-    return await write(request, parts, partial(parts.library.create, spec))
-
-
-def _spec(name: str, asked: CollectionBody, engine: Engine) -> CollectionSpec:
-    manifest = engine.manifest
-    return CollectionSpec(
-        name=name,
-        loss=manifest.name,
-        version=manifest.version,
-        model_sha256=engine.model_sha256,
-        metric=asked.metric or manifest.metric,
-        dimension=manifest.dimension,
+    spec = CollectionSpec.new(
+        name,
+        engine.manifest,
+        metric=asked.metric,
         index=asked.index,
         keep_images=asked.keep_images,
-        created=datetime.now(UTC).isoformat(timespec="microseconds"),
     )
+    return await write(request, parts, partial(parts.library.create, spec))

@@ -14,7 +14,7 @@ from models.preprocess import MAX_PIXELS
 from models.store import Store
 from service.__main__ import main
 from service.cli import reembed
-from service.cli.resources import REEMBEDDED, model_sha256, open_library
+from service.cli.resources import REEMBEDDED, open_library
 from service.cli.sources.base import Made
 from service.cli.sources.folder import Embedder, Picture
 from service.cli.succession import Succession
@@ -40,18 +40,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def spec_of(settings: Settings) -> CollectionSpec:
-    manifest = (bundle := Store(settings.registry).load("arcface", 1)).manifest
-    return CollectionSpec(
-        "pets",
-        manifest.name,
-        manifest.version,
-        model_sha256(bundle),
-        manifest.metric,
-        manifest.dimension,
-        index="exact",
-        keep_images=True,
-        created="2026-11-24T00:00:00+00:00",
-    )
+    manifest = Store(settings.registry).load("arcface", 1).manifest
+    return CollectionSpec.new("pets", manifest, index="exact")
 
 
 def embedder(settings: Settings, version: int) -> Embedder:
@@ -251,4 +241,4 @@ def search_with(distributed: Settings) -> str:
         pets = library.get("pets")
         vector = pets.vectors([IDS[4]])
         assert pets.search(vector, Search(k=1))[0][0].item.id == IDS[4]
-        return name_in_milvus("pets", f"{pets.spec.created} {pets.spec.model_sha256}")
+        return name_in_milvus("pets", pets.spec.key)

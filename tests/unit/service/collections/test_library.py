@@ -29,7 +29,8 @@ def test_creating_what_is_there_otherwise_is_refused(library: Library) -> None:
     library.create(spec_of())
     with pytest.raises(CollectionDiffers) as caught:
         library.create(replace(spec_of(), dimension=9, model_sha256="b" * 64))
-    assert caught.value.differences == ("model_sha256", "dimension")
+    found = [difference.split()[0] for difference in caught.value.differences]
+    assert found == ["model_sha256", "dimension"]
 
 
 @pytest.mark.parametrize("name", ["", "Cats", "a b", "../x", ".x", "-x", "x" * 64, "gallery", "ü"])

@@ -186,7 +186,9 @@ def test_a_restored_collection_is_the_one_that_was_copied(
     cats.put(batch(["later"]))
     spec = restore(backup.path, folder, "dogs")
     dogs = open_library().get("dogs")
-    assert spec == dogs.spec == replace(spec_of("dogs"), created=spec.created)
+    assert (
+        spec == dogs.spec == replace(spec_of("dogs"), created=spec.created, identity=spec.identity)
+    )
     assert dogs.search(drawn(2), Search(100)) == whole
     assert dogs.image("pictured") == b"image"
     assert len(dogs.search(drawn(1), Search(99, where=parse_filter({"year": 2020})))[0]) == 29

@@ -81,9 +81,9 @@ def preprocess(
 ) -> NDArray[np.uint8]:
     """Decode one image and bring it to the model's input size.
 
-    EXIF orientation is applied; alpha is composited on white; grey, CMYK, palette and 16-bit
+    EXIF orientation is applied; alpha is composited on white; gray, CMYK, palette and 16-bit
     images become RGB; the first frame stands for an animation. Then the shorter side is resized
-    to `spec.size_px` (bilinear, antialiased) and the centre is cropped. A JPEG that is much larger
+    to `spec.size_px` (bilinear, antialiased) and the center is cropped. A JPEG that is much larger
     is decoded at half scale before that, where the spec has it (`models.jpeg.choose_step`). A
     JPEG's `header` is read here unless it is given.
 

@@ -1,4 +1,4 @@
-"""The microservice: encoded images in; embeddings, classes, neighbours and reports out."""
+"""The microservice: encoded images in; embeddings, classes, neighbors and reports out."""
 
 from models.telemetry import send_nothing
 

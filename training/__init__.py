@@ -1,4 +1,4 @@
-"""From labelled images to published embedders: data, loss, trainer, evaluation, export."""
+"""From labeled images to published embedders: data, loss, trainer, evaluation, export."""
 
 from models.telemetry import send_nothing
 

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def draw(reports: Sequence[Report], path: Path) -> None:
-    """A mark for each bundle, a colour and shape for each loss; speed is logarithmic.
+    """A mark for each bundle, a color and shape for each loss; speed is logarithmic.
 
     A network's name stands at its least accurate bundle, below the others.
     """
@@ -36,10 +36,10 @@ def draw(reports: Sequence[Report], path: Path) -> None:
         axes = figure.subplots()
         for number, loss in enumerate(sorted({point.loss for point in points})):
             mine = [point for point in points if point.loss == loss]
-            colour, shape = look(number)
+            color, shape = look(number)
             speeds = [point.images_per_s for point in mine]
             shares = [100 * point.accuracy for point in mine]
-            axes.scatter(speeds, shares, color=colour, marker=shape, label=loss)
+            axes.scatter(speeds, shares, color=color, marker=shape, label=loss)
         for point in _named(points):
             place = (point.images_per_s, 100 * point.accuracy)
             axes.annotate(point.network, place, (6, -10), textcoords="offset points")

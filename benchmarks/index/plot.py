@@ -42,10 +42,10 @@ def draw(report: Report, path: Path) -> None:
 
 
 def _draw(axes: Axes, report: Report, quantity: Quantity) -> None:
-    for kind, (colour, shape) in _LOOKS.items():
+    for kind, (color, shape) in _LOOKS.items():
         found = points(report, kind, quantity.value)
         sizes, values = [size for size, _ in found], [value for _, value in found]
-        axes.plot(sizes, values, color=colour, marker=shape, markersize=4, label=kind)
+        axes.plot(sizes, values, color=color, marker=shape, markersize=4, label=kind)
     unit = f" ({quantity.unit})" if quantity.unit else ""
     axes.set_title(quantity.title + unit)
     axes.set_xscale("log")

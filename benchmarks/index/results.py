@@ -18,7 +18,7 @@ class Settings(Frozen):
     """The settings of the measurement."""
 
     sizes: tuple[int, ...]
-    k: int = Field(ge=1, description="neighbours of each query")
+    k: int = Field(ge=1, description="neighbors of each query")
     queries: int = Field(ge=1, description="different ones, held out; all of them are one batch")
     put_items: int = Field(ge=1, description="in one Collection.put")
     build_threads: int = Field(ge=1, description="a service leaves one processor to requests")

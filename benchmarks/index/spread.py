@@ -14,9 +14,9 @@ _NOISE = 0.05
 
 @dataclass(frozen=True)
 class Spread:
-    """A class: a unit centre, few directions that its items spread in, and noise in all.
+    """A class: a unit center, few directions that its items spread in, and noise in all.
 
-    An item is unit(length * centre + radius * direction + noise). Directions are normal with this
+    An item is unit(length * center + radius * direction + noise). Directions are normal with this
     spectrum, in a basis of the class's own; radii are drawn from those that were observed, whose
     tail is heavier than a normal's.
     """
@@ -49,19 +49,19 @@ def fit(galleries: Iterable[tuple[Vectors, Int64[np.ndarray, " n"]]]) -> Spread:
 
 @dataclass(frozen=True)
 class Classes:
-    """Many classes of this spread, their centres anywhere on the sphere."""
+    """Many classes of this spread, their centers anywhere on the sphere."""
 
     spread: Spread
-    centres: Float64[np.ndarray, "c d"]
+    centers: Float64[np.ndarray, "c d"]
     axes: Float32[np.ndarray, "c d d"]  # rows, each as long as the spectrum says
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[Vectors, Int64[np.ndarray, " n"]]:
         """Items of unit length, and the class of each."""
-        labels = rng.integers(len(self.centres), size=count)
+        labels = rng.integers(len(self.centers), size=count)
         radii = rng.choice(self.spread.radii, count)
-        shape = (count, self.centres.shape[1])
+        shape = (count, self.centers.shape[1])
         found = rng.normal(0, self.spread.noise, shape)
-        found += self.spread.length * self.centres[labels]
+        found += self.spread.length * self.centers[labels]
         coordinates = rng.standard_normal(shape, np.float32)
         for label in np.unique(labels):
             of_it = np.flatnonzero(labels == label)
@@ -73,10 +73,10 @@ class Classes:
 
 
 def make_classes(spread: Spread, count: int, rng: np.random.Generator) -> Classes:
-    """Classes whose centres and directions are uniform on the sphere."""
+    """Classes whose centers and directions are uniform on the sphere."""
     dimension = len(spread.spectrum)
-    centres = rng.standard_normal((count, dimension))
-    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    centers = rng.standard_normal((count, dimension))
+    centers /= np.linalg.norm(centers, axis=1, keepdims=True)
     turned = np.linalg.qr(rng.standard_normal((count, dimension, dimension)))[0]
     axes = np.sqrt(spread.spectrum)[:, None] * turned
-    return Classes(spread, centres, axes.astype(np.float32))
+    return Classes(spread, centers, axes.astype(np.float32))

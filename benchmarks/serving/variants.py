@@ -40,9 +40,9 @@ VARIANTS = (
     Variant("two lanes, an arena each model", lanes=2, arena="own"),
     Variant("two lanes, no arena", lanes=2, arena="none"),
     Variant("two lanes, no memory pattern", lanes=2, pattern=False),
-    Variant("optimised: not", level="none"),
-    Variant("optimised: basic", level="basic"),
-    Variant("optimised: extended", level="extended"),
+    Variant("optimized: not", level="none"),
+    Variant("optimized: basic", level="basic"),
+    Variant("optimized: extended", level="extended"),
     Variant("denormals as zero", denormals=False),
     Variant("embedding alone", outputs=("embedding",)),
 )

@@ -61,7 +61,7 @@ def _ours(job: EpochJob, _: Images, trainer: Trainer) -> EpochRun:
 
 
 def _loop(job: EpochJob, images: Images, trainer: Trainer) -> EpochRun:
-    """As one would write it; the network, the loss, the optimiser and the precision are ours."""
+    """As one would write it; the network, the loss, the optimizer and the precision are ours."""
     embedder = trainer.embedder
     network = embedder.backbone[1]  # type: ignore[index]
     steps = job.images // job.batch

@@ -1,4 +1,4 @@
-"""Images to train on: gratings in noise, with a direction and a colour for each class."""
+"""Images to train on: gratings in noise, with a direction and a color for each class."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from training.data.dataset import HeldBack, LabelledImages, Splits
+from training.data.dataset import HeldBack, LabeledImages, Splits
 
 SIZE_PX, CLASSES, HELD_OUT = 32, 10, 500
 _NOISE, _QUALITY = 70.0, 90
@@ -52,12 +52,12 @@ def draw(number: int) -> np.ndarray:
     angle = np.pi * label / CLASSES + random.normal(0, 0.1)
     ys, xs = np.mgrid[:SIZE_PX, :SIZE_PX]
     wave = np.sin((xs * np.cos(angle) + ys * np.sin(angle)) / 2 + random.uniform(0, 2 * np.pi))
-    colour = np.cos(2 * np.pi * (label % 5 / 5 + np.arange(3) / 3))
-    pixels = 128 + 40 * wave[..., None] + 20 * colour + random.normal(0, _NOISE, (*wave.shape, 3))
+    color = np.cos(2 * np.pi * (label % 5 / 5 + np.arange(3) / 3))
+    pixels = 128 + 40 * wave[..., None] + 20 * color + random.normal(0, _NOISE, (*wave.shape, 3))
     return np.asarray(pixels.clip(0, 255), dtype=np.uint8)
 
 
-def _decoded(files: list[tuple[Path, int]]) -> LabelledImages:
+def _decoded(files: list[tuple[Path, int]]) -> LabeledImages:
     pixels = np.stack([np.asarray(Image.open(path).convert("RGB")) for path, _ in files])
     labels = torch.tensor([label for _, label in files])
-    return LabelledImages(torch.from_numpy(pixels), labels, tuple(str(path) for path, _ in files))
+    return LabeledImages(torch.from_numpy(pixels), labels, tuple(str(path) for path, _ in files))

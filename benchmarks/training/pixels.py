@@ -18,7 +18,7 @@ Item = tuple[Tensor, int]
 
 
 def dataset(images: Images, source: Source, embedder: Embedder) -> Dataset[Item]:
-    """Shifted by reflection, mirrored, normalised as our network's first layer does."""
+    """Shifted by reflection, mirrored, normalized as our network's first layer does."""
     normalize = embedder.backbone[0]  # type: ignore[index]
     assert isinstance(normalize, Normalize)
     shown = [

@@ -6,7 +6,7 @@ from models.manifest import Frozen
 
 
 class Projection(Frozen):
-    """A 2-D picture of embeddings, and how much of their neighbourhoods it keeps."""
+    """A 2-D picture of embeddings, and how much of their neighborhoods it keeps."""
 
     method: str
     images: int = Field(ge=1, description="test images shown")

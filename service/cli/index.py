@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _index_folder(options: argparse.Namespace, settings: Settings, library: Library) -> int:
     out, folder = console(), options.path
-    found = find_pictures(folder, labelled=options.label_from == "folder")
+    found = find_pictures(folder, labeled=options.label_from == "folder")
     if not found.pictures and (files := sorted(folder.glob("*.parquet"))):
         return _index_vectors(files, options, settings, library)
     if not found.pictures:

@@ -40,7 +40,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Hit:
-    """A neighbour; a higher score is nearer."""
+    """A neighbor; a higher score is nearer."""
 
     item: Item
     score: float

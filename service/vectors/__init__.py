@@ -1,4 +1,4 @@
-"""Nearest neighbours: one protocol, and the engines behind it."""
+"""Nearest neighbors: one protocol, and the engines behind it."""
 
 from service.vectors.exact import ExactIndex
 from service.vectors.ivfpq import Fetch

@@ -15,7 +15,7 @@ from service.vectors.segments import Part
 Built = Hnsw | Compact
 Chunk = tuple[Rows, Vectors]
 
-LEAST_ROWS: dict[BuiltKind, int] = {"hnsw": 1, "compact": 256}  # a PQ has 256 centres to train
+LEAST_ROWS: dict[BuiltKind, int] = {"hnsw": 1, "compact": 256}  # a PQ has 256 centers to train
 _CHUNK = 10_000  # rows between two looks at whether to go on
 
 

@@ -35,7 +35,7 @@ Where = tuple[Condition, ...]  # all must hold
 def parse_filter(value: object) -> Where:
     """The filter that a JSON value says: an object of key to value, or to operators.
 
-    `{"species": "cat", "year": {"gte": 2020, "lt": 2024}, "colour": {"in": ["red", "blue"]}}`
+    `{"species": "cat", "year": {"gte": 2020, "lt": 2024}, "color": {"in": ["red", "blue"]}}`
 
     Raises InvalidFilter.
     """

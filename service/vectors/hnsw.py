@@ -1,4 +1,4 @@
-"""A built segment: a graph of near neighbours (Malkov & Yashunin 2018), searched greedily."""
+"""A built segment: a graph of near neighbors (Malkov & Yashunin 2018), searched greedily."""
 
 import sys
 from dataclasses import dataclass

@@ -156,7 +156,7 @@ def _best(found: Found, k: int) -> Found:
 
 def _make(spec: IndexSpec, divisions: int) -> faiss.IndexIVFPQ:
     # For cosine too: at unit length the order is the same, and the codes are of what remains after
-    # a centre, which is least by distance (recall@10 of 1.00 where inner products gave 0.92, at
+    # a center, which is least by distance (recall@10 of 1.00 where inner products gave 0.92, at
     # 3,000 x 8).
     index = faiss.IndexIVFPQ(
         faiss.IndexFlatL2(spec.dimension),

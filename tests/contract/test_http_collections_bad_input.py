@@ -254,7 +254,7 @@ def test_bad_input_is_refused_with_its_code_and_changes_nothing(
 
 
 def test_a_key_that_no_item_has_is_met_by_none(service: httpx.Client) -> None:
-    answer = service.post(NEIGHBORS, json={"ids": ["there"], "filter": {"colour": "red"}})
+    answer = service.post(NEIGHBORS, json={"ids": ["there"], "filter": {"color": "red"}})
     assert (answer.status_code, answer.json()["neighbors"]) == (200, [[]])
 
 

@@ -1,4 +1,4 @@
-"""Neighbours in collections and galleries: of images, vectors and items, filtered or not."""
+"""Neighbors in collections and galleries: of images, vectors and items, filtered or not."""
 
 import io
 import json
@@ -102,7 +102,7 @@ def test_images_find_what_their_embeddings_find(service: httpx.Client) -> None:
     }
 
 
-def test_an_item_finds_its_neighbours_and_not_itself(service: httpx.Client) -> None:
+def test_an_item_finds_its_neighbors_and_not_itself(service: httpx.Client) -> None:
     found = ask(service, {"collection": "l2", "k": 5}, ids=["item/3", "item/9", "item/3"])
     row = scores(VECTORS[[3, 9]], "l2")
     for near, which, of in zip(found, (3, 9, 3), (0, 1, 0), strict=True):

@@ -1,6 +1,6 @@
 """Promises of every registered loss to the trainer, the evaluation and the export.
 
-Parametrised over the registry: a new loss is tested here by being registered.
+Parametrized over the registry: a new loss is tested here by being registered.
 """
 
 import math
@@ -115,7 +115,7 @@ def test_logits_change_nothing(loss: Loss) -> None:
 
 
 def test_training_embeddings_alone_teaches_it_to_classify(loss: Loss) -> None:
-    """Its logits serve the same goal as its loss: without a backbone, the batch is learnt."""
+    """Its logits serve the same goal as its loss: without a backbone, the batch is learned."""
     embeddings, labels = batch()
     embeddings.requires_grad_()
     optimizer = torch.optim.Adam([embeddings, *loss.parameters()], lr=0.05)

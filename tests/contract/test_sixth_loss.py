@@ -24,7 +24,7 @@ SAMPLE = Path(__file__).parents[1] / "data" / "cifar10-sample"
 
 
 class ToyLoss(Loss):
-    """Squared distance to learnt anchors; classifies by class means. Uses every hook."""
+    """Squared distance to learned anchors; classifies by class means. Uses every hook."""
 
     metric: ClassVar[Metric] = "cosine"
     sampling: ClassVar[Sampling] = "balanced"

@@ -1,6 +1,6 @@
 """Every engine answers as brute force does, whatever was added and removed before.
 
-Where an engine is approximate it may miss neighbours, within its `least_recall`; its scores, their
+Where an engine is approximate it may miss neighbors, within its `least_recall`; its scores, their
 order and their number are held to the same.
 """
 

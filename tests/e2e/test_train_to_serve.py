@@ -60,7 +60,7 @@ def test_errors_are_counted_against_the_softmax_model(client: httpx.Client, loss
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_training_image_is_its_own_nearest_neighbour(client: httpx.Client, loss: str) -> None:
+def test_a_training_image_is_its_own_nearest_neighbor(client: httpx.Client, loss: str) -> None:
     gallery_image = None
     for path in sorted((SAMPLE / "train" / "cat").iterdir()):
         answer = client.post(

@@ -9,7 +9,7 @@ NAMES = ("ant", "bee", "cow", "dog", "elk", "fox", "gnu", "hen", "ibex", "jay")
 
 
 def made_up(n: int, classes: int, seed: int, sharpness: float = 3.0) -> Answers:
-    """Random logits that favour the true class; classes are shown unequally often."""
+    """Random logits that favor the true class; classes are shown unequally often."""
     random = np.random.default_rng(seed)
     labels = (classes * random.random(n) ** 1.5).astype(np.int64)
     logits = random.normal(size=(n, classes))

@@ -14,17 +14,17 @@ def clusters(
     dimension: int = 4,
     spread: float = 0.8,
 ) -> Answers:
-    """One embedding for each label, around class centres that depend on nothing but the class."""
+    """One embedding for each label, around class centers that depend on nothing but the class."""
     c = classes or max(labels) + 1
     random = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).normal(size=(c, dimension)) + 0.5
-    points = centres[labels] + spread * random.normal(size=(len(labels), dimension))
-    return answers(points, labels, metric, centres)
+    centers = np.random.default_rng(99).normal(size=(c, dimension)) + 0.5
+    points = centers[labels] + spread * random.normal(size=(len(labels), dimension))
+    return answers(points, labels, metric, centers)
 
 
-def answers(points: np.ndarray, labels: list[int], metric: Metric, centres: np.ndarray) -> Answers:
-    """Of these points, at unit length where the metric is cosine; probable where a centre is."""
-    squares = np.square(points[:, np.newaxis] - centres).sum(axis=2)
+def answers(points: np.ndarray, labels: list[int], metric: Metric, centers: np.ndarray) -> Answers:
+    """Of these points, at unit length where the metric is cosine; probable where a center is."""
+    squares = np.square(points[:, np.newaxis] - centers).sum(axis=2)
     likely = np.exp(-squares + squares.min(axis=1, keepdims=True)) if len(points) else squares
     if metric == "cosine":
         points = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-30)

@@ -47,7 +47,7 @@ def _block(state: Mapping[str, Tensor], at: str, x: Tensor, stride: int, expands
         y = _activated(state, f"{at}_bn0", _conv(state[f"{at}_expand_conv.weight"], y))
     depthwise = state[f"{at}_depthwise_conv.weight"]
     y = _activated(state, f"{at}_bn1", _conv(depthwise, y, stride, groups=len(depthwise)))
-    y = _normalised(state, f"{at}_bn2", _conv(state[f"{at}_project_conv.weight"], y))
+    y = _normalized(state, f"{at}_bn2", _conv(state[f"{at}_project_conv.weight"], y))
     return x + y if stride == 1 and x.shape == y.shape else y
 
 
@@ -61,7 +61,7 @@ def _conv(weight: Tensor, x: Tensor, stride: int = 1, groups: int = 1) -> Tensor
     return F.conv2d(F.pad(x, padding), weight, stride=stride, groups=groups)
 
 
-def _normalised(state: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:
+def _normalized(state: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:
     mean, variance, scale, shift = (
         state[f"{name}.{part}"].view(1, -1, 1, 1)
         for part in ("running_mean", "running_var", "weight", "bias")
@@ -70,4 +70,4 @@ def _normalised(state: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:
 
 
 def _activated(state: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:
-    return _normalised(state, name, x).clamp(0, 6)
+    return _normalized(state, name, x).clamp(0, 6)

@@ -37,7 +37,7 @@ def heic(image: Image.Image, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def grey16(values: NDArray[np.uint16]) -> Image.Image:
+def gray16(values: NDArray[np.uint16]) -> Image.Image:
     return Image.fromarray(values)
 
 
@@ -93,16 +93,16 @@ def _encodings() -> dict[str, Callable[[Image.Image], bytes]]:
         "jpeg": of("JPEG"),
         "jpeg progressive": of("JPEG", progressive=True),
         "jpeg cmyk": of("JPEG", "CMYK"),
-        "jpeg grey": of("JPEG", "L"),
+        "jpeg gray": of("JPEG", "L"),
         "jpeg exif": of("JPEG", exif=oriented(6)),
         "jpeg multi-picture": moving("MPO"),
         "png": of("PNG", pnginfo=_text()),
         "png palette": lambda im: encode(im.quantize(16), "PNG", transparency=3),
-        "png grey alpha": of("PNG", "LA"),
+        "png gray alpha": of("PNG", "LA"),
         "png rgb alpha": of("PNG", "RGBA"),
         "png 1 bit": of("PNG", "1"),
         "png 16 bit": lambda im: encode(
-            grey16(np.asarray(im.convert("L")).astype(np.uint16) * 257), "PNG"
+            gray16(np.asarray(im.convert("L")).astype(np.uint16) * 257), "PNG"
         ),
         "png exif": of("PNG", exif=oriented(8)),
         "png animated": moving("PNG"),

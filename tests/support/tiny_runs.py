@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from models.manifest import Preprocess
 from training.checkpoints.weights import opened
 from training.common.machine import Machine
-from training.data.dataset import Dataset, HeldBack, LabelledImages, Splits, split
+from training.data.dataset import Dataset, HeldBack, LabeledImages, Splits, split
 from training.data.folder import load_folder
 from training.loop.trainer import Trainer
 from training.networks.build import make_backbone, make_trunk
@@ -26,14 +26,14 @@ def sample(cache_folder: Path) -> tuple[Dataset, Splits]:
 
 
 def tiny_splits(size_px: int = 8) -> Splits:
-    """Noise in four shades of grey, a class each: small enough to train on in a blink."""
+    """Noise in four shades of gray, a class each: small enough to train on in a blink."""
     generator = torch.Generator().manual_seed(0)
 
-    def part(count: int) -> LabelledImages:
+    def part(count: int) -> LabeledImages:
         labels = torch.arange(count) % 4
         noise = torch.randint(0, 100, (count, size_px, size_px, 3), generator=generator)
         images = (noise + 50 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
-        return LabelledImages(images, labels, tuple(f"image/{row}" for row in range(count)))
+        return LabeledImages(images, labels, tuple(f"image/{row}" for row in range(count)))
 
     return Splits(part(64), part(16), HeldBack(part(16)), part(16))
 

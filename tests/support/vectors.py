@@ -15,9 +15,9 @@ def clustered(
     shape = np.random.default_rng((clusters, dimension))
     inner = max(2, dimension // 4)
     subspace = shape.normal(size=(inner, dimension)) / np.sqrt(dimension)
-    centres = shape.normal(size=(clusters, inner))
+    centers = shape.normal(size=(clusters, inner))
     chance = np.random.default_rng(seed)
-    within = centres[chance.integers(clusters, size=n)] + 0.4 * chance.normal(size=(n, inner))
+    within = centers[chance.integers(clusters, size=n)] + 0.4 * chance.normal(size=(n, inner))
     vectors = within @ subspace + 0.1 * np.sqrt(inner / dimension) * chance.normal(
         size=(n, dimension)
     )

@@ -119,7 +119,7 @@ def rows_schema(dimension: int) -> pa.Schema:
 
 
 def _text(name: str) -> str:
-    """The name as text that can be written; bytes that are not UTF-8 are spelt out."""
+    """The name as text that can be written; bytes that are not UTF-8 are spelled out."""
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 

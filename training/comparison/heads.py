@@ -11,16 +11,16 @@ from models.comparison import Reader
 from models.manifest import Metric
 from training.evaluation.answers import Answers
 from training.evaluation.collapse import unit_rows
-from training.evaluation.retrieval import neighbour_labels
+from training.evaluation.retrieval import neighbor_labels
 
-NEIGHBOURS = 20
+NEIGHBORS = 20
 _ITERATIONS = 1000
 
 
 def head_swap(metric: Metric, train: Answers, test: Answers) -> dict[Reader, float]:
     """Test accuracy of the same embeddings by each reader; all are fitted on `train`.
 
-    The class means and the linear probe (logistic regression on standardised embeddings, L2
+    The class means and the linear probe (logistic regression on standardized embeddings, L2
     strength C = 1) read embeddings as served; k-NN takes the 20 nearest training images in the
     served metric.
     """
@@ -29,11 +29,11 @@ def head_swap(metric: Metric, train: Answers, test: Answers) -> dict[Reader, flo
     means = NearestCentroid().fit(fitted, train.labels)
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=_ITERATIONS))
     probe.fit(fitted, train.labels)
-    k = min(NEIGHBOURS, len(train))
+    k = min(NEIGHBORS, len(train))
     predicted: dict[Reader, Int64[np.ndarray, " n"]] = {
         "own head": test.predicted,
         "nearest class mean": means.predict(asked),
-        "k-NN": neighbour_labels(test.embeddings, train, k, metric),
+        "k-NN": neighbor_labels(test.embeddings, train, k, metric),
         "linear probe": probe.predict(asked),
     }
     return {reader: float((given == test.labels).mean()) for reader, given in predicted.items()}

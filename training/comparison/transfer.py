@@ -6,7 +6,7 @@ import numpy as np
 
 from training.comparison import influence
 from training.comparison.images import Found, moved
-from training.data.dataset import LabelledImages
+from training.data.dataset import LabeledImages
 from training.data.others import TransferImages
 from training.evaluation.answers import Answers
 from training.evaluation.transfer import probed
@@ -15,7 +15,7 @@ TRANSFER = "transfer_accuracy"
 
 
 def transfer_measures(
-    ask: Callable[[LabelledImages], Answers], sets: Sequence[TransferImages]
+    ask: Callable[[LabeledImages], Answers], sets: Sequence[TransferImages]
 ) -> Found:
     """The accuracy of linear probes, and its moves in resamples of each set's test images."""
     if not sets:

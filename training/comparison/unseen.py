@@ -16,7 +16,7 @@ _FEWEST_CLASSES = 2
 
 @dataclass(frozen=True)
 class Unseen(SearchedImages):
-    """Answers about test images of the left-out classes, labelled by the whole data set."""
+    """Answers about test images of the left-out classes, labeled by the whole data set."""
 
     metric: Metric
     test: Answers

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from training.data.noise import blurred, noisy, reencoded
 from training.recipes.recipe import Recipe
 
-GREY = 127
+GRAY = 127
 LARGEST_ZOOM = 1.2
 LARGEST_STRETCH = 1.1
 LARGEST_TURN_DEGREES = 10.0
@@ -54,7 +54,7 @@ def warped(
     generator: torch.Generator,
     part: slice = slice(None),
 ) -> UInt8[Tensor, "p h w 3"]:
-    """`images`, of which `share` are zoomed, stretched and turned about their centre.
+    """`images`, of which `share` are zoomed, stretched and turned about their center.
 
     Each by a zoom of 1 / 1.2 to 1.2 and a ratio of its axes of 1 / 1.1 to 1.1 (their logarithms
     drawn evenly), and by up to 10 degrees; bilinear, reflected beyond the border. They are `part`
@@ -93,7 +93,7 @@ def cut_out(
     generator: torch.Generator,
     part: slice = slice(None),
 ) -> UInt8[Tensor, "p h w 3"]:
-    """`images`, each with a grey square of `size_px` whose centre may be anywhere.
+    """`images`, each with a gray square of `size_px` whose center may be anywhere.
 
     What lies over the border hides nothing. They are `part` of a batch of `count`.
     Source: DeVries and Taylor, Improved regularization with cutout (arXiv 1708.04552, section 3).
@@ -102,7 +102,7 @@ def cut_out(
     rows = _covered(height, size_px, count, generator)[part].to(images.device)
     columns = _covered(width, size_px, count, generator)[part].to(images.device)
     square = rows.view(-1, height, 1, 1) & columns.view(-1, 1, width, 1)
-    return images.masked_fill(square, GREY)
+    return images.masked_fill(square, GRAY)
 
 
 def _covered(size: int, size_px: int, count: int, generator: torch.Generator) -> Tensor:
@@ -119,7 +119,7 @@ def cut_mixed(
     """`images`, each with one rectangle from the same place of `others`; the share that stays.
 
     The rectangle is the same for all. It has the image's aspect and a share of its area that is
-    drawn evenly from 0..1; its centre may be anywhere, and what lies over the border is lost.
+    drawn evenly from 0..1; its center may be anywhere, and what lies over the border is lost.
     Source: Yun et al., CutMix (arXiv 1905.04899, equations 1 and 2, with alpha = 1).
     """
     height, width = images.shape[1:3]

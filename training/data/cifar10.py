@@ -7,7 +7,7 @@ from urllib.error import URLError
 import torch
 from torchvision.datasets import CIFAR10
 
-from training.data.dataset import Dataset, LabelledImages
+from training.data.dataset import Dataset, LabeledImages
 from training.errors import InvalidDataset
 
 
@@ -29,11 +29,11 @@ def load_cifar10(cache: Path) -> Dataset:
         "original arrays",
         digest,
         tuple(train.classes),
-        _labelled(train, "train"),
-        _labelled(test, "test"),
+        _labeled(train, "train"),
+        _labeled(test, "test"),
     )
 
 
-def _labelled(part: CIFAR10, name: str) -> LabelledImages:
+def _labeled(part: CIFAR10, name: str) -> LabeledImages:
     ids = tuple(f"{name}/{row:05d}" for row in range(len(part.targets)))
-    return LabelledImages(torch.from_numpy(part.data), torch.tensor(part.targets), ids)
+    return LabeledImages(torch.from_numpy(part.data), torch.tensor(part.targets), ids)

@@ -8,7 +8,7 @@ from jaxtyping import Float32, Int64
 
 from models.evidence.leaks import Copy, Overlap, Split
 from training.data.alike import Change, Places, Signs, changed, crowd, places, signs
-from training.data.dataset import LabelledImages, Splits
+from training.data.dataset import LabeledImages, Splits
 
 LARGEST_DISTANCE = 10
 LARGEST_DIFFERENCE = 24.0
@@ -73,7 +73,7 @@ def find_copies(splits: Splits) -> Copies:
 class _Search:
     """Looks for copies; `crowded` are the places of the training images, among which it judges."""
 
-    parts: dict[Split, LabelledImages]
+    parts: dict[Split, LabeledImages]
     crowded: Places
     _signs: dict[tuple[Split, Change], Signs] = field(default_factory=dict)
 
@@ -94,7 +94,7 @@ class _Search:
         self,
         found: _Found,
         least: dict[int, tuple[float, int]],
-        parts: tuple[LabelledImages, LabelledImages],
+        parts: tuple[LabeledImages, LabeledImages],
         changes: tuple[Change, Change],
     ) -> None:
         """An image is a copy of what is much nearer to it than the tenth nearest image is."""
@@ -120,7 +120,7 @@ class _Search:
         return self._signs[name, change]
 
 
-def _parts(splits: Splits) -> dict[Split, LabelledImages]:
+def _parts(splits: Splits) -> dict[Split, LabeledImages]:
     return {
         "train": splits.train,
         "tuning": splits.tuning,
@@ -134,7 +134,7 @@ def _searched(count: int) -> Int64[np.ndarray, " m"]:
     return rows
 
 
-def _exact(part: LabelledImages, other: LabelledImages) -> _Found:
+def _exact(part: LabeledImages, other: LabeledImages) -> _Found:
     first: dict[bytes, int] = {}
     for column, image in enumerate(other.images.numpy()):
         first.setdefault(image.tobytes(), column)
@@ -161,8 +161,8 @@ def _alike(
 
 
 def _closest(
-    part: LabelledImages,
-    other: LabelledImages,
+    part: LabeledImages,
+    other: LabeledImages,
     pairs: tuple[int, Int64[np.ndarray, " c"]],
     changes: tuple[Change, Change],
 ) -> tuple[float, int] | None:
@@ -184,7 +184,7 @@ def _contrast(image: Float32[np.ndarray, "h w 3"]) -> float:
 
 
 def _overlap(
-    names: tuple[Split, Split], parts: dict[Split, LabelledImages], found: _Found, searched: int
+    names: tuple[Split, Split], parts: dict[Split, LabeledImages], found: _Found, searched: int
 ) -> Overlap:
     one, other = (parts[name] for name in names)
     nearest = sorted(

@@ -1,4 +1,4 @@
-"""Labelled images in memory: decoded once, uint8, ready to be augmented in batches."""
+"""Labeled images in memory: decoded once, uint8, ready to be augmented in batches."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ _OUT_OF_REACH = frozenset({"images", "labels", "ids", "take", "named"})
 
 
 @dataclass(frozen=True)
-class LabelledImages:
+class LabeledImages:
     """Images of one size with their class; `ids[i]` is image i's path inside the data set."""
 
     images: UInt8[Tensor, "n h w 3"]
@@ -26,7 +26,7 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, rows: Int64[Tensor, " m"]) -> "LabelledImages":
+    def take(self, rows: Int64[Tensor, " m"]) -> "LabeledImages":
         """The images at those rows, in that order."""
         ids = tuple(self.ids[row] for row in rows.tolist())
         return replace(self, images=self.images[rows], labels=self.labels[rows], ids=ids)
@@ -45,8 +45,8 @@ class Dataset:
     edition: str
     sha256: str
     class_names: tuple[str, ...]
-    train: LabelledImages
-    test: LabelledImages
+    train: LabeledImages
+    test: LabeledImages
     inventory: Inventory | None = None
     """What its folder held; None for a data set that came without one."""
 
@@ -75,8 +75,8 @@ class Dataset:
 class LeftOut:
     """Images of the classes that a model never saw; their labels are -1."""
 
-    train: LabelledImages
-    test: LabelledImages
+    train: LabeledImages
+    test: LabeledImages
 
 
 class HeldBack:
@@ -90,7 +90,7 @@ class HeldBack:
     evaluations of calibrated networks, which a test keeps so.
     """
 
-    def __init__(self, part: LabelledImages) -> None:
+    def __init__(self, part: LabeledImages) -> None:
         self._part = part
         self._runs: set[Path] = set()
 
@@ -112,7 +112,7 @@ class HeldBack:
         """The weights of that run are final, and were loaded."""
         self._runs.add(run)
 
-    def read_to_calibrate(self) -> LabelledImages:
+    def read_to_calibrate(self) -> LabeledImages:
         """The images, for a network that nothing changes or chooses from here on."""
         return self._part
 
@@ -121,8 +121,8 @@ class HeldBack:
 class Learnable:
     """The splits of a training and its choices: `train` for weights, `tuning` for choices."""
 
-    train: LabelledImages
-    tuning: LabelledImages
+    train: LabeledImages
+    tuning: LabeledImages
 
 
 @dataclass(frozen=True)
@@ -130,16 +130,16 @@ class Splits(Learnable):
     """The splits by use: `train` for weights, `tuning` for choices, `calibration` last."""
 
     calibration: HeldBack
-    test: LabelledImages
+    test: LabeledImages
 
 
 def _parted(
-    part: LabelledImages, renumbered: Int64[Tensor, " c"]
-) -> tuple[LabelledImages, LabelledImages]:
+    part: LabeledImages, renumbered: Int64[Tensor, " c"]
+) -> tuple[LabeledImages, LabeledImages]:
     labels = renumbered[part.labels]
-    relabelled = replace(part, labels=labels)
+    relabeled = replace(part, labels=labels)
     known, unknown = ((labels >= 0).nonzero().flatten(), (labels < 0).nonzero().flatten())
-    return relabelled.take(known), relabelled.take(unknown)
+    return relabeled.take(known), relabeled.take(unknown)
 
 
 def split(dataset: Dataset, holdout: float, seed: int) -> Splits:

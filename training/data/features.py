@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from models.atomic import replacing
 from training.data.augment import augmented
-from training.data.dataset import Dataset, LabelledImages
+from training.data.dataset import Dataset, LabeledImages
 from training.recipes.recipe import Recipe
 
 _BATCH = 128
 
 
 @dataclass(frozen=True)
-class LabelledFeatures(LabelledImages):
+class LabeledFeatures(LabeledImages):
     """Features in the place of images: `images[i, 0]` are image i's own, the rest of views of it.
 
     What trains on images trains on them, but for augmentation, which `drawn` replaces.
@@ -78,22 +78,18 @@ def fingerprint(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _features(
-    path: Path, trunk: nn.Module, part: LabelledImages, recipe: Recipe
-) -> LabelledFeatures:
+def _features(path: Path, trunk: nn.Module, part: LabeledImages, recipe: Recipe) -> LabeledFeatures:
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         views = torch.stack([_view(trunk, part, recipe, view) for view in range(recipe.views)], 1)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, views.numpy())
     features = torch.from_numpy(np.load(path))
-    return LabelledFeatures(features, part.labels, part.ids)
+    return LabeledFeatures(features, part.labels, part.ids)
 
 
 @torch.no_grad()
-def _view(
-    trunk: nn.Module, part: LabelledImages, recipe: Recipe, view: int
-) -> Float[Tensor, "n f"]:
+def _view(trunk: nn.Module, part: LabeledImages, recipe: Recipe, view: int) -> Float[Tensor, "n f"]:
     """The features of the images as they are in view 0, augmented in every other."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     trunk = trunk.eval().to(device)

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from models.atomic import replacing
 from models.manifest import Preprocess
-from training.data.dataset import Dataset, LabelledImages
+from training.data.dataset import Dataset, LabeledImages
 from training.data.inventory import ClassCount, Inventory, Skipped, check_counts, check_skipped
 from training.data.listing import SPLIT_SEED, TEST_SHARE, Files, Listing, list_folder
 from training.data.pixels import Decoded, cache_key, decode_files
@@ -40,10 +40,10 @@ class _Part:
         )
         return cls(files.take(rows), tuple(contents[row] for row in rows), decoded.images, skipped)
 
-    def labelled(self) -> LabelledImages:
+    def labeled(self) -> LabeledImages:
         """The images as the data set has them."""
         labels = torch.tensor(self.files.labels)
-        return LabelledImages(torch.from_numpy(self.pixels), labels, self.files.ids)
+        return LabeledImages(torch.from_numpy(self.pixels), labels, self.files.ids)
 
 
 def load_folder(root: Path, spec: Preprocess, cache: Path) -> Dataset:
@@ -74,8 +74,8 @@ def load_folder(root: Path, spec: Preprocess, cache: Path) -> Dataset:
         edition,
         digest,
         listing.class_names,
-        train.labelled(),
-        test.labelled(),
+        train.labeled(),
+        test.labeled(),
         inventory,
     )
 

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 
 from models.manifest import Preprocess
 from models.preprocess import preprocess
-from training.data.dataset import Dataset, LabelledImages
+from training.data.dataset import Dataset, LabeledImages
 from training.data.sampling import stratified
 
 LIMIT = 2_000
@@ -39,7 +39,7 @@ class FarImages:
 
     name: str
     sha256: str
-    images: LabelledImages
+    images: LabeledImages
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class TransferImages:
 
     name: str
     sha256: str
-    train: LabelledImages
-    test: LabelledImages
+    train: LabeledImages
+    test: LabeledImages
 
 
 def far_sets(spec: Preprocess, folders: Sequence[Dataset] = ()) -> tuple[FarImages, ...]:
@@ -91,7 +91,7 @@ def _png(levels: UInt8[np.ndarray, "h w"]) -> bytes:
     return buffer.getvalue()
 
 
-def _noise(side: int) -> LabelledImages:
+def _noise(side: int) -> LabeledImages:
     """Half uniform, half Gaussian about gray, each channel of each pixel by itself."""
     random = np.random.default_rng(_SEED)
     shape = (LIMIT // 2, side, side, 3)
@@ -101,15 +101,15 @@ def _noise(side: int) -> LabelledImages:
     return _part(pixels, np.repeat(np.arange(2), LIMIT // 2))
 
 
-def _part(pixels: Pixels, labels: Int64[np.ndarray, " n"]) -> LabelledImages:
+def _part(pixels: Pixels, labels: Int64[np.ndarray, " n"]) -> LabeledImages:
     ids = tuple(str(row) for row in range(len(labels)))
-    return LabelledImages(torch.from_numpy(pixels), torch.from_numpy(labels), ids)
+    return LabeledImages(torch.from_numpy(pixels), torch.from_numpy(labels), ids)
 
 
-def _sample(part: LabelledImages) -> LabelledImages:
+def _sample(part: LabeledImages) -> LabeledImages:
     rows = np.sort(stratified(part.labels.numpy(), LIMIT, _SEED))
     taken = part.take(torch.from_numpy(rows))
-    return LabelledImages(taken.images.clone(), taken.labels, taken.ids)
+    return LabeledImages(taken.images.clone(), taken.labels, taken.ids)
 
 
 def _digest_of_digits() -> str:

@@ -36,7 +36,7 @@ class CenterCollapse(Detector[Standing]):
             f"the head gives each class center a probability of {health['center_probability']:.3f} "
             f"for its own class, where guessing gives {1 / classes:.3f}, and the pull to the "
             f"centers is {health['pull_ratio']:.2g} times as strong as the cross-entropy: the "
-            "centers coincide and nothing is learnt; lower weight from "
+            "centers coincide and nothing is learned; lower weight from "
             f"{self.weight:g} to {min(equal / 10, self.widest):.1g} or less"
         )
 

@@ -50,7 +50,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Gradients:
-    """Every parameter's gradient by its name, before the optimiser's step."""
+    """Every parameter's gradient by its name, before the optimizer's step."""
 
     learning_rate: float
     names: Sequence[str]

@@ -49,7 +49,7 @@ class SaturatedProbabilities(Detector[Standing]):
             rate = seen.learning_rate
             return (
                 f"lower learning_rate from {rate:g} to {rate / 10:g}, or raise weight_decay if "
-                "the training images are all learnt by heart"
+                "the training images are all learned by heart"
             )
         calm = self.scale * _CERTAIN_LOG_ODDS / median
         return f"lower scale from {self.scale:g} to about {calm:.0f}"

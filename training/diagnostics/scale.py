@@ -27,6 +27,6 @@ class ScaleBelowBound(Detector[Standing]):
         classes = len(seen.train_counts)
         return Symptom(
             f"scale {self.scale:g} is below {self.least:.2f}, under which no image of {classes} "
-            f"classes can reach a probability of {POOR_PROBABILITY}: the loss cannot fall towards "
+            f"classes can reach a probability of {POOR_PROBABILITY}: the loss cannot fall toward "
             f"0 however well classes separate; raise scale to {1.5 * self.least:.0f}"
         )

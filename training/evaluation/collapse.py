@@ -31,13 +31,13 @@ class ClassMeans:
         self.within = points - self.means[places]
 
     @property
-    def centred(self) -> Float64[np.ndarray, "p d"] | None:
+    def centered(self) -> Float64[np.ndarray, "p d"] | None:
         """The means less their own unweighted mean; None where they do not differ."""
         if len(self.means) < 2:
             return None
-        centred = self.means - self.means.mean(axis=0)
-        differ = np.linalg.norm(centred) > _ROUNDING * np.linalg.norm(self.means)
-        return centred if differ else None
+        centered = self.means - self.means.mean(axis=0)
+        differ = np.linalg.norm(centered) > _ROUNDING * np.linalg.norm(self.means)
+        return centered if differ else None
 
 
 def neural_collapse(
@@ -58,20 +58,20 @@ def neural_collapse(
         nc3_self_duality=None,
         nc4_disagreement=_disagreement(classes, test),
     )
-    centred = classes.centred
-    if centred is None:
+    centered = classes.centered
+    if centered is None:
         return collapse
-    cosines = _cosines(centred)
-    simplex = -1 / (len(centred) - 1)
+    cosines = _cosines(centered)
+    simplex = -1 / (len(centered) - 1)
     return collapse.model_copy(
         update={
-            "nc1_within_over_between": _within_over_between(centred, classes),
-            "nc2_norm_variation": _norm_variation(centred),
+            "nc1_within_over_between": _within_over_between(centered, classes),
+            "nc2_norm_variation": _norm_variation(centered),
             "nc2_cosine_std": float(cosines.std()),
             "nc2_cosine_offset": float(np.abs(cosines - simplex).mean()),
             "nc3_self_duality": None
             if weights is None
-            else _self_duality(centred, weights[classes.present].astype(np.float64)),
+            else _self_duality(centered, weights[classes.present].astype(np.float64)),
         }
     )
 
@@ -130,34 +130,34 @@ def unit_rows(points: np.ndarray) -> Float64[np.ndarray, "n d"]:
     return unit
 
 
-def _within_over_between(centred: Float64[np.ndarray, "p d"], classes: ClassMeans) -> float:
-    """trace(S_W pinv(S_B)) / C, by the singular values of the centred means (rank < C)."""
-    _, singular, directions = np.linalg.svd(centred, full_matrices=False)
+def _within_over_between(centered: Float64[np.ndarray, "p d"], classes: ClassMeans) -> float:
+    """trace(S_W pinv(S_B)) / C, by the singular values of the centered means (rank < C)."""
+    _, singular, directions = np.linalg.svd(centered, full_matrices=False)
     tolerance = _ROUNDING * np.linalg.norm(classes.means)
-    kept = np.flatnonzero(singular[: len(centred) - 1] > tolerance)
+    kept = np.flatnonzero(singular[: len(centered) - 1] > tolerance)
     along = np.square(classes.within @ directions[kept].T).mean(axis=0)
     return float((along / np.square(singular[kept])).sum())  # S_B's eigenvalues are s^2 / C
 
 
-def _norm_variation(centred: Float64[np.ndarray, "p d"]) -> float:
-    norms = np.linalg.norm(centred, axis=1)
+def _norm_variation(centered: Float64[np.ndarray, "p d"]) -> float:
+    norms = np.linalg.norm(centered, axis=1)
     return float(norms.std() / norms.mean())
 
 
-def _cosines(centred: Float64[np.ndarray, "p d"]) -> Float64[np.ndarray, " q"]:
-    norms = np.linalg.norm(centred, axis=1)
-    directed = unit_rows(centred[norms > _ROUNDING * norms.max()])  # two at least: they sum to 0
+def _cosines(centered: Float64[np.ndarray, "p d"]) -> Float64[np.ndarray, " q"]:
+    norms = np.linalg.norm(centered, axis=1)
+    directed = unit_rows(centered[norms > _ROUNDING * norms.max()])  # two at least: they sum to 0
     blocks = cosine_blocks(directed, np.arange(len(directed)))
     return np.concatenate([block for block, _ in blocks])
 
 
 def _self_duality(
-    centred: Float64[np.ndarray, "p d"], weights: Float64[np.ndarray, "p d"]
+    centered: Float64[np.ndarray, "p d"], weights: Float64[np.ndarray, "p d"]
 ) -> float | None:
     length = np.linalg.norm(weights)
     if length == 0:
         return None
-    return float(np.square(weights / length - centred / np.linalg.norm(centred)).sum())
+    return float(np.square(weights / length - centered / np.linalg.norm(centered)).sum())
 
 
 def _disagreement(classes: ClassMeans, test: Answers) -> float | None:

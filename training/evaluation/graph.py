@@ -12,7 +12,7 @@ from onnx.utils import Extractor
 from scipy.special import softmax
 
 from models.atomic import replacing
-from training.data.dataset import LabelledImages
+from training.data.dataset import LabeledImages
 from training.errors import InvalidRun
 from training.evaluation.answers import Answers
 
@@ -54,17 +54,17 @@ class Graph:
         embeddings, probabilities, _ = self._run(images)
         return embeddings, probabilities
 
-    def answers(self, part: LabelledImages) -> Answers:
+    def answers(self, part: LabeledImages) -> Answers:
         """Ask the model about every image, as served."""
         return _answers(part, *self.ask(part.images.numpy()))
 
-    def both(self, part: LabelledImages) -> tuple[Answers, Answers]:
+    def both(self, part: LabeledImages) -> tuple[Answers, Answers]:
         """The same, and the answers at temperature 1 without a confidence map."""
         served, scores = self.scored(part)
         plain = softmax(scores, axis=1).astype(np.float32)
         return served, _answers(part, served.embeddings, plain)
 
-    def scored(self, part: LabelledImages) -> tuple[Answers, Scores]:
+    def scored(self, part: LabeledImages) -> tuple[Answers, Scores]:
         """The answers as served, and the class scores before any calibration."""
         embeddings, probabilities, scores = self._run(part.images.numpy())
         served = _answers(part, embeddings, probabilities)
@@ -97,7 +97,7 @@ class Graph:
         return kept
 
 
-def _answers(part: LabelledImages, embeddings: Array, probabilities: Array) -> Answers:
+def _answers(part: LabeledImages, embeddings: Array, probabilities: Array) -> Answers:
     return Answers(embeddings, probabilities, part.labels.numpy(), part.ids)
 
 

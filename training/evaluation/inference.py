@@ -1,4 +1,4 @@
-"""Ask the network that a model was exported from about labelled images."""
+"""Ask the network that a model was exported from about labeled images."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,14 @@ import torch
 from jaxtyping import Float32, UInt8
 
 from training.calibration.module import ServedModel
-from training.data.dataset import LabelledImages
+from training.data.dataset import LabeledImages
 from training.evaluation.answers import Answers
 
 _BATCH = 500
 
 
 @torch.no_grad()
-def network_answers(model: ServedModel, part: LabelledImages) -> Answers:
+def network_answers(model: ServedModel, part: LabeledImages) -> Answers:
     """Ask the network about every image, in PyTorch."""
 
     def ask(images: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +35,7 @@ def network_ask(
 
 
 def _answers(
-    ask: Callable[[torch.Tensor], tuple[np.ndarray, np.ndarray]], part: LabelledImages
+    ask: Callable[[torch.Tensor], tuple[np.ndarray, np.ndarray]], part: LabeledImages
 ) -> Answers:
     answers = [ask(images) for images in torch.split(part.images, _BATCH)]
     embeddings, probabilities = (np.concatenate(column) for column in zip(*answers, strict=True))

@@ -108,7 +108,7 @@ def _pairs(images: SameImages) -> tuple[PairDifference, ...]:
 
 
 def _most_confused_pairs(images: SameImages) -> list[tuple[int, int]]:
-    """By the errors of both models together, which favours neither; then by class order."""
+    """By the errors of both models together, which favors neither; then by class order."""
     classes = len(images.names)
     mistakes = []
     for predicted in (images.own, images.baseline):

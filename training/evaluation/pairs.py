@@ -56,10 +56,10 @@ def distance_blocks(
     """Euclidean distances, each unordered pair once, and whether the labels agree."""
     if len(points) == 0:
         return
-    centred = points - points.mean(axis=0)  # the expanded square cancels least about the mean
-    squares = np.square(centred).sum(axis=1)
+    centered = points - points.mean(axis=0)  # the expanded square cancels least about the mean
+    squares = np.square(centered).sum(axis=1)
     for rows, upper, same in _blocks(labels):
-        products = centred[rows] @ centred[rows.start :].T
+        products = centered[rows] @ centered[rows.start :].T
         squared = squares[rows, np.newaxis] + squares[rows.start :] - 2 * products
         yield np.sqrt(np.maximum(squared[upper], 0)), same
 

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from models.evidence.feature_space import Projection
 from training.data.sampling import stratified
 
-NEIGHBOURS = 10
+NEIGHBORS = 10
 SHOWN = 2_000  # more would hide each other, and t-SNE takes minutes
 SEED = 0
 _FEWEST_FOR_TSNE = 100
@@ -41,7 +41,7 @@ def shown_rows(labels: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
 
 
 def take_picture(embeddings: Float32[np.ndarray, "n d"], labels: Labels) -> Picture:
-    """Project embeddings as served, and measure the projection with k = 10 neighbours.
+    """Project embeddings as served, and measure the projection with k = 10 neighbors.
 
     Distances are Euclidean on both sides. Of 2,000 images it takes seconds on one core.
     """
@@ -50,7 +50,7 @@ def take_picture(embeddings: Float32[np.ndarray, "n d"], labels: Labels) -> Pict
     measured = Projection(
         method=method,
         images=len(embeddings),
-        neighbours=NEIGHBOURS,
+        neighbours=NEIGHBORS,
         trustworthiness=_trustworthiness(embeddings, points),
         neighbour_agreement=_agreement(near, near_in_picture),
         picture_accuracy=_accuracy(near_in_picture, labels),
@@ -60,9 +60,9 @@ def take_picture(embeddings: Float32[np.ndarray, "n d"], labels: Labels) -> Pict
 
 def nearest(points: Float32[np.ndarray, "n d"]) -> Int64[np.ndarray, "n k"] | None:
     """The 10 nearest other rows of each row; None for 10 rows or fewer."""
-    if len(points) <= NEIGHBOURS:
+    if len(points) <= NEIGHBORS:
         return None
-    index = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute").fit(points)
+    index = NearestNeighbors(n_neighbors=NEIGHBORS, algorithm="brute").fit(points)
     found: Int64[np.ndarray, "n k"] = index.kneighbors(return_distance=False)
     return found
 
@@ -89,9 +89,9 @@ def _principal(embeddings: Float32[np.ndarray, "n d"]) -> Points:
 
 
 def _trustworthiness(embeddings: Float32[np.ndarray, "n d"], points: Points) -> float | None:
-    if len(points) <= 2 * NEIGHBOURS:  # its scale is defined for k < n / 2
+    if len(points) <= 2 * NEIGHBORS:  # its scale is defined for k < n / 2
         return None
-    return float(trustworthiness(embeddings, points, n_neighbors=NEIGHBOURS))
+    return float(trustworthiness(embeddings, points, n_neighbors=NEIGHBORS))
 
 
 def _agreement(

@@ -1,4 +1,4 @@
-"""Nearest neighbours of test images: among each other, and in the gallery that is served."""
+"""Nearest neighbors of test images: among each other, and in the gallery that is served."""
 
 import faiss
 import numpy as np
@@ -13,10 +13,10 @@ from training.evaluation.intervals import of_replicates, share
 
 IMAGES = 10_000
 _RECALL_AT = (1, 5, 10)
-_NEIGHBOURS = (1, 5, 20)
+_NEIGHBORS = (1, 5, 20)
 _BLOCK_ITEMS = 2**22
 _GROUPS = 20
-_SPARE, _SPARE_SHARE = 20, 0.15  # neighbours beyond R, so that a group can be left out
+_SPARE, _SPARE_SHARE = 20, 0.15  # neighbors beyond R, so that a group can be left out
 
 Points = Float32[np.ndarray, "n d"]
 Labels = Int64[np.ndarray, " n"]
@@ -91,10 +91,10 @@ def _searched(
     kinds = np.unique(groups) if groups.any() else np.empty(0, np.int64)
     spare = _SPARE + int(relevant.max() * _SPARE_SHARE) if len(kinds) else 0
     depth = min(max(int(relevant.max()), *_RECALL_AT) + spare, len(labels) - 1)
-    centred = points if metric == "cosine" else points - points.mean(axis=0)
+    centered = points if metric == "cosine" else points - points.mean(axis=0)
     blocks, sums, told = [], np.zeros((len(kinds), len(_RECALL_AT) + 2)), np.zeros(len(kinds))
     for part in np.array_split(queries, len(queries) * len(labels) // _BLOCK_ITEMS + 1):
-        near = nearest_rows(centred, part, depth, metric)
+        near = nearest_rows(centered, part, depth, metric)
         same = labels[near] == labels[part, None]
         blocks.append(_values(same, np.ones_like(same), relevant[part]))
         for row, kind in enumerate(kinds):
@@ -107,7 +107,7 @@ def _searched(
     return np.concatenate(blocks), sums[told > 0] / told[told > 0, None]
 
 
-def neighbour_labels(test: Points, gallery: Answers, k: int, metric: Metric) -> Labels:
+def neighbor_labels(test: Points, gallery: Answers, k: int, metric: Metric) -> Labels:
     """The label that most of the k nearest gallery images have; of a tie, the nearest one's."""
     index = (faiss.IndexFlatIP if metric == "cosine" else faiss.IndexFlatL2)(test.shape[1])
     index.add(_ready(gallery.embeddings, metric))
@@ -122,10 +122,10 @@ def neighbour_labels(test: Points, gallery: Answers, k: int, metric: Metric) -> 
 def _neighbour_accuracy(
     test: Answers, gallery: Answers, metric: Metric
 ) -> tuple[NeighbourAccuracy, ...]:
-    ks = sorted({min(k, len(gallery)) for k in _NEIGHBOURS} - {0})
+    ks = sorted({min(k, len(gallery)) for k in _NEIGHBORS} - {0})
     if not ks or len(test) == 0:
         return ()
-    right = [neighbour_labels(test.embeddings, gallery, k, metric) == test.labels for k in ks]
+    right = [neighbor_labels(test.embeddings, gallery, k, metric) == test.labels for k in ks]
     return tuple(
         NeighbourAccuracy(k=k, accuracy=share(each)) for k, each in zip(ks, right, strict=True)
     )
@@ -149,7 +149,7 @@ def _values(
     kept: Bool[np.ndarray, "q k"],
     relevant: Int64[np.ndarray, " q"],
 ) -> Float64[np.ndarray, "q 5"]:
-    """Of the neighbours that are kept, in order, of which `relevant` are of the query's class."""
+    """Of the neighbors that are kept, in order, of which `relevant` are of the query's class."""
     ranks = np.cumsum(kept, axis=1)
     hits = same & kept
     counted = hits & (ranks <= relevant[:, np.newaxis])

@@ -11,7 +11,7 @@ from training import data
 from training.calibration.calibrate import calibrate
 from training.checkpoints import networks
 from training.checkpoints.run import RunFolder
-from training.data.dataset import Dataset, LabelledImages
+from training.data.dataset import Dataset, LabeledImages
 from training.data.gallery import gallery_rows
 from training.data.others import FarImages, far_sets
 from training.evaluation.answers import Answers
@@ -74,14 +74,14 @@ def left_out_answers(
         gallery=network_answers(model, gallery),
         calibration=network_answers(model, splits.calibration.read_to_calibrate()),
         known=network_answers(model, splits.test),
-        unknown=_labelled(network_answers(model, unknown.test), dataset.test),
+        unknown=_labeled(network_answers(model, unknown.test), dataset.test),
         unknown_train=network_answers(model, unknown.train),
         far=tuple(Far(one.name, one.sha256, network_answers(model, one.images)) for one in far),
     )
     return left_out, model.loss.metric
 
 
-def _labelled(answers: Answers, part: LabelledImages) -> Answers:
+def _labeled(answers: Answers, part: LabeledImages) -> Answers:
     """With the classes that the whole data set gives the images."""
     labels = dict(zip(part.ids, part.labels.tolist(), strict=True))
     return replace(answers, labels=np.array([labels[name] for name in answers.ids], np.int64))

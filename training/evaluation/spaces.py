@@ -12,7 +12,7 @@ from training.calibration.calibrate import calibrate
 from training.calibration.module import ServedModel
 from training.checkpoints import networks
 from training.checkpoints.run import RunFolder
-from training.data.dataset import Dataset, LabelledImages, Splits
+from training.data.dataset import Dataset, LabeledImages, Splits
 from training.evaluation.answers import Answers
 from training.evaluation.figures.plane import PlanePoints
 from training.evaluation.inference import network_answers
@@ -76,7 +76,7 @@ def _plane(run: RunFolder, dataset: Dataset) -> tuple[Plane, PlanePoints]:
 
 
 @torch.no_grad()
-def _raw(model: ServedModel, part: LabelledImages) -> Float32[np.ndarray, "n 2"]:
+def _raw(model: ServedModel, part: LabeledImages) -> Float32[np.ndarray, "n 2"]:
     """As the backbone gives them, of any length."""
     points: Float32[np.ndarray, "n 2"] = model.backbone(part.images).numpy()
     return points

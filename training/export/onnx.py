@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models.atomic import replacing
 from training.calibration.module import ServedModel
-from training.data.dataset import LabelledImages
+from training.data.dataset import LabeledImages
 from training.errors import ExportMismatch
 
 OPSET = 20
@@ -119,7 +119,7 @@ def run(
     return embedding, probabilities
 
 
-def golden(session: ort.InferenceSession, part: LabelledImages) -> dict[str, NDArray[np.generic]]:
+def golden(session: ort.InferenceSession, part: LabeledImages) -> dict[str, NDArray[np.generic]]:
     """A few images spread over the classes, with the answers that every loader must reproduce."""
     step = max(1, len(part) // _GOLDEN_IMAGES)
     images = part.images[::step][:_GOLDEN_IMAGES].numpy()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.evidence.finding import Finding
 from training.checkpoints.state import Progress
-from training.data.dataset import LabelledImages, Learnable
+from training.data.dataset import LabeledImages, Learnable
 from training.diagnostics.detector import Detector, Gradients, Seen, Standing
 from training.diagnostics.faint import FaintDirections, Responses, first_responses
 from training.diagnostics.gradients import NonFiniteGradients
@@ -111,7 +111,7 @@ def _is_news(detector: str, degree: float, findings: Sequence[Finding]) -> bool:
     return not earlier or degree >= 2 * max(earlier)
 
 
-def _examples(images: LabelledImages, classes: int) -> list[str]:
+def _examples(images: LabeledImages, classes: int) -> list[str]:
     """The id of each class's first image; "none" for a class without one."""
     found = dict(zip(reversed(images.labels.tolist()), reversed(images.ids), strict=True))
     return [found.get(label, "none") for label in range(classes)]

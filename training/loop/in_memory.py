@@ -11,7 +11,7 @@ from training.common.seeds import generator
 from training.data.augment import augmented, cut_mixed, shrunk
 from training.data.batches import epoch_batches
 from training.data.dataset import Learnable
-from training.data.features import LabelledFeatures, drawn
+from training.data.features import LabeledFeatures, drawn
 from training.losses.base import Sampling
 from training.recipes.recipe import Recipe
 
@@ -65,7 +65,7 @@ class ResidentData:
         recipe = self._recipe
         random = generator(recipe.seed, epoch, step)
         part = self._machine.ranks.part(len(rows))
-        if isinstance(self._train, LabelledFeatures):
+        if isinstance(self._train, LabeledFeatures):
             features = drawn(self.images, rows, random)[part]
             return Shown(features, features)
         images = augmented(self.images, rows, recipe, epoch, random, part)

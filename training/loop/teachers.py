@@ -90,7 +90,7 @@ def _digest(run: RunFolder) -> str:
 def check_teachers(recipe: Recipe, known: Dataset) -> None:
     """Raise InvalidRecipe where a teacher answers otherwise than asked, or has seen other images.
 
-    One that was trained on the same data set with another split has learnt images that this run
+    One that was trained on the same data set with another split has learned images that this run
     holds out, and would make its tuning split and its calibration look better than they are.
     """
     for path in recipe.teachers:

@@ -37,7 +37,7 @@ class ArcFaceLoss(CosineLoss):
 
     @classmethod
     def largest_margin(cls, classes: int, dimension: int) -> float:
-        """The widest angle between neighbouring classes, in radians."""
+        """The widest angle between neighboring classes, in radians."""
         return largest_separation_rad(classes, dimension)
 
     def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Center loss: cross-entropy plus the pull of every embedding towards its class center."""
+"""Center loss: cross-entropy plus the pull of every embedding toward its class center."""
 
 import math
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class CenterLoss(Loss):
 
     Source: Wen et al., A Discriminative Feature Learning Approach for Deep Face Recognition,
     ECCV 2016, equations 2 to 5 (as means over the batch).
-    As with batch normalisation, the centers move in training mode only: a class's first batch
+    As with batch normalization, the centers move in training mode only: a class's first batch
     puts its center at the batch's class mean; after each loss they take one step of size `rate`.
     Where classes are weighted, both terms are weighted means over the images; the centers' steps
     are not weighted, since each center follows the images of its own class alone.

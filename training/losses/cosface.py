@@ -17,7 +17,7 @@ class CosFaceLoss(CosineLoss):
     """CE(s * (cos_j - m * 1[j = y]), y).
 
     Source: Wang et al., CosFace, arXiv 1801.09414, equation 4. The margin is a difference of
-    cosines; section 3.4 bounds it by 1 - cos of the angle between neighbouring classes.
+    cosines; section 3.4 bounds it by 1 - cos of the angle between neighboring classes.
     """
 
     search: ClassVar[Mapping[str, Range]] = {
@@ -32,7 +32,7 @@ class CosFaceLoss(CosineLoss):
 
     @classmethod
     def largest_margin(cls, classes: int, dimension: int) -> float:
-        """1 - cos of the widest angle between neighbouring classes."""
+        """1 - cos of the widest angle between neighboring classes."""
         return 1 - math.cos(largest_separation_rad(classes, dimension))
 
     def compute_loss(self, embeddings: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Tensor:

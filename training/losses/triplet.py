@@ -99,7 +99,7 @@ def mine(unit: Float[Tensor, "b d"], labels: Int64[Tensor, " b"]) -> Pairs:
 class _Distances(torch.autograd.Function):
     """Between all rows, by products of matrices; the gradient at distance 0 is 0.
 
-    In float64, where |x|^2 + |y|^2 - 2 xy of near neighbours loses less than float32 does in x - y.
+    In float64, where |x|^2 + |y|^2 - 2 xy of near neighbors loses less than float32 does in x - y.
     """
 
     @staticmethod

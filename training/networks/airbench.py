@@ -20,7 +20,7 @@ class Airbench(nn.Module):
 
     A block is conv 3x3, max-pool, batch norm, GELU, conv 3x3, batch norm, GELU; batch norms shift
     and do not scale. At a `depth` of 3 another conv 3x3 and batch norm follow, and what the first
-    GELU gave is added before a last one. Takes normalised float images [b, 3, h, w] of 16 pixels
+    GELU gave is added before a last one. Takes normalized float images [b, 3, h, w] of 16 pixels
     and more and gives embeddings [b, d] of any length. 2.0 M parameters at widths 64, 256, 256.
     Source: airbench94 and, at a depth of 3, airbench96 (Jordan, 94 % on CIFAR-10 in 3.29 seconds,
     arXiv 2404.00498, sections 3 and 4, and its repository), and ResNet-9 (Page, How to train your

@@ -33,7 +33,7 @@ def make_backbone(
 
     Its weights are `pretrained` alone, whatever the recipe names.
 
-    It normalises images first, by the statistics that its weights were trained with, and those of
+    It normalizes images first, by the statistics that its weights were trained with, and those of
     the training images where they are random. A frozen one only trains a projection, and where
     the training images are features already (`training.data.features`), it is that projection.
     Raises InvalidRecipe, InvalidWeights.

@@ -14,7 +14,7 @@ HIDDEN = 256
 class Compact(nn.Module):
     """conv 3x3, ReLU, max-pool, twice; flatten; fully connected, ReLU; fully connected.
 
-    Takes normalised float images [b, 3, size_px, size_px] and gives embeddings [b, d] of any
+    Takes normalized float images [b, 3, size_px, size_px] and gives embeddings [b, d] of any
     length. About 1.1 M parameters at 32 pixels and 64 dimensions. Pooling stands before ReLU:
     the two commute, and a quarter of the activations remain.
     """

@@ -75,10 +75,10 @@ def unfolded(backbone: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tens
 
 @torch.no_grad()
 def restore_statistics(backbone: nn.Module, images: UInt8[Tensor, "n h w 3"]) -> None:
-    """Have batch norms in `backbone` normalise by the statistics of `images` and answer as before.
+    """Have batch norms in `backbone` normalize by the statistics of `images` and answer as before.
 
     Each takes mean and variance of what it gets, in eval mode, from all `images`; its scale and
-    shift undo what they do. So training, which normalises by each batch, starts where eval is.
+    shift undo what they do. So training, which normalizes by each batch, starts where eval is.
     """
     norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
     seen = {norm: _Moments() for norm in norms}

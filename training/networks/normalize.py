@@ -1,4 +1,4 @@
-"""Scaling and normalisation as a layer, so that they travel inside the exported graph."""
+"""Scaling and normalization as a layer, so that they travel inside the exported graph."""
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ class Normalize(nn.Module):
         self.enlarge = enlarge
 
     def forward(self, images: Real[Tensor, "b h w 3"]) -> Float[Tensor, "b 3 y x"]:
-        """Normalise a batch, and enlarge it where that was asked for."""
+        """Normalize a batch, and enlarge it where that was asked for."""
         planes = images.permute(0, 3, 1, 2).float()
         if self.smoothing is not None:
             planes = F.conv2d(F.pad(planes, (1, 1, 1, 1), mode="replicate"), self.smoothing)

@@ -8,7 +8,7 @@ _LEAST_SPREAD = 1e-3
 
 
 class Projection(nn.Module):
-    """Features [b, f] to embeddings [b, d]: each feature standardised, then one linear layer.
+    """Features [b, f] to embeddings [b, d]: each feature standardized, then one linear layer.
 
     Of features with several views, [b, v, f], the first is taken.
     """
@@ -24,7 +24,7 @@ class Projection(nn.Module):
 
     @classmethod
     def fitted(cls, features: Float[Tensor, "n v f"], dimension: int) -> "Projection":
-        """A projection whose standardisation is by these training features.
+        """A projection whose standardization is by these training features.
 
         Features that hardly vary are divided by a thousandth of the mean deviation, not by 0.
         """

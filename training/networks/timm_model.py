@@ -76,7 +76,7 @@ def blank_state(backbone: str) -> State:
 def make_timm(recipe: Recipe, state: State | None) -> TimmModel:
     """The model with these weights, or random ones, and a random linear layer after it.
 
-    It takes normalised images [b, 3, s, s] of `seen_px`. Raises InvalidRecipe where it cannot take
+    It takes normalized images [b, 3, s, s] of `seen_px`. Raises InvalidRecipe where it cannot take
     them, InvalidWeights where `state` is not of this model.
     """
     known = config(recipe.backbone)

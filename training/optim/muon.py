@@ -15,7 +15,7 @@ _SMALLEST_NORM = 1e-7
 
 
 class Muon(Optimizer):
-    """For convolutions that batch normalisation follows, whose length does not matter.
+    """For convolutions that batch normalization follows, whose length does not matter.
 
     Each step sets a filter bank's norm to sqrt(filters), then moves it by `lr` along the
     orthogonalised Nesterov momentum. PyTorch's own `torch.optim.Muon` takes matrices only and

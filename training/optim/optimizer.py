@@ -12,7 +12,7 @@ from training.recipes.recipe import Recipe
 
 
 class Optimization:
-    """Every optimiser of one run with its learning-rate schedule, stepped as one.
+    """Every optimizer of one run with its learning-rate schedule, stepped as one.
 
     `steps` is the number of steps of the whole run.
     """
@@ -23,7 +23,7 @@ class Optimization:
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the next step, of the first optimiser's first group."""
+        """The rate of the next step, of the first optimizer's first group."""
         return float(self.optimizers[0].param_groups[0]["lr"])
 
     def zero_grad(self) -> None:

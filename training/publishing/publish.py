@@ -21,7 +21,7 @@ from models.store import Store
 from training.calibration.module import ServedModel
 from training.checkpoints import networks
 from training.checkpoints.run import RunFolder, RunRecord
-from training.data.dataset import LabelledImages, Splits
+from training.data.dataset import LabeledImages, Splits
 from training.data.gallery import gallery_rows
 from training.errors import InvalidRun
 from training.evaluation.evaluation import FIGURES, REPORT
@@ -63,7 +63,7 @@ def publish(folder: RunFolder, splits: Splits, registry: Store) -> Bundle:
     return registry.publish(record.recipe.loss, fill)
 
 
-def _write_gallery(path: Path, gallery: LabelledImages, session: InferenceSession) -> None:
+def _write_gallery(path: Path, gallery: LabeledImages, session: InferenceSession) -> None:
     """Embed the gallery with the very graph that will answer."""
     batches = torch.split(gallery.images, _BATCH)
     np.savez(

@@ -18,7 +18,7 @@ from models.bundle import GOLDEN, MODEL, REPORT, Bundle
 from models.evidence.confidence import Calibration, ConfidenceMap
 from training.calibration.calibrate import fit_calibration
 from training.calibration.confidence_map import ConfidenceLayer
-from training.data.dataset import LabelledImages
+from training.data.dataset import LabeledImages
 from training.errors import InvalidRun
 from training.evaluation.graph import Graph
 from training.export.onnx import OPSET, open_session, run, strip
@@ -28,7 +28,7 @@ _OUTPUT = "probabilities"
 _ALIKE = 0.002  # mean difference of the highest probability below which a calibration stays
 
 
-def refit(bundle: Bundle, held: LabelledImages, cache: Path | None = None) -> Calibration | None:
+def refit(bundle: Bundle, held: LabeledImages, cache: Path | None = None) -> Calibration | None:
     """The calibration that the split asks for today; None where it serves what is published.
 
     That is where the images' highest probabilities differ by less than 0.002 on average.

@@ -101,7 +101,7 @@ class Recipe(Frozen):
         description="share of training images that are zoomed, stretched and turned a little",
     )
     cutout_px: int = Field(
-        default=0, ge=0, description="side of the grey square on each training image; 0 for none"
+        default=0, ge=0, description="side of the gray square on each training image; 0 for none"
     )
     blur_px: float = Field(
         default=0.0,

@@ -51,7 +51,7 @@ def decode(data: bytes) -> NDArray[np.uint8]:
 
 
 def fit(image: Image.Image) -> NDArray[np.uint8]:
-    """Shorter side to 32 px (bilinear, antialiased) and the centre of it, uint8 [32, 32, 3].
+    """Shorter side to 32 px (bilinear, antialiased) and the center of it, uint8 [32, 32, 3].
 
     What torchvision's Resize(32) and CenterCrop(32) give, which the model was trained on, in one
     resize of the box that is kept.

@@ -40,15 +40,15 @@ class Found(NamedTuple):
     passed: Passed
 
 
-def find_pictures(folder: Path, *, labelled: bool) -> Found:
+def find_pictures(folder: Path, *, labeled: bool) -> Found:
     """Every image below the folder, in the order of the ids, as `models.files` lists them.
 
-    An id is the path inside the folder. With `labelled`, the label is the name of the folder in
+    An id is the path inside the folder. With `labeled`, the label is the name of the folder in
     which the image lies, and none where that is `folder` itself.
     """
     passed = Passed()
     pictures = [
-        Picture(one.id, one.path.read_bytes, _label(one.id) if labelled else None)
+        Picture(one.id, one.path.read_bytes, _label(one.id) if labeled else None)
         for one in images(folder, passed)
     ]
     return Found(pictures, passed)

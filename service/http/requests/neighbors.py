@@ -1,4 +1,4 @@
-"""What neighbours are asked of: images, vectors, or items that are there."""
+"""What neighbors are asked of: images, vectors, or items that are there."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +32,7 @@ _NUMBERS_OR_BASE64 = {
 
 
 class NeighborsQuery(BaseModel):
-    """How many neighbours, and of what."""
+    """How many neighbors, and of what."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,7 +44,7 @@ class NeighborsQuery(BaseModel):
         None,
         description="a published version; where absent the newest, or the collection's own",
     )
-    k: int = Field(10, ge=1, le=100, description="neighbours listed for each query")
+    k: int = Field(10, ge=1, le=100, description="neighbors listed for each query")
     collection: str = Field(COLLECTION, description="where to search")
     filter: str | None = Field(
         None,
@@ -83,7 +83,7 @@ class NeighborsBody(BaseModel):
         None, description="each one numbers, or base64 of little-endian float32"
     )
     ids: Annotated[list[str], Field(fail_fast=True)] | None = Field(
-        None, description="items of the collection; each is left out of its own neighbours"
+        None, description="items of the collection; each is left out of its own neighbors"
     )
     filter: dict[str, Any] | None = Field(
         None, description="what hits must meet, as in the parameter of that name"

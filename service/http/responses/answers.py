@@ -67,7 +67,7 @@ async def predictions(engine: Engine, outputs: Outputs, top_k: int) -> list[dict
 
 
 def neighbor_items(engine: Engine, found: Sequence[Neighbor]) -> list[dict[str, Any]]:
-    """The neighbours of one image, each with the address of its thumbnail."""
+    """The neighbors of one image, each with the address of its thumbnail."""
     manifest = engine.manifest
     address = f"/models/{manifest.name}/thumbnails/{{}}.jpg?version={manifest.version}"
     return [

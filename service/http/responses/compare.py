@@ -35,7 +35,7 @@ class ComparedImage(Schema):
 
 
 class CompareResponse(Schema):
-    """Every loss's prediction and neighbours for the same images, images in order."""
+    """Every loss's prediction and neighbors for the same images, images in order."""
 
     losses: list[str] = Field(description="who answered: as they were named, else by name")
     images: list[ComparedImage]

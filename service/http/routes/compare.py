@@ -33,7 +33,7 @@ class CompareQuery(BaseModel):
         (),
         description="a model's name, repeated for several; every model that is ready where absent",
     )
-    k: int = Field(5, ge=0, le=100, description="neighbours that each loss lists for each image")
+    k: int = Field(5, ge=0, le=100, description="neighbors that each loss lists for each image")
     top_k: Whole = Field(5, ge=1, description="classes that each loss lists; all where it is more")
 
 
@@ -46,7 +46,7 @@ class CompareQuery(BaseModel):
 async def compare(
     request: Request, parts: Parts, query: Annotated[CompareQuery, Query()]
 ) -> Response:
-    """Ask several losses about each image, decoded once: classes, neighbours, agreement."""
+    """Ask several losses about each image, decoded once: classes, neighbors, agreement."""
     engines, unavailable = await _choose(parts.catalog, query.loss)
     answers = await _answer(request, parts, engines)
     opinions = await asyncio.gather(

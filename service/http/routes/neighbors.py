@@ -1,4 +1,4 @@
-"""Nearest neighbours of images, vectors and items: in a model's gallery, or in a collection."""
+"""Nearest neighbors of images, vectors and items: in a model's gallery, or in a collection."""
 
 import asyncio
 from functools import partial

@@ -1,4 +1,4 @@
-"""Nearest neighbours by Milvus, where one machine is not enough; the extra `distributed`."""
+"""Nearest neighbors by Milvus, where one machine is not enough; the extra `distributed`."""
 
 import re
 from hashlib import sha256

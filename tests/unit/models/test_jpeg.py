@@ -18,7 +18,7 @@ SPACES: dict[str, Callable[[Image.Image], bytes]] = {
     "4:4:4": lambda image: encode(image, "JPEG", subsampling=0),
     "4:2:2": lambda image: encode(image, "JPEG", subsampling=1),
     "4:2:0": lambda image: encode(image, "JPEG", subsampling=2),
-    "grey": lambda image: encode(image.convert("L"), "JPEG"),
+    "gray": lambda image: encode(image.convert("L"), "JPEG"),
     "progressive": lambda image: encode(image, "JPEG", progressive=True),
     "restarts": lambda image: encode(image, "JPEG", restart_marker_blocks=2),
     "quality 5": lambda image: encode(image, "JPEG", quality=5),
@@ -77,7 +77,7 @@ def test_half_scale_is_the_mean_of_four_pixels(space: str, size: tuple[int, int]
 def test_a_header_says_what_there_is() -> None:
     assert header_of(PLAIN)[:4] == (48, 32, "420", False)
     assert header_of(SPACES["4:4:4"](photo(size=(3, 5))))[:4] == (3, 5, "444", False)
-    assert header_of(SPACES["grey"](photo(size=(5, 3))))[:4] == (5, 3, "Gray", False)
+    assert header_of(SPACES["gray"](photo(size=(5, 3))))[:4] == (5, 3, "Gray", False)
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" + PLAIN, encode(photo(), "PNG")])

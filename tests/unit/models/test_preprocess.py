@@ -18,7 +18,7 @@ from tests.support.pictures import (
     PHOTOS,
     Pixels,
     encode,
-    grey16,
+    gray16,
     oriented,
     photo,
     png,
@@ -64,9 +64,9 @@ def test_a_jpeg_of_the_models_size_is_what_pillow_decodes() -> None:
 
 
 def test_grey_is_repeated_over_the_channels() -> None:
-    grey = CAT.convert("L")
-    expected = np.repeat(np.asarray(grey)[..., None], 3, axis=2)
-    np.testing.assert_array_equal(decoded(encode(grey, "PNG")), expected)
+    gray = CAT.convert("L")
+    expected = np.repeat(np.asarray(gray)[..., None], 3, axis=2)
+    np.testing.assert_array_equal(decoded(encode(gray, "PNG")), expected)
 
 
 def test_a_bitmap_is_black_and_white() -> None:
@@ -80,7 +80,7 @@ def test_cmyk_is_not_inverted() -> None:
     assert np.abs(pixels.astype(int) - CAT_RGB).mean() < 5
 
 
-def test_a_palette_gives_its_colours_and_its_transparent_entry_is_white() -> None:
+def test_a_palette_gives_its_colors_and_its_transparent_entry_is_white() -> None:
     indexed = CAT.quantize(8)
     expected = np.asarray(indexed.convert("RGB")).copy()
     expected[np.asarray(indexed) == 3] = 255
@@ -99,15 +99,15 @@ def test_alpha_is_composited_on_white() -> None:
 
 
 def test_grey_alpha_is_composited_on_white() -> None:
-    grey, alpha = np.full((SIDE, SIDE), 40, np.uint8), np.zeros((SIDE, SIDE), np.uint8)
+    gray, alpha = np.full((SIDE, SIDE), 40, np.uint8), np.zeros((SIDE, SIDE), np.uint8)
     alpha[: SIDE // 2] = 255
-    image = Image.merge("LA", (Image.fromarray(grey), Image.fromarray(alpha)))
+    image = Image.merge("LA", (Image.fromarray(gray), Image.fromarray(alpha)))
     pixels = decoded(encode(image, "PNG"))
     assert (pixels[: SIDE // 2] == 40).all()
     assert (pixels[SIDE // 2 :] == 255).all()
 
 
-def test_one_transparent_colour_of_an_rgb_png_is_white() -> None:
+def test_one_transparent_color_of_an_rgb_png_is_white() -> None:
     rows = bytes((10, 20, 30)) * (SIDE * SIDE // 2) + bytes((40, 50, 60)) * (SIDE * SIDE // 2)
     key = png_chunk(b"tRNS", bytes((0, 10, 0, 20, 0, 30)))
     pixels = decoded(png(2, 8, (SIDE, SIDE), rows, key))
@@ -119,11 +119,11 @@ def test_16_bit_grey_keeps_its_high_byte() -> None:
     high = np.asarray(CAT.convert("L"))
     values = high.astype(np.uint16) * np.uint16(256) + np.uint16(0xC0)
     expected = np.repeat(high[..., None], 3, axis=2)
-    np.testing.assert_array_equal(decoded(encode(grey16(values), "PNG")), expected)
+    np.testing.assert_array_equal(decoded(encode(gray16(values), "PNG")), expected)
 
 
 @pytest.mark.parametrize("alpha", [False, True])
-def test_16_bit_colour_keeps_its_high_byte(alpha: bool) -> None:
+def test_16_bit_color_keeps_its_high_byte(alpha: bool) -> None:
     values = (CAT_RGB.astype(np.uint16) << 8) | 0x40
     if alpha:
         values = np.dstack([values, np.full((SIDE, SIDE), 0xFFFF, np.uint16)])
@@ -135,7 +135,7 @@ def test_16_bit_colour_keeps_its_high_byte(alpha: bool) -> None:
     ("kind", "options"), [("GIF", {}), ("PNG", {}), ("WEBP", {"lossless": True})]
 )
 def test_the_first_frame_stands_for_an_animation(kind: str, options: dict[str, object]) -> None:
-    frames = [Image.new("RGB", (SIDE, SIDE), colour) for colour in ("red", "green", "blue")]
+    frames = [Image.new("RGB", (SIDE, SIDE), color) for color in ("red", "green", "blue")]
     data = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
     with Image.open(io.BytesIO(data)) as image:
         assert getattr(image, "n_frames", 1) == 3

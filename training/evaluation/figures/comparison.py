@@ -140,14 +140,14 @@ def _scale(measure: Measure) -> float:
 
 
 def _estimate(axes: Axes, estimate: Estimate, row: int, look: tuple[float, str, bool]) -> None:
-    scale, colour, filled = look
+    scale, color, filled = look
     axes.errorbar(
         scale * estimate.value,
         row,
         xerr=arms(estimate, scale),
-        color=colour,
+        color=color,
         marker="o",
         markersize=6,
-        markerfacecolor=colour if filled else "white",
+        markerfacecolor=color if filled else "white",
         capsize=3,
     )

@@ -60,19 +60,19 @@ def _panel(axes: Axes, within: PairValues | None, between: PairValues | None, sc
 def _density(
     axes: Axes, values: PairValues, scale: float, look: tuple[str, str, str], side: Side
 ) -> None:
-    colour, line, name = look
+    color, line, name = look
     edges = scale * np.array(values.edges)
     density = np.array(values.counts) / values.pairs / np.diff(edges)
     label = f"{name} ({values.pairs:,} pairs)"
-    axes.stairs(density, edges, fill=True, color=colour, alpha=0.2, linewidth=0)
-    axes.stairs(density, edges, color=colour, linestyle=line, linewidth=1.6, label=label)
+    axes.stairs(density, edges, fill=True, color=color, alpha=0.2, linewidth=0)
+    axes.stairs(density, edges, color=color, linestyle=line, linewidth=1.6, label=label)
     mean = scale * values.mean
-    axes.axvline(mean, color=colour, linestyle=line, linewidth=1)
+    axes.axvline(mean, color=color, linestyle=line, linewidth=1)
     axes.text(
         mean,
         1.0,
         f"{mean:.0f}°" if scale > 1 else f"{mean:.2f}",
-        color=colour,
+        color=color,
         ha=side,
         va="bottom",
         transform=axes.get_xaxis_transform(),

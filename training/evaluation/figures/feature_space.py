@@ -21,7 +21,7 @@ def describe_feature_space(after: Projection, start: str) -> Figure:
         name="feature-space",
         title="Feature space before and after training",
         caption=f"Embeddings of the same {after.images:,} test images {start} and after training, "
-        f"flattened to 2-D ({after.method}). Such a picture keeps neighbours, not "
+        f"flattened to 2-D ({after.method}). Such a picture keeps neighbors, not "
         "distances: the gaps between clusters and their sizes mean little. How far to believe it: "
         f"trustworthiness is 1 where the {k} nearest in the picture are near in the embedding "
         f"space too; agreement is the share of the {k} nearest embeddings that are also among the "

@@ -103,14 +103,14 @@ def _anchors(
     """Rays to beyond the farthest image, or marks where the anchors are."""
     reach = _ROOM * float(np.linalg.norm(points, axis=1).max(initial=0))
     for label, anchor in enumerate(anchors.astype(np.float64)):
-        colour, shape = look(label)
+        color, shape = look(label)
         length = float(np.linalg.norm(anchor))
         if directions and length > 0:
             end = reach * anchor / length
-            axes.plot((0, end[0]), (0, end[1]), color=colour, linewidth=1, zorder=2)
+            axes.plot((0, end[0]), (0, end[1]), color=color, linewidth=1, zorder=2)
             anchor = end
         axes.plot(
-            *anchor, marker=shape, markersize=9, color=colour, markeredgecolor="black", zorder=3
+            *anchor, marker=shape, markersize=9, color=color, markeredgecolor="black", zorder=3
         )
 
 
@@ -141,12 +141,12 @@ def _spread(axes: Axes, label: int, points: Float64[np.ndarray, "m 2"]) -> None:
     middle = float(_degrees(unit.mean(axis=0, keepdims=True))[0])
     turned = (_degrees(points) - middle + 180) % 360 - 180
     low, lower, median, upper, high = np.percentile(turned, (5, 25, 50, 75, 95))
-    colour, shape = look(label)
+    color, shape = look(label)
     for turn in (-360, 0, 360):
         shift = middle + turn
-        axes.plot((low + shift, high + shift), (label, label), color=colour, linewidth=1.5)
-        axes.plot((lower + shift, upper + shift), (label, label), color=colour, linewidth=6)
-        axes.plot(median + shift, label, marker=shape, color=colour, markeredgecolor="white")
+        axes.plot((low + shift, high + shift), (label, label), color=color, linewidth=1.5)
+        axes.plot((lower + shift, upper + shift), (label, label), color=color, linewidth=6)
+        axes.plot(median + shift, label, marker=shape, color=color, markeredgecolor="white")
 
 
 def _degrees(points: Float64[np.ndarray, "m 2"]) -> Float64[np.ndarray, " m"]:

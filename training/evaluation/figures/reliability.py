@@ -39,7 +39,7 @@ def draw_reliability(section: Confidence, path: Path) -> None:
         figure.supxlabel(f"confidence (%), n = {section.n:,} test images", fontsize=10)
 
 
-def _curve(axes: Axes, quality: ConfidenceQuality, moment: str, colour: str) -> None:
+def _curve(axes: Axes, quality: ConfidenceQuality, moment: str, color: str) -> None:
     grid(axes)
     axes.plot((0, 100.0), (0, 100), color=SOFT, linestyle="--", linewidth=1)
     for row in quality.reliability:
@@ -49,7 +49,7 @@ def _curve(axes: Axes, quality: ConfidenceQuality, moment: str, colour: str) -> 
             100 * row.mean_confidence,
             100 * row.accuracy.value,
             yerr=arms(row.accuracy, 100.0),
-            color=colour,
+            color=color,
             marker="o",
             markersize=5,
             capsize=2.5,
@@ -58,7 +58,7 @@ def _curve(axes: Axes, quality: ConfidenceQuality, moment: str, colour: str) -> 
     axes.set(xlim=(0, 101), ylim=(0, 101), title=f"{moment}\nECE {interval(quality.ece, 2)}")
 
 
-def _counts(axes: Axes, quality: ConfidenceQuality, colour: str) -> None:
+def _counts(axes: Axes, quality: ConfidenceQuality, color: str) -> None:
     grid(axes)
     rows = quality.reliability
     axes.bar(
@@ -66,7 +66,7 @@ def _counts(axes: Axes, quality: ConfidenceQuality, colour: str) -> None:
         [row.count for row in rows],
         width=[100 * (row.high - row.low) for row in rows],
         align="edge",
-        color=colour,
+        color=color,
         alpha=0.75,
         edgecolor="white",
         linewidth=0.5,

@@ -1,4 +1,4 @@
-"""Points coloured by class, and the legend that names the classes."""
+"""Points colored by class, and the legend that names the classes."""
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -15,7 +15,7 @@ _COLUMNS = 5
 def scatter(
     axes: Axes, points: Float32[np.ndarray, "n 2"], labels: Int64[np.ndarray, " n"], size: float
 ) -> None:
-    """Every point in its class's colour and shape, in random order so that none is on top.
+    """Every point in its class's color and shape, in random order so that none is on top.
 
     Together they are one embedded image, whatever their number.
     """
@@ -24,14 +24,14 @@ def scatter(
     for part in np.array_split(np.random.default_rng(0).permutation(len(labels)), 8):
         for label in np.unique(labels[part]).tolist():
             mine = points[part][labels[part] == label]
-            colour, shape = look(label)
+            color, shape = look(label)
             axes.scatter(
                 mine[:, 0],
                 mine[:, 1],
                 s=size,
                 linewidths=0,
                 alpha=0.75,
-                color=colour,
+                color=color,
                 marker=shape,
                 zorder=0.5,
             )
@@ -40,7 +40,7 @@ def scatter(
 def name_classes(figure: Figure, names: tuple[str, ...]) -> None:
     """The legend, below the panels; with more than 20 classes a sentence in its place."""
     if len(names) > MOST_NAMED:
-        words = f"{len(names):,} classes, told apart by colour and shape"
+        words = f"{len(names):,} classes, told apart by color and shape"
         figure.supxlabel(words, fontsize=SMALL_PT, color=SOFT)
         return
     handles = [_handle(label) for label in range(len(names))]
@@ -51,5 +51,5 @@ def name_classes(figure: Figure, names: tuple[str, ...]) -> None:
 
 
 def _handle(label: int) -> Line2D:
-    colour, shape = look(label)
-    return Line2D([], [], color=colour, marker=shape, markersize=6, linestyle="none")
+    color, shape = look(label)
+    return Line2D([], [], color=color, marker=shape, markersize=6, linestyle="none")

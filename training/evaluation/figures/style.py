@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from models.evidence.estimate import Estimate
 
-# Paul Tol's muted scheme with black: told apart by people with any colour vision, legible on white.
+# Paul Tol's muted scheme with black: told apart by people with any color vision, legible on white.
 # With the shapes it tells 110 classes before a pair repeats.
-COLOURS = (
+COLORS = (
     "#332288",
     "#88CCEE",
     "#44AA99",
@@ -64,8 +64,8 @@ def drawing(
 
 
 def look(label: int) -> tuple[str, str]:
-    """The colour and the shape of a class, by its place in the output order."""
-    return COLOURS[label % len(COLOURS)], SHAPES[label % len(SHAPES)]
+    """The color and the shape of a class, by its place in the output order."""
+    return COLORS[label % len(COLORS)], SHAPES[label % len(SHAPES)]
 
 
 def short(name: str, longest: int = _LONGEST_NAME) -> str:

@@ -55,8 +55,8 @@ def draw_unknowns(section: UnknownsSection, path: Path) -> None:
         for row, leave_out in enumerate(section.rounds):
             _round(axes, row, leave_out)
         for mean in section.means:
-            colour, shape, _ = _LOOKS[mean.scorer]
-            axes.plot(mean.auroc, _height(rows - 1, mean.scorer), shape, color=colour, markersize=9)
+            color, shape, _ = _LOOKS[mean.scorer]
+            axes.plot(mean.auroc, _height(rows - 1, mean.scorer), shape, color=color, markersize=9)
         axes.axhline(rows - 1.5, color=SOFT, linewidth=0.8)
         axes.axvline(0.5, color=SOFT, linestyle=":")
         names = [*map(_name, section.rounds), "mean of the rounds"]
@@ -70,12 +70,12 @@ def draw_unknowns(section: UnknownsSection, path: Path) -> None:
 
 def _round(axes: Axes, row: int, leave_out: LeaveOutRound) -> None:
     for result in leave_out.scorers:
-        colour, shape, _ = _LOOKS[result.scorer]
+        color, shape, _ = _LOOKS[result.scorer]
         axes.errorbar(
             result.auroc.value,
             _height(row, result.scorer),
             xerr=arms(result.auroc),
-            color=colour,
+            color=color,
             marker=shape,
             markersize=5,
             capsize=2.5,

@@ -14,7 +14,7 @@ Ending = Literal["finished", "stopped", "failed"]
 
 @dataclass(frozen=True)
 class StepRow:
-    """One optimiser step; `step` counts from 1 through the whole run, `epoch` from 1."""
+    """One optimizer step; `step` counts from 1 through the whole run, `epoch` from 1."""
 
     step: int
     epoch: int

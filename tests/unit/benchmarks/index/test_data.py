@@ -39,9 +39,9 @@ def test_what_is_drawn_has_the_spread_it_was_drawn_from() -> None:
     assert np.median(again.radii) == pytest.approx(0.3, abs=0.05)
 
 
-def test_neighbours_are_as_near_as_in_the_published_galleries(classes: Classes) -> None:
+def test_neighbors_are_as_near_as_in_the_published_galleries(classes: Classes) -> None:
     """With as many items a class as a gallery has: 500."""
-    few = Classes(classes.spread, classes.centres[:10], classes.axes[:10])
+    few = Classes(classes.spread, classes.centers[:10], classes.axes[:10])
     drawn, _ = few.draw(5000, np.random.default_rng(0))
     galleries = (Store(ROOT / "models/registry").load(n).gallery() for n in published_models())
     real = [_tenth(gallery.embeddings) for gallery in galleries]
@@ -49,7 +49,7 @@ def test_neighbours_are_as_near_as_in_the_published_galleries(classes: Classes) 
 
 
 def _tenth(vectors: np.ndarray) -> float:
-    """The distance, 1 - cosine, to the tenth neighbour, in the median."""
+    """The distance, 1 - cosine, to the tenth neighbor, in the median."""
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return float(np.median(1 - np.sort(unit @ unit.T, axis=1)[:, -11]))
 

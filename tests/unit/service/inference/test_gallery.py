@@ -37,7 +37,7 @@ def test_it_finds_what_is_nearest(gallery: ModelGallery) -> None:
     ]
 
 
-def test_an_item_is_left_out_of_its_own_neighbours_alone(gallery: ModelGallery) -> None:
+def test_an_item_is_left_out_of_its_own_neighbors_alone(gallery: ModelGallery) -> None:
     query = Search(N, without=(IDS[3], IDS[4]))
     first, second = gallery.search(EMBEDDINGS[[3, 4]], query)
     assert [one.row for one in first] == nearest(3)[1:]

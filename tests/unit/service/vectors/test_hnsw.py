@@ -36,7 +36,7 @@ def assert_near(index: LocalIndex, allowed: Rows, k: int) -> None:
 
 @pytest.mark.parametrize("k", [1, 10, 300])
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.5, 0.97, 1])
-def test_neighbours_are_found_whatever_share_is_allowed(
+def test_neighbors_are_found_whatever_share_is_allowed(
     index: LocalIndex, share: float, k: int
 ) -> None:
     chosen = np.random.default_rng(0).choice(SIZE, int(share * SIZE), replace=False)

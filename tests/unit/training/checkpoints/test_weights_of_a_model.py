@@ -101,7 +101,7 @@ def test_without_a_size_the_model_s_own_is_taken(tmp_path: Path) -> None:
 
 
 def test_training_starts_where_the_model_ends(tmp_path: Path) -> None:
-    """Batch norms normalise again, and on the images as a whole that changes nothing."""
+    """Batch norms normalize again, and on the images as a whole that changes nothing."""
     path = published(tmp_path, *trained(**DEEP))
     recipe = tiny_recipe("triplet", weights=str(path), size_px=16, **start_in(path).shape)
     backbone = backbone_of(recipe, IMAGES)

@@ -25,7 +25,7 @@ from training.comparison.others import OtherImages, Others
 from training.comparison.runs import Comparison
 from training.comparison.summary import summarize
 from training.comparison.transfer import transfer_measures
-from training.data.dataset import Dataset, LabelledImages
+from training.data.dataset import Dataset, LabeledImages
 from training.data.others import far_sets, transfer_sets
 from training.data.sampling import stratified
 from training.errors import InvalidRun
@@ -40,7 +40,7 @@ SPEC = Preprocess(size_px=16, half_scale=False)
 def folder(name: str, count: int = 40, seed: int = 1) -> Dataset:
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randint(0, 256, (count, 16, 16, 3), generator=generator).to(torch.uint8)
-    part = LabelledImages(pixels, torch.arange(count) % 2, tuple(str(row) for row in range(count)))
+    part = LabeledImages(pixels, torch.arange(count) % 2, tuple(str(row) for row in range(count)))
     return Dataset(name, "png", f"{seed}" * 64, ("a", "b"), part, part)
 
 
@@ -188,7 +188,7 @@ def test_the_least_confidence_keeps_the_error_it_was_asked_for() -> None:
 
 
 def test_transfer_is_the_accuracy_of_a_probe() -> None:
-    def ask(part: LabelledImages) -> Answers:
+    def ask(part: LabeledImages) -> Answers:
         points = part.images.numpy().reshape(len(part), -1)[:, ::12].astype(np.float32)
         return Answers(points, points, part.labels.numpy(), part.ids)
 

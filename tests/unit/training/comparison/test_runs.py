@@ -19,7 +19,7 @@ from training.comparison.measured import Measured, is_measured
 from training.comparison.protocol import Protocol
 from training.comparison.runs import Comparison
 from training.comparison.summary import summarize
-from training.data.dataset import Dataset, LabelledImages
+from training.data.dataset import Dataset, LabeledImages
 from training.errors import InvalidRun
 from training.evaluation.rounds import left_out_answers
 from training.losses import LOSSES
@@ -41,13 +41,13 @@ PROTOCOL = Protocol(
 )
 
 
-def noise(count: int, seed: int) -> LabelledImages:
-    """Four shades of grey, a class each."""
+def noise(count: int, seed: int) -> LabeledImages:
+    """Four shades of gray, a class each."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % 4
     pixels = torch.randint(0, 100, (count, 8, 8, 3), generator=generator)
     images = (pixels + 50 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
-    return LabelledImages(images, labels, tuple(f"{seed}/{row}" for row in range(count)))
+    return LabeledImages(images, labels, tuple(f"{seed}/{row}" for row in range(count)))
 
 
 DATASET = Dataset("tiny", "noise", "0" * 64, tuple("abcd"), noise(160, 1), noise(40, 2))

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from training.data.augment import (
-    GREY,
+    GRAY,
     alternating,
     augmented,
     crop_and_flip,
@@ -111,7 +111,7 @@ def test_cutout_hides_one_square_of_each_image_that_may_lie_over_the_border() ->
     assert made.dtype == torch.uint8
     corners, shapes = set(), set()
     for image, one in zip(images, made, strict=True):
-        hidden = (one == GREY).all(dim=2)
+        hidden = (one == GRAY).all(dim=2)
         rows, columns = (hidden.any(dim=1 - axis).nonzero().flatten() for axis in range(2))
         square = torch.zeros_like(hidden)
         square[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
@@ -146,7 +146,7 @@ def test_cutmix_takes_one_rectangle_of_every_image_from_another() -> None:
     assert (4, 8) in shapes  # of the image's own aspect where all of it is inside
     assert (2, 8) in shapes  # and less where it lies over the border
     assert {row for row, _ in corners} == set(range(8))
-    # By the paper's own program: a rectangle of the share 1 - u, its centre drawn evenly, clipped.
+    # By the paper's own program: a rectangle of the share 1 - u, its center drawn evenly, clipped.
     assert 0.6 < sum(shares) / len(shares) < 0.75
     assert min(shares) < 0.1
 
@@ -166,8 +166,8 @@ def test_a_recipe_without_cutout_draws_nothing_for_it() -> None:
     before, after = torch.Generator().manual_seed(4), torch.Generator().manual_seed(4)
     plain = augmented(images, rows, recipe, 0, before)
     cut = augmented(images, rows, recipe.varied(cutout_px=5), 0, after)
-    assert not (plain == GREY).all(dim=3).any()
-    assert (cut == GREY).all(dim=3).flatten(1).any(dim=1).all()
+    assert not (plain == GRAY).all(dim=3).any()
+    assert (cut == GRAY).all(dim=3).flatten(1).any(dim=1).all()
     assert torch.equal(cut, cut_out(plain, 5, 6, before))
 
 
@@ -181,7 +181,7 @@ def test_shrunk_images_are_those_of_pillow() -> None:
 
 
 def ramp(height: int, width: int) -> Tensor:
-    """An image whose red grows to the right and green downwards, evenly, about grey."""
+    """An image whose red grows to the right and green downwards, evenly, about gray."""
     down, across = torch.meshgrid(
         torch.arange(height) - (height - 1) / 2,
         torch.arange(width) - (width - 1) / 2,
@@ -192,7 +192,7 @@ def ramp(height: int, width: int) -> Tensor:
 
 
 @pytest.mark.parametrize(("height", "width"), [(33, 33), (25, 41)])
-def test_a_warp_zooms_stretches_and_turns_about_the_centre(height: int, width: int) -> None:
+def test_a_warp_zooms_stretches_and_turns_about_the_center(height: int, width: int) -> None:
     """Two ramps show what each did, in pixels: the map from the result to the image."""
     images = ramp(height, width).expand(3000, -1, -1, -1)
     made = warped(images, 1.0, 3000, torch.Generator().manual_seed(0))
@@ -238,11 +238,11 @@ def test_a_part_of_a_batch_is_warped_as_it_is_among_all() -> None:
 
 
 def test_a_recipe_warps_before_it_cuts_out() -> None:
-    """The square is whole and grey: it was not warped with the image."""
+    """The square is whole and gray: it was not warped with the image."""
     images, rows = noise(200, 16, 16).clamp(max=100), torch.arange(200)
     recipe = Recipe(loss="softmax", warp=1.0, cutout_px=6, padding_px=0)
     made = augmented(images, rows, recipe, 0, torch.Generator().manual_seed(6))
-    hidden = (made == GREY).all(dim=3)
+    hidden = (made == GRAY).all(dim=3)
     counts = hidden.flatten(1).sum(dim=1)
     assert counts.max() == 36
     assert bool((counts >= 9).all())

@@ -12,7 +12,7 @@ from PIL import Image
 from models.evidence.leaks import Overlap
 from tests.support.tiny_runs import sample
 from training.data.copies import Copies, find_copies
-from training.data.dataset import HeldBack, LabelledImages, Splits
+from training.data.dataset import HeldBack, LabeledImages, Splits
 from training.data.hashes import dhash, phash
 from training.evaluation.answers import Answers
 from training.evaluation.leaks import leaks
@@ -39,7 +39,7 @@ def cropped(image: np.ndarray, margin: int) -> np.ndarray:
     return np.asarray(inner.resize((32, 32), Image.Resampling.BILINEAR))
 
 
-def with_copy(part: LabelledImages, image: np.ndarray) -> LabelledImages:
+def with_copy(part: LabeledImages, image: np.ndarray) -> LabeledImages:
     """The part with its first image replaced."""
     images = part.images.clone()
     images[0] = torch.from_numpy(image.copy())
@@ -56,9 +56,9 @@ def test_the_sample_has_none(splits: Splits) -> None:
     assert len(copies.test_rows) == 0
 
 
-def part_of(splits: Splits, name: str) -> LabelledImages:
+def part_of(splits: Splits, name: str) -> LabeledImages:
     part = getattr(splits, name)
-    found: LabelledImages = part.read_to_calibrate() if isinstance(part, HeldBack) else part
+    found: LabeledImages = part.read_to_calibrate() if isinstance(part, HeldBack) else part
     return found
 
 
@@ -130,14 +130,14 @@ def test_near_copies_into_tuning_and_calibration_are_found(splits: Splits, split
     assert found >= 8
 
 
-def drawn_alike(count: int, seed: int) -> LabelledImages:
+def drawn_alike(count: int, seed: int) -> LabeledImages:
     """One pattern, a little different each time: as like as coats are, and no copies."""
     pattern = np.kron(np.random.default_rng(0).uniform(40, 200, (8, 8)), np.ones((4, 4)))
     moved = np.random.default_rng(seed).normal(0, 8, (count, 16, 16))
     gray = np.clip(pattern + np.kron(moved, np.ones((1, 2, 2))), 0, 255).astype(np.uint8)
     images = torch.from_numpy(np.repeat(gray[..., None], 3, axis=3))
     ids = tuple(f"{seed}/{row}" for row in range(count))
-    return LabelledImages(images, torch.zeros(count, dtype=torch.long), ids)
+    return LabeledImages(images, torch.zeros(count, dtype=torch.long), ids)
 
 
 def test_classes_that_look_alike_are_a_crowd_and_no_copies() -> None:

@@ -6,23 +6,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.data.dataset import Dataset, LabelledImages, Splits, split
+from training.data.dataset import Dataset, LabeledImages, Splits, split
 from training.errors import InvalidDataset
 
 
-def labelled(labels: Tensor) -> LabelledImages:
+def labeled(labels: Tensor) -> LabeledImages:
     """One-pixel images; `ids` are the row numbers, and so are the pixels where they fit."""
     rows = torch.arange(len(labels)) % 256
     images = rows.to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 1, 3)
-    return LabelledImages(images, labels, tuple(map(str, range(len(labels)))))
+    return LabeledImages(images, labels, tuple(map(str, range(len(labels)))))
 
 
 def dataset(labels: Tensor) -> Dataset:
     names = tuple(f"class {label}" for label in range(int(labels.max()) + 1))
-    return Dataset("made", "rows", "0" * 64, names, labelled(labels), labelled(labels[:10]))
+    return Dataset("made", "rows", "0" * 64, names, labeled(labels), labeled(labels[:10]))
 
 
-def parts(splits: Splits) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
+def parts(splits: Splits) -> tuple[LabeledImages, LabeledImages, LabeledImages]:
     return splits.train, splits.tuning, splits.calibration.read_to_calibrate()
 
 
@@ -88,13 +88,13 @@ def test_small_classes_have_one_image_in_each_part_at_least(count: int, kept: in
 )
 def test_too_few_images_are_refused(counts: tuple[int, int], holdout: float, message: str) -> None:
     labels = torch.arange(2).repeat_interleave(torch.tensor(counts))
-    few = replace(dataset(torch.tensor([0, 1])), train=labelled(labels))
+    few = replace(dataset(torch.tensor([0, 1])), train=labeled(labels))
     with pytest.raises(InvalidDataset, match=message):
         split(few, holdout, 0)
 
 
 def test_take_keeps_the_order_asked_for() -> None:
-    taken = labelled(torch.tensor([0, 1, 2, 3])).take(torch.tensor([2, 0, 2]))
+    taken = labeled(torch.tensor([0, 1, 2, 3])).take(torch.tensor([2, 0, 2]))
     assert taken.ids == ("2", "0", "2")
     assert taken.labels.tolist() == [2, 0, 2]
     assert taken.images[:, 0, 0, 0].tolist() == [2, 0, 2]

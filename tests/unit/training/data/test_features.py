@@ -9,7 +9,7 @@ from torch import nn
 
 from tests.support.tiny_runs import backbone_of, tiny_recipe, tiny_splits
 from training.data.dataset import Dataset, split
-from training.data.features import LabelledFeatures, drawn, embedded
+from training.data.features import LabeledFeatures, drawn, embedded
 from training.loop.trainer import Trainer
 from training.networks.build import BACKBONES
 from training.networks.projection import Projection
@@ -41,7 +41,7 @@ def test_cached_features_are_those_computed_again(tmp_path: Path) -> None:
     again = embedded(DATASET, network, recipe(), tmp_path)
     assert files(tmp_path) == 2
     for found in (first, again):
-        assert isinstance(found.train, LabelledFeatures)
+        assert isinstance(found.train, LabeledFeatures)
         assert found.train.ids == PARTS.train.ids
         with torch.no_grad():
             torch.testing.assert_close(found.train.images[:, 0], network(PARTS.train.images))

@@ -5,7 +5,7 @@ import torch
 from jaxtyping import TypeCheckError
 
 from training.data.augment import crop_and_flip
-from training.data.dataset import LabelledImages
+from training.data.dataset import LabeledImages
 from training.losses import ALL_LOSSES, make_loss
 
 
@@ -25,7 +25,7 @@ def test_a_wrong_shape_raises(name: str, embeddings: torch.Tensor, labels: torch
 
 def test_a_value_with_a_wrong_shape_raises() -> None:
     with pytest.raises(TypeCheckError):
-        LabelledImages(
+        LabeledImages(
             torch.zeros(2, 8, 8, 1, dtype=torch.uint8),
             torch.zeros(2, dtype=torch.int64),
             ("a", "b"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.evaluation.projection import NEIGHBOURS, SHOWN, nearest, shown_rows, take_picture
+from training.evaluation.projection import NEIGHBORS, SHOWN, nearest, shown_rows, take_picture
 
 RANDOM = np.random.default_rng(0)
 
@@ -29,13 +29,13 @@ def test_the_measures_are_those_of_a_loop() -> None:
     agreement, accurate, untrusted = [], [], 0
     for row in range(70):
         near = naive_order(points, row)
-        near_in_picture = naive_order(picture.points, row)[:NEIGHBOURS]
-        agreement.append(len(set(near[:NEIGHBOURS]) & set(near_in_picture)) / NEIGHBOURS)
+        near_in_picture = naive_order(picture.points, row)[:NEIGHBORS]
+        agreement.append(len(set(near[:NEIGHBORS]) & set(near_in_picture)) / NEIGHBORS)
         own = sum(labels[other] == labels[row] for other in near_in_picture)
-        accurate.append(own > NEIGHBOURS / 2)
-        untrusted += sum(max(0, near.index(other) + 1 - NEIGHBOURS) for other in near_in_picture)
+        accurate.append(own > NEIGHBORS / 2)
+        untrusted += sum(max(0, near.index(other) + 1 - NEIGHBORS) for other in near_in_picture)
     # Venna and Kaski 2001
-    scale = 2 / (70 * NEIGHBOURS * (2 * 70 - 3 * NEIGHBOURS - 1))
+    scale = 2 / (70 * NEIGHBORS * (2 * 70 - 3 * NEIGHBORS - 1))
     measured = picture.measured
     assert 0.1 < np.mean(agreement) < 0.9
     assert measured.neighbour_agreement == pytest.approx(np.mean(agreement))
@@ -53,8 +53,8 @@ def test_a_plane_is_its_own_picture() -> None:
     assert picture.measured.method.startswith("none")
 
 
-def test_half_of_the_neighbours_are_not_most() -> None:
-    points = np.zeros((11, 2), np.float32)  # each image's neighbours are all the others
+def test_half_of_the_neighbors_are_not_most() -> None:
+    points = np.zeros((11, 2), np.float32)  # each image's neighbors are all the others
     points[:, 0] = np.arange(11)
     labels = np.array([0] * 6 + [1] * 5)
     assert take_picture(points, labels).measured.picture_accuracy == 0
@@ -82,10 +82,10 @@ def test_equal_or_thin_embeddings_have_a_picture(n: int, dimension: int) -> None
     assert (flat == 0).all()
 
 
-def test_an_image_is_not_its_own_neighbour_even_among_equals() -> None:
+def test_an_image_is_not_its_own_neighbor_even_among_equals() -> None:
     near = nearest(np.ones((15, 4), np.float32))
     assert near is not None
-    assert near.shape == (15, NEIGHBOURS)
+    assert near.shape == (15, NEIGHBORS)
     assert not (near == np.arange(15)[:, None]).any()
 
 

@@ -14,7 +14,7 @@ from tests.support.clusters import answers, clusters
 from training.evaluation import retrieval as module
 from training.evaluation.answers import Answers
 from training.evaluation.intervals import proportion
-from training.evaluation.retrieval import neighbour_labels, query_values, retrieval
+from training.evaluation.retrieval import neighbor_labels, query_values, retrieval
 
 LABELS = [0] * 17 + [1] * 30 + [2] * 5 + [3]  # an image that is alone in its class
 METRICS: tuple[Metric, ...] = ("cosine", "l2")
@@ -118,13 +118,13 @@ def test_equal_embeddings_find_their_class_by_chance_not_by_the_order_of_the_fil
 
 
 @pytest.mark.parametrize("k", [1, 5])
-def test_scikit_learn_agrees_on_neighbours_where_no_vote_is_tied(metric: Metric, k: int) -> None:
+def test_scikit_learn_agrees_on_neighbors_where_no_vote_is_tied(metric: Metric, k: int) -> None:
     gallery = clusters([0, 1] * 40, metric, seed=1, spread=2.0)
     test = clusters([0, 1] * 50, metric, seed=2, spread=2.0)
     theirs = KNeighborsClassifier(k, metric="cosine" if metric == "cosine" else "euclidean")
     theirs.fit(gallery.embeddings, gallery.labels)
     expected = theirs.predict(test.embeddings)
-    assert neighbour_labels(test.embeddings, gallery, k, metric).tolist() == expected.tolist()
+    assert neighbor_labels(test.embeddings, gallery, k, metric).tolist() == expected.tolist()
     (found,) = [row for row in retrieval(test, gallery, metric).neighbour_accuracy if row.k == k]
     assert found.accuracy.value == pytest.approx((expected == test.labels).mean())
 
@@ -142,7 +142,7 @@ def test_a_tied_vote_goes_to_the_class_of_the_nearest_of_them(metric: Metric, k:
         tied += len(set(winners)) > 1
         expected.append(winners[0])
     assert tied
-    assert neighbour_labels(test.embeddings, gallery, k, metric).tolist() == expected
+    assert neighbor_labels(test.embeddings, gallery, k, metric).tolist() == expected
 
 
 def test_a_small_gallery_is_asked_for_no_more_than_it_has() -> None:
@@ -160,7 +160,7 @@ def test_the_gallery_need_not_be_of_unit_length_for_the_cosine() -> None:
         gallery.labels,
         gallery.ids,
     )
-    found, expected = (neighbour_labels(test.embeddings, g, 5, "cosine") for g in (gallery, unit))
+    found, expected = (neighbor_labels(test.embeddings, g, 5, "cosine") for g in (gallery, unit))
     assert found.tolist() == expected.tolist()
 
 

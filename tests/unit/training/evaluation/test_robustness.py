@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.tiny_runs import sample
-from training.data.dataset import LabelledImages
+from training.data.dataset import LabeledImages
 from training.evaluation import changes
 from training.evaluation.changes import CHANGES, Change, Images
 from training.evaluation.figures.robustness import describe_robustness, draw_robustness
@@ -19,12 +19,12 @@ MODEL = Path(__file__).parents[4] / "models" / "registry" / "softmax" / "1" / "m
 
 
 @pytest.fixture(scope="module")
-def part(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelledImages]:
+def part(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabeledImages]:
     yield sample(tmp_path_factory.mktemp("cache"))[0].test
 
 
 @pytest.fixture
-def images(part: LabelledImages) -> Images:
+def images(part: LabeledImages) -> Images:
     found: Images = part.images.numpy()
     return found
 
@@ -92,7 +92,7 @@ def test_blur_takes_detail_and_jpeg_takes_more_at_lower_quality(images: Images) 
 
 
 def test_what_a_published_model_answers_to_changed_images(
-    part: LabelledImages, tmp_path: Path
+    part: LabeledImages, tmp_path: Path
 ) -> None:
     session = open_session(MODEL)
     ask, labels = partial(run, session), part.labels.numpy()
@@ -114,7 +114,7 @@ def test_what_a_published_model_answers_to_changed_images(
     assert describe_robustness(found).name == "robustness"
 
 
-def test_a_part_is_the_same_for_every_model_and_says_so(part: LabelledImages) -> None:
+def test_a_part_is_the_same_for_every_model_and_says_so(part: LabeledImages) -> None:
     seen: list[Images] = []
 
     def ask(images: Images) -> tuple[np.ndarray, np.ndarray]:

@@ -41,7 +41,7 @@ def metric(request: pytest.FixtureRequest) -> Metric:
 
 
 def some(n: int, metric: Metric, seed: int, known: bool = True) -> Answers:
-    """Of classes 0 to 2; the unknown ones lie at other centres, with the same 3 probabilities."""
+    """Of classes 0 to 2; the unknown ones lie at other centers, with the same 3 probabilities."""
     own = clusters([row % 3 for row in range(n)], metric, seed, classes=3, dimension=6)
     if known:
         return own

@@ -11,7 +11,7 @@ from tests.support.two_processes import SIZE, in_two_processes
 from tests.unit.training.loop.test_fit import record
 from training.checkpoints.run import RunFolder
 from training.common.machine import Machine
-from training.data.dataset import HeldBack, LabelledImages, Splits
+from training.data.dataset import HeldBack, LabeledImages, Splits
 from training.loop.fit import fit
 from training.loop.trainer import Trainer
 from training.losses import LOSSES
@@ -45,14 +45,14 @@ CASES = [
 
 
 def uneven_splits() -> Splits:
-    """Noise in shades of grey, 16 x 16; of the first class there are more images than of others."""
+    """Noise in shades of gray, 16 x 16; of the first class there are more images than of others."""
     generator = torch.Generator().manual_seed(0)
 
-    def part(count: int) -> LabelledImages:
+    def part(count: int) -> LabeledImages:
         labels = (torch.arange(count) % 6 - 2).clamp(min=0)
         noise = torch.randint(0, 100, (count, 16, 16, 3), generator=generator)
         images = (noise + 50 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
-        return LabelledImages(images, labels, tuple(f"image/{row}" for row in range(count)))
+        return LabeledImages(images, labels, tuple(f"image/{row}" for row in range(count)))
 
     return Splits(part(48), part(12), HeldBack(part(12)), part(12))
 

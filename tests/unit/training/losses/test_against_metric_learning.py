@@ -1,6 +1,6 @@
 """The three losses that pytorch-metric-learning also has, on the same weights and batches.
 
-It has no center loss, and its softmax losses normalise.
+It has no center loss, and its softmax losses normalize.
 """
 
 import math

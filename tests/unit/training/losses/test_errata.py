@@ -28,7 +28,7 @@ Head = Callable[..., Tensor]
 
 @pytest.fixture
 def filled_memory() -> Iterator[None]:
-    """Memory that is not initialised holds NaN, instead of whatever happens to be there."""
+    """Memory that is not initialized holds NaN, instead of whatever happens to be there."""
     torch.use_deterministic_algorithms(True)
     yield
     torch.use_deterministic_algorithms(False)
@@ -126,7 +126,7 @@ def test_4_the_cosface_listing_never_reads_the_features() -> None:
     assert found.any()
 
 
-def test_4_the_cosface_listing_reads_uninitialised_memory(filled_memory: None) -> None:
+def test_4_the_cosface_listing_reads_uninitialized_memory(filled_memory: None) -> None:
     loss = CosFaceLoss(5, 8)
     features, labels = random_batch(6, 5, 8, dtype=torch.float32)
     assert CODE["printed_cosface"](features, loss.weight, labels).isnan().any()
@@ -156,11 +156,11 @@ def test_4_the_arcface_listing_cannot_run() -> None:
 
 def test_4_the_mended_arcface_listing_breaks_on_a_perfect_embedding() -> None:
     weight, labels = torch.eye(5), torch.arange(5)
-    spelt = gradient(CODE["spelt_arcface"], weight.detach(), weight, labels)
+    spelled = gradient(CODE["spelled_arcface"], weight.detach(), weight, labels)
     corrected = gradient(CODE["corrected_arcface"], weight.detach(), weight, labels)
-    assert spelt is not None
+    assert spelled is not None
     assert corrected is not None
-    assert not spelt.isfinite().all()
+    assert not spelled.isfinite().all()
     assert corrected.isfinite().all()
 
 

@@ -47,7 +47,7 @@ def test_a_negative_as_far_as_the_positive_is_not_farther() -> None:
 
 
 @pytest.mark.parametrize("apart", [1e-4, 1e-2, 1.0])
-def test_near_neighbours_lose_nothing_to_the_product(apart: float) -> None:
+def test_near_neighbors_lose_nothing_to_the_product(apart: float) -> None:
     """In float32 |x|^2 + |y|^2 - 2 xy is off by 1e-7: more than the square of 1e-4."""
     generator = torch.Generator().manual_seed(0)
     rows = F.normalize(torch.randn(20, 64, generator=generator))

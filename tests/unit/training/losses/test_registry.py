@@ -31,8 +31,8 @@ def test_an_unknown_loss_is_refused_with_the_names_that_exist() -> None:
 
 @pytest.mark.parametrize("name", ALL_LOSSES)
 def test_an_unknown_parameter_is_refused_with_those_it_takes(name: str) -> None:
-    with pytest.raises(InvalidRecipe, match=f"{name} does not know colour") as refusal:
-        make_loss(name, 10, 16, {"colour": 1.0})
+    with pytest.raises(InvalidRecipe, match=f"{name} does not know color") as refusal:
+        make_loss(name, 10, 16, {"color": 1.0})
     known = list(inspect.signature(ALL_LOSSES[name]).parameters)[2:]
     assert all(parameter in str(refusal.value) for parameter in known)
 

@@ -10,7 +10,7 @@ from training.networks.airbench import Airbench
 
 
 def smooth(count: int = 64, size_px: int = 16) -> Tensor:
-    """Images whose neighbouring pixels and channels are alike, as photographs' are."""
+    """Images whose neighboring pixels and channels are alike, as photographs' are."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.randn(count, 3, 5, 5, generator=generator)
     return F.interpolate(coarse, size=(size_px, size_px), mode="bilinear") + coarse.mean()

@@ -1,4 +1,4 @@
-"""A backbone behind the normalisation by its training images."""
+"""A backbone behind the normalization by its training images."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def of(backbone: str, dimension: int = 4, **fields: object) -> Recipe:
     return Recipe(loss="softmax").varied(**fields)
 
 
-def normalisation(backbone: nn.Module) -> Normalize:
+def normalization(backbone: nn.Module) -> Normalize:
     found = next(module for module in backbone.modules() if isinstance(module, Normalize))
     assert isinstance(found, Normalize)
     return found
@@ -37,10 +37,10 @@ def test_uint8_images_become_embeddings(name: str) -> None:
 
 def test_the_training_images_get_zero_mean_and_unit_variance() -> None:
     dark = images() // torch.tensor([1, 2, 4], dtype=torch.uint8)
-    normalised = normalisation(backbone_of(of("compact"), dark))(dark)
-    assert normalised.shape == (50, 3, 16, 16)
-    assert normalised.mean(dim=(0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-4)
-    assert normalised.std(dim=(0, 2, 3)).tolist() == pytest.approx([1, 1, 1], abs=1e-4)
+    normalized = normalization(backbone_of(of("compact"), dark))(dark)
+    assert normalized.shape == (50, 3, 16, 16)
+    assert normalized.mean(dim=(0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-4)
+    assert normalized.std(dim=(0, 2, 3)).tolist() == pytest.approx([1, 1, 1], abs=1e-4)
 
 
 def test_channels_and_pixels_keep_their_places() -> None:
@@ -52,7 +52,7 @@ def test_channels_and_pixels_keep_their_places() -> None:
         assert found[b, c, y, x].item() == pytest.approx(expected)
 
 
-def test_images_of_one_colour_do_not_divide_by_zero() -> None:
+def test_images_of_one_color_do_not_divide_by_zero() -> None:
     flat = torch.full((4, 16, 16, 3), 7, dtype=torch.uint8)
     assert backbone_of(of("compact"), flat)(flat).isfinite().all()
 
@@ -61,7 +61,7 @@ def test_the_statistics_travel_with_the_weights() -> None:
     backbone, other = (backbone_of(of("compact"), part) for part in (images(), images() // 3))
     other.load_state_dict(backbone.state_dict())
     assert torch.equal(other(images(3)), backbone(images(3)))
-    assert not list(normalisation(backbone).parameters())
+    assert not list(normalization(backbone).parameters())
 
 
 def test_an_unknown_backbone_is_refused_with_the_names_that_exist() -> None:

@@ -49,7 +49,7 @@ def test_the_exported_graph_answers_as_the_network(name: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_features_are_those_of_timm_with_its_own_normalisation(suffix: str, tmp_path: Path) -> None:
+def test_features_are_those_of_timm_with_its_own_normalization(suffix: str, tmp_path: Path) -> None:
     path = weights_file(tmp_path, suffix=suffix)
     theirs: Any = timm.create_model("test_resnet", checkpoint_path=str(path)).eval()
     theirs.reset_classifier(0)

@@ -1,4 +1,4 @@
-"""The search belongs to the recipe: its optimiser, its loss, and its own values as a start."""
+"""The search belongs to the recipe: its optimizer, its loss, and its own values as a start."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from training.tuning.space import at_edge, search_space, starting_values, with_v
         ("muon", {"learning_rate", "filter_learning_rate", "weight_decay"}),
     ],
 )
-def test_a_recipe_is_searched_where_its_optimiser_and_its_loss_look(
+def test_a_recipe_is_searched_where_its_optimizer_and_its_loss_look(
     loss: str, optimizer: str, settings: set[str]
 ) -> None:
     recipe = load_recipe(loss, optimizer=optimizer)

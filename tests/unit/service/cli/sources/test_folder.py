@@ -38,7 +38,7 @@ def of(data: bytes, id_: str = "a.png") -> Picture:
 
 def test_an_id_is_the_path_inside_the_folder_and_a_label_the_folders_name(tmp_path: Path) -> None:
     write(tmp_path, "b.jpg", "train/dog/1.PNG", "train/cat/2.webp")
-    found = find_pictures(tmp_path, labelled=True)
+    found = find_pictures(tmp_path, labeled=True)
     assert [(p.id, p.label) for p in found.pictures] == [
         ("b.jpg", None),
         ("train/cat/2.webp", "cat"),
@@ -49,12 +49,12 @@ def test_an_id_is_the_path_inside_the_folder_and_a_label_the_folders_name(tmp_pa
 
 def test_labels_can_be_left_out(tmp_path: Path) -> None:
     write(tmp_path, "cat/1.png")
-    assert find_pictures(tmp_path, labelled=False).pictures[0].label is None
+    assert find_pictures(tmp_path, labeled=False).pictures[0].label is None
 
 
 def test_files_that_are_no_images_are_counted_and_hidden_ones_not_looked_at(tmp_path: Path) -> None:
     write(tmp_path, "1.png", "notes.txt", "no-suffix", ".hidden.png", ".cache/2.png")
-    found = find_pictures(tmp_path, labelled=True)
+    found = find_pictures(tmp_path, labeled=True)
     assert [p.id for p in found.pictures] == ["1.png"]
     assert found.passed.files == 2
 

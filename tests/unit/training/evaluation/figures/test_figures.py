@@ -18,7 +18,7 @@ from training.evaluation.figures.confusion import draw_confusion
 from training.evaluation.figures.feature_space import draw_feature_space
 from training.evaluation.figures.plane import PlanePoints, describe_plane, draw_plane
 from training.evaluation.figures.roc import draw_roc
-from training.evaluation.figures.style import COLOURS, SHAPES, look, short
+from training.evaluation.figures.style import COLORS, SHAPES, look, short
 from training.evaluation.projection import Picture
 
 RANDOM = np.random.default_rng(0)
@@ -264,7 +264,7 @@ def test_a_plane_without_a_bound_says_nothing_of_one(tmp_path: Path) -> None:
 
 
 def test_no_two_of_a_hundred_classes_look_alike() -> None:
-    assert len({look(label) for label in range(len(COLOURS) * len(SHAPES))}) == 110
+    assert len({look(label) for label in range(len(COLORS) * len(SHAPES))}) == 110
 
 
 def test_a_long_name_is_cut() -> None:

@@ -21,7 +21,7 @@ from service.http.middleware.proxies import behind_proxies
 from service.http.middleware.threads import Threads
 from service.http.observability.metrics import Metrics, forget_ended_workers
 from service.http.observability.tracing import Tracing
-from service.http.pages import manual
+from service.http.pages import manual, static_files
 from service.http.pages.pages import Pages
 from service.http.requests.addresses import check_address
 from service.http.requests.methods import AnswerHead
@@ -85,12 +85,12 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
     is cuda and CUDA cannot be used. Raises TracingUnavailable where tracing is asked for without
     its packages.
     """
-    metrics = Metrics()
+    metrics, pages = Metrics(), Pages()
     tracing = Tracing() if settings.tracing == "otlp" else None
 
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncIterator[None]:
-        lanes, parts = _build(settings, metrics, published)
+        lanes, parts = _build(settings, metrics, pages, published)
         api.state.services = parts
         lanes.start()
         parts.catalog.start()
@@ -126,6 +126,7 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
     errors.install(api, routes)
     describe(api)
     manual.install(api)
+    static_files.install(api, pages.static)
     app: ASGIApp = AnswerHead(Shortcut(api, routes))
     if settings.api_key is None:
         app = RequireOwnSite(app, own_hosts(settings.host, settings.allowed_hosts))
@@ -146,7 +147,7 @@ def worker_app(settings: Settings, published: Published) -> ASGIApp:
 
 
 def _build(
-    settings: Settings, metrics: Metrics, published: Published | None
+    settings: Settings, metrics: Metrics, pages: Pages, published: Published | None
 ) -> tuple[Lanes, Services]:
     store = Store(settings.registry)
     if published is None:
@@ -187,7 +188,7 @@ def _build(
         catalog,
         patience,
         published.compared,
-        Pages(),
+        pages,
         library,
         Threads(),
     )

@@ -58,6 +58,15 @@ class ModelGallery:
     def __len__(self) -> int:
         return len(self._index)
 
+    @cached_property
+    def examples(self) -> tuple[tuple[str, int], ...]:
+        """The first item of each class: its label and row."""
+        classes, rows = np.unique(self._gallery.labels, return_index=True)
+        return tuple(
+            (self._labels[one], row)
+            for one, row in zip(classes.tolist(), rows.tolist(), strict=True)
+        )
+
     def search(self, queries: Vectors, query: Search) -> list[list[Neighbor]]:
         """The nearest items of each query, nearest first.
 

@@ -1,5 +1,6 @@
-"""Pages for people: plain HTML with its style inside, no script, nothing fetched from elsewhere."""
+"""Pages for people: plain HTML; scripts of our own add to it, nothing is fetched from elsewhere."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Response
@@ -9,21 +10,34 @@ from models.manifest import Manifest
 from models.report import Report
 from reports.words import images_known
 from service.http.pages import comparison_view, filters, prose, report_view, trust
+from service.http.pages.static_files import read_static_files
 from service.http.responses.schemas import ReportOverview, ThresholdAnswer
 from service.inference.entry import Entry
 
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "img-src 'self' data:; form-action 'self'"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
 }
 _MOST_LABELS = 30
 _WIDEST_MATRIX = 40  # classes; a wider confusion matrix is left to the JSON
+
+
+@dataclass(frozen=True)
+class Tabs:
+    """The models that a page can be switched to, and the versions of the one it shows."""
+
+    losses: tuple[str, ...]
+    versions: tuple[int, ...]  # newest first
 
 
 class Pages:
     """Renders the templates."""
 
     def __init__(self) -> None:
+        self.static = read_static_files()
         self._templates = Environment(
             loader=PackageLoader("service.http.pages"),
             autoescape=True,
@@ -32,11 +46,17 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters.update(filters.FILTERS)
+        self._templates.globals["static"] = self.static.address
 
     def home(self, address: str, default: str, entries: list[Entry]) -> Response:
         """The front page; `address` is where the client reached the service."""
         return self._render(
-            "home.html", address=address, default=default, entries=entries, most_labels=_MOST_LABELS
+            "home.html",
+            here="/",
+            address=address,
+            default=default,
+            entries=entries,
+            most_labels=_MOST_LABELS,
         )
 
     def overview(self, overview: ReportOverview) -> Response:
@@ -44,6 +64,7 @@ class Pages:
         report = overview.comparison
         return self._render(
             "overview.html",
+            here="/report",
             comparing=None if report is None else comparison_view.arrange(report),
             improves=comparison_view.improves,
             images_known=images_known,
@@ -55,11 +76,19 @@ class Pages:
             disagreeing=report_view.disagreements(overview.losses),
         )
 
-    def report(self, report: Report, manifest: Manifest, asked: ThresholdAnswer | None) -> Response:
+    def report(
+        self,
+        report: Report,
+        manifest: Manifest,
+        asked: ThresholdAnswer | None,
+        tabs: Tabs | None = None,
+    ) -> Response:
         """One model's report; `asked` is the threshold that the reader wanted to know."""
         curve = report.learning_curve
         return self._render(
             "report.html",
+            here="",
+            tabs=tabs,
             report=report,
             manifest=manifest,
             asked=asked,
@@ -75,4 +104,4 @@ class Pages:
 
     def _render(self, template: str, **values: Any) -> Response:
         html = self._templates.get_template(template).render(**values)
-        return Response(html, 200, _HEADERS, "text/html; charset=utf-8")
+        return Response(html, 200, HEADERS, "text/html; charset=utf-8")

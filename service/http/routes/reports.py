@@ -8,12 +8,14 @@ from fastapi import APIRouter, Header, Query, Response
 from models.errors import ComparisonDamaged
 from models.report import Report
 from service.errors import UnknownFigure
+from service.http.pages.pages import Tabs
 from service.http.pages.report_view import answer_threshold, summarize
 from service.http.requests.negotiation import HTML, JSON, preferred
 from service.http.requests.parameters import Whole
 from service.http.responses.problems import MODEL_ERRORS, problems
 from service.http.responses.schemas import ModelState, ReportOverview, ThresholdAnswer
 from service.http.state import Parts
+from service.inference.catalog import Catalog
 
 router = APIRouter(prefix="/report", tags=["report"])
 Accept = Annotated[str | None, Header(include_in_schema=False)]
@@ -72,7 +74,7 @@ async def show(
     if preferred(accept, (JSON, HTML)) != HTML:
         return _varying(Response(report.model_dump_json(), media_type=JSON))
     asked = None if max_error is None else answer_threshold(report, manifest, max_error)
-    return _varying(parts.pages.report(report, manifest, asked))
+    return _varying(parts.pages.report(report, manifest, asked, _tabs(parts.catalog, loss)))
 
 
 @router.get("/{loss}/threshold", responses=problems(*MODEL_ERRORS))
@@ -96,6 +98,13 @@ async def figure(parts: Parts, loss: str, name: str, version: Whole | None = Non
     if path is None:
         raise UnknownFigure(name, tuple(figure.name for figure in bundle.report.figures))
     return Response(await asyncio.to_thread(path.read_bytes), 200, _SVG_HEADERS, _SVG)
+
+
+def _tabs(catalog: Catalog, loss: str) -> Tabs:
+    return Tabs(
+        tuple(entry.name for entry in catalog.newest()),
+        tuple(entry.version for entry in catalog.versions(loss)),
+    )
 
 
 def _varying(response: Response) -> Response:

@@ -1,6 +1,5 @@
 """One version of one model on disk: what its files are called and how they read."""
 
-import hashlib
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from models.errors import BundleDamaged
+from models.files import sha256_of
 from models.manifest import Manifest
 from models.report import Report
 
@@ -110,9 +110,3 @@ class Bundle:
 
     def _damaged(self, reason: str) -> BundleDamaged:
         return BundleDamaged(self.manifest.name, self.manifest.version, reason)
-
-
-def sha256_of(path: Path) -> str:
-    """The file's sha256 in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,5 +1,6 @@
-"""The images below a folder: one listing for `index`, for training and for bulk embedding."""
+"""Files: the images below a folder, in one listing for all commands, and a file's sha256."""
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -89,6 +90,12 @@ def folders(root: Path) -> tuple[str, ...]:
 def is_image(name: str) -> bool:
     """Return whether a file of that name is listed as an image."""
     return PurePath(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the file's sha256 in hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _shown(path: Path) -> bool:

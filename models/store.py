@@ -19,11 +19,11 @@ from models.bundle import (
     REPORT,
     THUMBNAILS,
     Bundle,
-    sha256_of,
 )
 from models.compared import comparison_figures, read_comparison, write_comparison
 from models.comparison import ComparisonReport
 from models.errors import BundleDamaged, BundleNotFound
+from models.files import sha256_of
 from models.manifest import FileRecord, Manifest, Sha256, is_name
 
 _REQUIRED = (MODEL, REPORT, GOLDEN)

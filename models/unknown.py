@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from models.manifest import Metric, Scorer, UnknownRule
 from models.shape import Gaussians, Subspace
+from models.vectors import unit
 
 _BLOCK_ITEMS = 2**22  # distances held at once
 _SPARE = 16  # rows beyond twice k that are measured exactly, so that float32 hides none
@@ -126,6 +127,4 @@ def _ready(rows: NDArray[np.float32] | NDArray[np.float64], metric: Metric) -> N
     points = rows.astype(np.float64)
     if metric == "l2":
         return points
-    lengths = np.linalg.norm(points, axis=1, keepdims=True)
-    unit: NDArray[np.float64] = points / np.maximum(lengths, np.finfo(np.float64).tiny)
-    return unit
+    return unit(points)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from models.vectors import unit
+
 Vectors = Float32[np.ndarray, "n d"]
 
 # The galleries' own share outside their twenty main directions is 0.00 to 0.06 (five models).
@@ -35,9 +37,9 @@ def fit(galleries: Iterable[tuple[Vectors, Int64[np.ndarray, " n"]]]) -> Spread:
     """Of all classes of all galleries (embeddings and labels) alike."""
     lengths, spectra, radii = [], [], []
     for embeddings, labels in galleries:
-        unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+        directions = unit(embeddings)
         for label in np.unique(labels):
-            members = unit[labels == label].astype(np.float64)
+            members = directions[labels == label].astype(np.float64)
             mean = members.mean(axis=0)
             offsets = members - mean
             values = np.linalg.eigvalsh(offsets.T @ offsets)[::-1].clip(0)
@@ -68,15 +70,13 @@ class Classes:
             directions = coordinates[of_it] @ self.axes[label]
             directions *= (radii[of_it] / np.linalg.norm(directions, axis=1))[:, None]
             found[of_it] += directions
-        found /= np.linalg.norm(found, axis=1, keepdims=True)
-        return found.astype(np.float32), labels
+        return unit(found).astype(np.float32), labels
 
 
 def make_classes(spread: Spread, count: int, rng: np.random.Generator) -> Classes:
     """Classes whose centers and directions are uniform on the sphere."""
     dimension = len(spread.spectrum)
-    centers = rng.standard_normal((count, dimension))
-    centers /= np.linalg.norm(centers, axis=1, keepdims=True)
+    centers = unit(rng.standard_normal((count, dimension)))
     turned = np.linalg.qr(rng.standard_normal((count, dimension, dimension)))[0]
     axes = np.sqrt(spread.spectrum)[:, None] * turned
     return Classes(spread, centers, axes.astype(np.float32))

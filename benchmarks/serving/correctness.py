@@ -11,6 +11,7 @@ from benchmarks.serving.peers.model import Model, decode_all
 from benchmarks.serving.results import Answers
 from benchmarks.serving.sample import Kept
 from benchmarks.serving.workloads import Workload
+from models.vectors import unit
 
 LEAST_COSINE = 0.999
 _BATCH = 64
@@ -61,9 +62,7 @@ def reference(workload: Workload, model: Model) -> Reference:
 def embed(model: Model, pixels: NDArray[np.uint8]) -> Embeddings:
     """Unit-length embeddings of any number of images."""
     batches = [model.embed(pixels[i : i + _BATCH]) for i in range(0, len(pixels), _BATCH)]
-    embeddings = np.concatenate(batches)
-    unit: Embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return unit
+    return unit(np.concatenate(batches))
 
 
 def read_embeddings(body: bytes) -> Embeddings:

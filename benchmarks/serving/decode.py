@@ -28,6 +28,7 @@ from models.errors import UndecodableImage
 from models.manifest import Preprocess
 from models.preprocess import preprocess
 from models.store import Store
+from models.vectors import unit
 
 _SPEC = Preprocess(size_px=peer.SIZE_PX)
 _REGISTRY = Path(__file__).parents[2] / "models" / "registry"
@@ -180,9 +181,7 @@ def _at_full_scale(data: bytes) -> Pixels:
 
 def _unit(session: onnxruntime.InferenceSession, pixels: Pixels) -> NDArray[np.float32]:
     batches = (pixels[i : i + 64] for i in range(0, len(pixels), 64))
-    found = np.concatenate([session.run(["embedding"], {"images": b})[0] for b in batches])
-    unit: NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True)
-    return unit
+    return unit(np.concatenate([session.run(["embedding"], {"images": b})[0] for b in batches]))
 
 
 def _show(found: dict[str, Any]) -> None:

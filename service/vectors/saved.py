@@ -1,6 +1,5 @@
 """An index on disk: derived from the truth, so it is checked whole, and left where in doubt."""
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.atomic import fsync, replacing
+from models.files import sha256_of
 from models.manifest import Metric
 from service.vectors.buffer import Buffer
 from service.vectors.built import Built
@@ -130,7 +130,7 @@ def _note(folder: Path, token: str, view: View, spec: IndexSpec, mark: Mark) -> 
 def _file(path: Path, fill: Callable[[Path], None]) -> _File:
     with replacing(path) as temporary:
         fill(temporary)
-        return _File(name=path.name, size=temporary.stat().st_size, sha256=_sha256(temporary))
+        return _File(name=path.name, size=temporary.stat().st_size, sha256=sha256_of(temporary))
 
 
 def _write_index(built: Built, path: Path) -> None:
@@ -225,10 +225,5 @@ def _read_built(path: Path, kind: BuiltKind, rows: Rows, spec: IndexSpec, fetch:
 
 def _verify(folder: Path, file: _File) -> None:
     path = folder / file.name
-    if path.stat().st_size != file.size or _sha256(path) != file.sha256:
+    if path.stat().st_size != file.size or sha256_of(path) != file.sha256:
         raise Unusable(f"{file.name} is not whole")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,7 @@ import numpy as np
 from service.vectors.brute_force import Found
 from service.vectors.mask import Mask, Positions
 from service.vectors.protocol import Hits, Queries, Rows, Vectors
-from service.vectors.topk import NOBODY
+from service.vectors.topk import NOBODY, nearest
 
 
 @runtime_checkable
@@ -75,7 +75,8 @@ def search(parts: Sequence[Part], queries: Queries, k: int) -> Hits:
     if k <= 0 or len(queries) == 0:
         nothing = (len(queries), max(k, 0))
         return Hits(np.empty(nothing, np.int64), np.empty(nothing, np.float32))
-    return _merged([_hits(part, queries, k) for part in parts], k)
+    hits = [_hits(part, queries, k) for part in parts]
+    return hits[0] if len(hits) == 1 else nearest(hits, k)
 
 
 def _hits(part: Part, queries: Queries, k: int) -> Hits:
@@ -85,12 +86,3 @@ def _hits(part: Part, queries: Queries, k: int) -> Hits:
         rows = np.where(missing, NOBODY, part.segment.rows[found.positions])
         return Hits(rows, np.where(missing, np.float32(-np.inf), found.scores))
     return Hits(part.segment.rows[found.positions], found.scores)
-
-
-def _merged(hits: Sequence[Hits], k: int) -> Hits:
-    if len(hits) == 1:
-        return hits[0]
-    rows = np.concatenate([one.rows for one in hits], axis=1)
-    scores = np.concatenate([one.scores for one in hits], axis=1)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return Hits(np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1))

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.bundle import GOLDEN, MODEL, Bundle, sha256_of
+from models.bundle import GOLDEN, MODEL, Bundle
+from models.files import sha256_of
 from tests.support.bundles import Recipe, picture, publish
 from tests.support.serving import ready, serving, wait_loaded
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.bundle import sha256_of
+from models.files import sha256_of
 from tests.e2e.conftest import ROOT, SAMPLE, training
 from tests.support.commands import training_here
 from training.checkpoints.run import RunFolder

@@ -1,6 +1,5 @@
 """Sources of a backbone's first weights: a file, a package, the hub, a run or a model."""
 
-import hashlib
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ import torch
 from jaxtyping import Real
 from torch import Tensor
 
+from models.files import sha256_of
 from training.checkpoints.lite0 import lite0_file, with_lite0
 from training.checkpoints.published import is_published
 from training.checkpoints.sources import start_in
@@ -188,5 +188,4 @@ def _parsed(path: Path) -> object:
 def _sha256(path: Path) -> str:
     if not path.is_file():
         raise InvalidWeights(f"{path} is missing; train that run first: python -m training fit")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)

@@ -55,17 +55,6 @@ def p_values(sizes: Values, seeds_share: Values, freedom: Freedom) -> Values:
     return found
 
 
-def holm(found: Values) -> Values:
-    """Each row's p adjusted for how many they are (Holm 1979)."""
-    order = np.argsort(found, axis=-1)
-    factors = np.arange(found.shape[-1], 0, -1)
-    ranked = np.take_along_axis(found, order, axis=-1) * factors
-    rising = np.minimum(np.maximum.accumulate(ranked, axis=-1), 1)
-    adjusted = np.empty_like(found)
-    np.put_along_axis(adjusted, order, rising, axis=-1)
-    return adjusted
-
-
 @cache
 def _student(df: int, level: float) -> float:
     return float(stats.t.isf(level / 2, df))

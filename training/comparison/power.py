@@ -10,9 +10,10 @@ from scipy import stats
 
 from models.comparison import LEVEL, Measure, Power
 from models.evidence.estimate import Estimate
-from training.comparison.cochran import Freedom, holm, p_values
+from training.comparison.cochran import Freedom, p_values
 from training.comparison.images import Images
 from training.comparison.statistics import POWER, BySeed
+from training.evaluation.significance import holm
 
 SIMULATIONS = 1000
 MOST_SEEDS = 200

@@ -10,8 +10,9 @@ from jaxtyping import Float64
 
 from models.comparison import LEVEL, Difference, Result
 from models.evidence.estimate import Estimate
-from training.comparison.cochran import Freedom, critical, holm, p_values
+from training.comparison.cochran import Freedom, critical, p_values
 from training.comparison.images import FromImages, Images
+from training.evaluation.significance import holm
 
 POWER = 0.8
 _ROUNDING = 1e-12

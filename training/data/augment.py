@@ -2,12 +2,12 @@
 
 import math
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.common import seeds
 from training.data.noise import blurred, noisy, reencoded
 from training.recipes.recipe import Recipe
 
@@ -136,9 +136,8 @@ def alternating(count: int, epoch: int, seed: int) -> Bool[Tensor, " n"]:
 
     Two epochs show each image both ways (Jordan, arXiv 2404.00498, section 3.6).
     """
-    words = np.random.SeedSequence([seed, *b"flip"]).generate_state(2)
-    generator = torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
-    return (torch.rand(count, generator=generator) < 0.5) ^ bool(epoch % 2)
+    halves = torch.rand(count, generator=seeds.generator(seed, *b"flip")) < 0.5
+    return halves ^ bool(epoch % 2)
 
 
 def shrunk(images: UInt8[Tensor, "b h w 3"], size_px: int) -> Float[Tensor, "b s s 3"]:

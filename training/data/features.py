@@ -12,6 +12,7 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from models.atomic import replacing
+from training.common import seeds
 from training.data.augment import augmented
 from training.data.dataset import Dataset, LabeledImages
 from training.recipes.recipe import Recipe
@@ -108,6 +109,5 @@ def _shown(
 ) -> UInt8[Tensor, "b h w 3"]:
     if view == 0:
         return images[rows]
-    words = np.random.SeedSequence([recipe.seed, view, int(rows[0])]).generate_state(2)
-    generator = torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
-    return augmented(images, rows, recipe, view, generator)
+    random = seeds.generator(recipe.seed, view, int(rows[0]))
+    return augmented(images, rows, recipe, view, random)

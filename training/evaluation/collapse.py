@@ -5,6 +5,7 @@ from jaxtyping import Float32, Float64, Int64
 from sklearn.metrics import pairwise_distances_argmin
 
 from models.evidence.geometry import AngularMargin, ClassMargin, NeuralCollapse
+from models.vectors import unit
 from training.evaluation.answers import Answers
 from training.evaluation.pairs import cosine_blocks
 
@@ -123,11 +124,8 @@ def class_margins(
 
 
 def unit_rows(points: np.ndarray) -> Float64[np.ndarray, "n d"]:
-    """Rows at unit length; those of length 0 stay."""
-    points = points.astype(np.float64)
-    lengths = np.linalg.norm(points, axis=1, keepdims=True)
-    unit: Float64[np.ndarray, "n d"] = points / np.maximum(lengths, np.finfo(np.float64).tiny)
-    return unit
+    """Rows at unit length, in float64; those of length 0 stay."""
+    return unit(points.astype(np.float64))
 
 
 def _within_over_between(centered: Float64[np.ndarray, "p d"], classes: ClassMeans) -> float:

@@ -14,7 +14,7 @@ from models.evidence.classification import (
     PairDifference,
 )
 from training.evaluation.intervals import paired_difference
-from training.evaluation.significance import holm, mcnemar
+from training.evaluation.significance import adjusted_tests, mcnemar
 
 BASELINE = "softmax"
 _PAIRS = 50
@@ -80,13 +80,13 @@ def _recall_tests(images: SameImages) -> dict[int, AdjustedMcNemar]:
     wins = np.bincount(images.labels[own & ~baseline], minlength=classes)
     losses = np.bincount(images.labels[baseline & ~own], minlength=classes)
     shown = np.unique(images.labels).tolist()
-    tests = holm([mcnemar(int(wins[label]), int(losses[label])) for label in shown])
+    tests = adjusted_tests([mcnemar(int(wins[label]), int(losses[label])) for label in shown])
     return dict(zip(shown, tests, strict=True))
 
 
 def _pairs(images: SameImages) -> tuple[PairDifference, ...]:
     pairs = _most_confused_pairs(images)
-    tests = holm([_pair_test(images, *pair) for pair in pairs])
+    tests = adjusted_tests([_pair_test(images, *pair) for pair in pairs])
     rows = []
     for (first, second), test in zip(pairs, tests, strict=True):
         errors, baseline_errors = (

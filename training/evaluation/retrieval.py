@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from models.evidence.estimate import Estimate
 from models.evidence.retrieval import NeighbourAccuracy, RetrievalSection
 from models.manifest import Metric
+from models.vectors import unit
 from training.data.sampling import stratified
 from training.evaluation.answers import Answers
 from training.evaluation.intervals import of_replicates, share
@@ -165,6 +166,4 @@ def _ready(points: Points, metric: Metric) -> Points:
     points = np.ascontiguousarray(points)
     if metric == "l2":
         return points
-    lengths = np.linalg.norm(points, axis=1, keepdims=True)
-    unit: Points = points / np.maximum(lengths, np.finfo(np.float32).tiny)
-    return unit
+    return unit(points)

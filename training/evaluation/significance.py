@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from jaxtyping import Float64
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from models.evidence.classification import AdjustedMcNemar, McNemar
 
@@ -24,11 +25,20 @@ def mcnemar(only_own_right: int, only_baseline_right: int) -> McNemar:
     )
 
 
-def holm(tests: Sequence[McNemar]) -> list[AdjustedMcNemar]:
-    """The same tests with p-values adjusted for their number (Holm's step-down)."""
-    if not tests:
-        return []
-    adjusted = multipletests([test.p_value for test in tests], method="holm")[1]
+def holm(found: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
+    """Adjust each row's p-values for their number (Holm 1979)."""
+    order = np.argsort(found, axis=-1)
+    factors = np.arange(found.shape[-1], 0, -1)
+    ranked = np.take_along_axis(found, order, axis=-1) * factors
+    rising = np.minimum(np.maximum.accumulate(ranked, axis=-1), 1)
+    adjusted = np.empty_like(found)
+    np.put_along_axis(adjusted, order, rising, axis=-1)
+    return adjusted
+
+
+def adjusted_tests(tests: Sequence[McNemar]) -> list[AdjustedMcNemar]:
+    """Return the same tests with p-values adjusted for their number."""
+    adjusted = holm(np.array([test.p_value for test in tests]))
     return [
         AdjustedMcNemar(**test.model_dump(), p_adjusted=float(p))
         for test, p in zip(tests, adjusted, strict=True)

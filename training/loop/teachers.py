@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from models.bundle import sha256_of
+from models.files import sha256_of
 from training.checkpoints.networks import trained
 from training.checkpoints.run import RunFolder
 from training.data.dataset import Dataset, Learnable

@@ -1,6 +1,5 @@
 """A copy of a collection's items in one file, and a collection from such a copy."""
 
-import hashlib
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from uuid import uuid4
 
 from models.atomic import fsync
 from models.atomic import replacing as written_whole
+from models.files import sha256_of
 from service.collections.errors import BackupRefused, CollectionDamaged
 from service.collections.items import Backup
 from service.collections.spec import CollectionSpec
@@ -91,12 +91,6 @@ def strays_of(file: Path) -> list[Stray]:
             return strays(database)
     except (sqlite3.DatabaseError, ValueError) as error:
         raise BackupRefused(file, str(error)) from error
-
-
-def sha256_of(file: Path) -> str:
-    """The file's sha256 in hexadecimal."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _copy(database: sqlite3.Connection, path: Path, spec: CollectionSpec) -> tuple[int, int]:

@@ -22,7 +22,7 @@ LIBRARY_LOCK = ".lock"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _TAKEN = frozenset({"gallery"})  # of each model, its training images
 _NEW = ".new-"
-_GONE = ".gone-"
+GONE = ".gone-"
 
 
 def check_name(name: str) -> None:
@@ -83,7 +83,7 @@ def unmake(library: Path, name: str) -> Path:
 
     Raises FileNotFoundError.
     """
-    gone = library / f"{_GONE}{uuid4().hex}"
+    gone = library / f"{GONE}{uuid4().hex}"
     with alone(library / LIBRARY_LOCK):
         (library / name).rename(gone)
         fsync(library)
@@ -93,7 +93,7 @@ def unmake(library: Path, name: str) -> Path:
 def sweep(library: Path) -> None:
     """Delete what processes that were killed left of makings and unmakings."""
     with alone(library / LIBRARY_LOCK):
-        for folder in library.glob(f"{_GONE}*"):
+        for folder in library.glob(f"{GONE}*"):
             shutil.rmtree(folder, ignore_errors=True)
         for folder in library.glob(f"{_NEW}*"):
             _sweep_new(folder)

@@ -9,12 +9,11 @@ from uuid import uuid4
 
 from models.atomic import fsync
 from service.collections.errors import CollectionBusy
-from service.collections.storage.layout import LIBRARY_LOCK, WRITE_LOCK
+from service.collections.storage.layout import GONE, LIBRARY_LOCK, WRITE_LOCK
 from service.collections.storage.locks import FileLock, alone
 from service.collections.storage.schema import BUSY_TIMEOUT_S
 
 _OLD = ".old-"  # and the name: the collection, while another takes its place
-_GONE = ".gone-"
 
 
 @contextmanager
@@ -52,7 +51,7 @@ def recover(library: Path) -> None:
 
 def _exchange(library: Path, name: str, folder: Path) -> None:
     place, old = library / name, library / f"{_OLD}{name}"
-    gone = library / f"{_GONE}{uuid4().hex}"
+    gone = library / f"{GONE}{uuid4().hex}"
     with alone(library / LIBRARY_LOCK):
         place.rename(old)
         try:

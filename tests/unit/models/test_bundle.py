@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from models.bundle import GALLERY, GOLDEN, MANIFEST, MODEL, REPORT, sha256_of
+from models.bundle import GALLERY, GOLDEN, MANIFEST, MODEL, REPORT
 from models.errors import BundleDamaged
+from models.files import sha256_of
 from models.manifest import Manifest
 from models.store import Store
 from tests.support.bundles import picture, publish

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from models.evidence.feature_space import Plane
 from models.manifest import Metric
 from models.report import Figure
+from models.vectors import unit
 from training.evaluation.figures.scatter import MOST_NAMED, name_classes, scatter
 from training.evaluation.figures.style import SOFT, drawing, look, percent, short
 
@@ -137,8 +138,7 @@ def _directions(axes: Axes, shown: PlanePoints) -> None:
 
 def _spread(axes: Axes, label: int, points: Float64[np.ndarray, "m 2"]) -> None:
     """Around the mean direction, so that a class across 180 degrees stays in one piece."""
-    unit = points / np.linalg.norm(points, axis=1, keepdims=True)
-    middle = float(_degrees(unit.mean(axis=0, keepdims=True))[0])
+    middle = float(_degrees(unit(points).mean(axis=0, keepdims=True))[0])
     turned = (_degrees(points) - middle + 180) % 360 - 180
     low, lower, median, upper, high = np.percentile(turned, (5, 25, 50, 75, 95))
     color, shape = look(label)

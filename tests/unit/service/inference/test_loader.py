@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.bundle import GALLERY, GOLDEN, REPORT, Bundle, sha256_of
+from models.bundle import GALLERY, GOLDEN, REPORT, Bundle
 from models.errors import BundleDamaged, BundleNotFound
+from models.files import sha256_of
 from models.store import Store
 from service.inference.device import CPU
 from service.inference.loader import Loader

@@ -5,9 +5,10 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from training.comparison.cochran import LEAST_P, Freedom, critical, holm, p_values
+from training.comparison.cochran import LEAST_P, Freedom, critical, p_values
 from training.comparison.images import Bounded, FromImages
 from training.comparison.statistics import Spread, differences, mean_over_seeds, results_of
+from training.evaluation.significance import holm
 
 SOFTMAX = np.array([0.70, 0.72, 0.71, 0.73, 0.69])
 ARCFACE = SOFTMAX + np.array([0.02, 0.03, 0.01, 0.02, 0.03])

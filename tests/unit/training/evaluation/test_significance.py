@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, chi2
 
-from training.evaluation.significance import holm, mcnemar
+from training.evaluation.significance import adjusted_tests, mcnemar
 
 
 @pytest.mark.parametrize(("wins", "losses"), [(0, 1), (7, 3), (12, 12), (24, 0), (3, 20)])
@@ -34,7 +34,7 @@ def test_holm_multiplies_by_the_tests_that_are_left(seed: int) -> None:
     counts = np.random.default_rng(seed).integers(0, 40, (8, 2))
     tests = [mcnemar(*pair) for pair in counts.tolist()]
     highest = 0.0
-    adjusted = holm(tests)
+    adjusted = adjusted_tests(tests)
     for rank, row in enumerate(sorted(range(8), key=lambda row: tests[row].p_value)):
         highest = max(highest, min(1.0, (8 - rank) * tests[row].p_value))
         assert adjusted[row].p_adjusted == pytest.approx(highest)
@@ -42,4 +42,4 @@ def test_holm_multiplies_by_the_tests_that_are_left(seed: int) -> None:
 
 
 def test_holm_of_no_tests_is_none() -> None:
-    assert holm([]) == []
+    assert adjusted_tests([]) == []

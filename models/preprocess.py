@@ -21,7 +21,16 @@ from models.jpeg_scans import count_scans
 from models.manifest import Preprocess
 from models.still import Crop, Size, Step
 
-__all__ = ["FORMATS", "MAX_PIXELS", "VERSION", "effort", "preprocess", "preview", "size"]
+__all__ = [
+    "FORMATS",
+    "MAX_PIXELS",
+    "VERSION",
+    "effort",
+    "preprocess",
+    "preprocess_with_preview",
+    "preview",
+    "size",
+]
 
 MAX_PIXELS = 50_000_000
 # Raise it with whatever changes a pixel, here or in models.jpeg: cached pixels are kept under it.
@@ -95,10 +104,31 @@ def preprocess(
         header = jpeg.read_header(data)
     try:
         if header is None:
-            return _from_any(data, max_pixels, spec.size_px)
+            return _fit(*_decode(data, header, max_pixels, spec), spec.size_px)
         return _from_jpeg(data, header, max_pixels, spec)
     except _REFUSED as error:
         raise _refusal(error, max_pixels) from None
+
+
+def preprocess_with_preview(
+    data: bytes, spec: Preprocess, side_px: int, max_pixels: int = MAX_PIXELS
+) -> tuple[NDArray[np.uint8], Image.Image]:
+    """Decode one image once, for the model and to be looked at.
+
+    Returns what `preprocess` returns, and the whole picture as RGB with no side longer than
+    `side_px`. Raises what `preprocess` raises.
+    """
+    header = jpeg.read_header(data)
+    try:
+        image, size, step = _decode(data, header, max_pixels, spec)
+        pixels = _fit(image, size, step, spec.size_px)
+    except _REFUSED as error:
+        raise _refusal(error, max_pixels) from None
+    if max(image.size) < min(side_px, *size):
+        # Half of what only a model of less than 13 px leaves at half scale.
+        return pixels, preview(data, side_px, max_pixels)
+    image.thumbnail((side_px, side_px))
+    return pixels, image
 
 
 def preview(data: bytes, side_px: int, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -130,10 +160,9 @@ def _from_jpeg(
     data: bytes, header: jpeg.Header, max_pixels: int, spec: Preprocess
 ) -> NDArray[np.uint8]:
     size_px = spec.size_px
-    step = jpeg.choose_step(header, size_px) if spec.half_scale else 1
     if header.tagged:
-        image = _decode_jpeg(data, header, step, max_pixels)
-        return _fit(image, (image.width * step, image.height * step), step, size_px)
+        return _fit(*_decode(data, header, max_pixels, spec), size_px)
+    step = jpeg.choose_step(header, size_px) if spec.half_scale else 1
     _check_size(header.pixels, max_pixels)
     pixels = jpeg.decode(data, header, step)
     if pixels.shape[:2] == (size_px, size_px):
@@ -141,15 +170,24 @@ def _from_jpeg(
     return _fit(Image.fromarray(pixels), (header.width, header.height), step, size_px)
 
 
+def _decode(
+    data: bytes, header: jpeg.Header | None, max_pixels: int, spec: Preprocess
+) -> tuple[Image.Image, tuple[int, int], int]:
+    """Return the picture upright, its size in the file, and the step at which it was decoded."""
+    if header is None:
+        rgb = _open_rgb(data, max_pixels)
+        return rgb, rgb.size, 1
+    step = jpeg.choose_step(header, spec.size_px) if spec.half_scale else 1
+    image = _decode_jpeg(data, header, step, max_pixels)
+    if header.tagged:  # it may have been turned; where there is a step, both sides are even
+        return image, (image.width * step, image.height * step), step
+    return image, (header.width, header.height), step
+
+
 def _decode_jpeg(data: bytes, header: jpeg.Header, step: int, max_pixels: int) -> Image.Image:
     _check_size(header.pixels, max_pixels)
     image = Image.fromarray(jpeg.decode(data, header, step))
     return _turned(image, read_orientation(*read_tags(data))) if header.tagged else image
-
-
-def _from_any(data: bytes, max_pixels: int, size_px: int) -> NDArray[np.uint8]:
-    rgb = _open_rgb(data, max_pixels)
-    return _fit(rgb, rgb.size, 1, size_px)
 
 
 def _open_rgb(data: bytes, max_pixels: int) -> Image.Image:

@@ -19,8 +19,12 @@ from service.inference.decode_queue import Line
 from service.inference.pixel_budget import Encoded, PixelBudget, tasks
 from service.inference.work import Decoded, Pixels
 
-_One = UInt8[np.ndarray, "h w 3"] | UndecodableImage | ImageTooLarge
+_Bad = UndecodableImage | ImageTooLarge
+_One = UInt8[np.ndarray, "h w 3"] | _Bad
 _T = TypeVar("_T")
+
+# An image, for a model and within a limit of pixels, to its pixels and something else.
+DecodeWith = Callable[[bytes, Preprocess, int], tuple[UInt8[np.ndarray, "h w 3"], _T]]
 
 # A JPEG of up to so many pixels is decoded in less time than a thread is woken in
 # (docs/lab/performance.md).
@@ -103,36 +107,47 @@ class Decoder:
     ) -> None:
         """Prepare `threads` threads; a JPEG of up to `defer_pixels` can wait for its batch."""
         self._budget = budget
+        self._most = budget.image
         self._observe = observe
         self._defer_pixels = defer_pixels
         self._usual = Line("decode", threads, budget.wait_s)
         self._large = Line("decode-large", max(1, threads // 2), budget.wait_s)
         self._usual.pool.submit(Image.init)  # else the first image waits for Pillow's plugins
 
-    async def decode(
-        self, images: Sequence[Encoded], spec: Preprocess, *, passes: int = 1
-    ) -> Decoded:
+    async def decode(self, images: Sequence[Encoded], spec: Preprocess) -> Decoded:
         """Decode every image on the pool, in order: uint8 [n h w 3] with h = w = spec.size_px.
 
-        `passes` is how often the request has its images decoded, with `map` after this.
         Raises OversizedImages or UndecodableImages with the index of each bad image, and
         TooManyPixels or Overloaded before anything is decoded. When the caller is cancelled,
         images that have not begun are dropped.
         """
+        found, took_s = await self._run(
+            images, partial(_decode_one, spec=spec, max_pixels=self._most)
+        )
+        return Decoded(_stacked(found, self._most), took_s)
+
+    async def decode_with(
+        self, images: Sequence[Encoded], spec: Preprocess, decode_one: DecodeWith[_T]
+    ) -> tuple[Decoded, list[_T]]:
+        """Decode every image once, with something else that is made of it. Raises the same."""
+        work = partial(_decode_with, decode_one=decode_one, spec=spec, max_pixels=self._most)
+        found, took_s = await self._run(images, work)
+        pixels = [one[0] if isinstance(one, tuple) else one for one in found]
+        decoded = Decoded(_stacked(pixels, self._most), took_s)
+        return decoded, [one[1] for one in found if isinstance(one, tuple)]
+
+    async def _run(
+        self, images: Sequence[Encoded], work: Callable[[Encoded], _T]
+    ) -> tuple[list[_T], float]:
         started = perf_counter()
         efforts = await self._efforts(images)
-        self._budget.check(passes * sum(efforts), images)
-        self._line(efforts).check_room(sum(efforts))
-        work = partial(_decode_one, spec=spec, max_pixels=self._budget.image)
-        decoded = await self._line(efforts).run(tasks(images, efforts), work)
+        self._budget.check(sum(efforts), images)
+        line = self._line(efforts)
+        line.check_room(sum(efforts))
+        found = await line.run(tasks(images, efforts), work)
         took_s = perf_counter() - started
         self._observe(took_s)
-        return Decoded(_stacked(decoded, self._budget.image), took_s)
-
-    async def map(self, images: Sequence[bytes], work: Callable[[bytes], _T]) -> list[_T]:
-        """What `work` makes of each image of a request that was let in, on the same threads."""
-        efforts = await self._efforts(images)
-        return await self._line(efforts).run(tasks(images, efforts), work)
+        return found, took_s
 
     def _line(self, efforts: Sequence[int]) -> Line:
         return self._large if max(efforts, default=0) > _LARGE_PIXELS else self._usual
@@ -184,8 +199,23 @@ def _decode_one(
     try:
         return preprocess(image, spec, max_pixels, header)
     except (UndecodableImage, ImageTooLarge) as error:
-        error.__context__ = None  # it and the traceback hold the frames, and these the whole body
-        return error.with_traceback(None)
+        return _bare(error)
+
+
+def _decode_with(
+    image: Encoded, decode_one: DecodeWith[_T], spec: Preprocess, max_pixels: int
+) -> tuple[UInt8[np.ndarray, "h w 3"], _T] | _Bad:
+    if isinstance(image, UndecodableImage):
+        return image
+    try:
+        return decode_one(image, spec, max_pixels)
+    except (UndecodableImage, ImageTooLarge) as error:
+        return _bare(error)
+
+
+def _bare(error: _Bad) -> _Bad:
+    error.__context__ = None  # it and the traceback hold the frames, and these the whole body
+    return error.with_traceback(None)
 
 
 def _stacked(decoded: Sequence[_One], max_pixels: int) -> Pixels:

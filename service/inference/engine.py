@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from models.bundle import MODEL, Bundle, Gallery, Thumbnails
 from service.inference.batch import Answer
 from service.inference.batcher import Batcher
-from service.inference.decode import Decoder
+from service.inference.decode import Decoder, DecodeWith
 from service.inference.gallery import ModelGallery, Neighbor
 from service.inference.open_set import Doubt
 from service.inference.pixel_budget import Encoded
@@ -20,6 +21,7 @@ from service.vectors import VectorIndex
 from service.vectors.protocol import Vectors
 from service.vectors.query import Search
 
+_T = TypeVar("_T")
 _QUICK_DISTANCES = 10_000  # searched in less time than a thread needs to begin
 
 
@@ -58,13 +60,12 @@ class Engine:
         """Room for one request, to be reserved before its body is read. Raises Overloaded."""
         return self.batcher.capacity.reserve()
 
-    async def answer(self, images: Sequence[Encoded], room: Room, *, passes: int = 1) -> Answer:
+    async def answer(self, images: Sequence[Encoded], room: Room) -> Answer:
         """Decode the images and run the model on them, in order.
 
         Args:
             images: of one request.
             room: the request's own, reserved here; it takes what the images need.
-            passes: how often the request has its images decoded, this time included.
 
         Raises Overloaded, Stopping, and whatever decoding raises.
         """
@@ -72,8 +73,18 @@ class Engine:
         spec = self.manifest.preprocess
         work: Work | None = self._decoder.defer(images, spec)
         if work is None:
-            work = await self._decoder.decode(images, spec, passes=passes)
+            work = await self._decoder.decode(images, spec)
         return await self.batcher.run(work)
+
+    async def answer_with(
+        self, images: Sequence[Encoded], room: Room, decode_one: DecodeWith[_T]
+    ) -> tuple[Answer, list[_T]]:
+        """Do the same with something else that is made of each image as it is decoded."""
+        room.take(len(images))
+        decoded, made = await self._decoder.decode_with(
+            images, self.manifest.preprocess, decode_one
+        )
+        return await self.batcher.run(decoded), made
 
     async def unknown(self, outputs: Outputs) -> list[bool] | None:
         """For each image, whether it is unknown; None where no measured rule says so."""

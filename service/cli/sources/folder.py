@@ -10,11 +10,10 @@ import numpy as np
 from models.errors import ImageTooLarge, UndecodableImage
 from models.files import Passed, images
 from models.manifest import Preprocess
-from models.preprocess import preprocess
 from service.cli.sources.base import Fault
 from service.collections import Metadata, NewItem
 from service.collections.errors import UnknownImage
-from service.collections.storage.thumbnails import thumbnail
+from service.collections.storage.thumbnails import decode_with_thumbnail
 from service.inference.session import Session
 from service.inference.work import Pixels
 from service.vectors.errors import UnknownItem
@@ -79,8 +78,8 @@ class Embedder:
     def _open(self, picture: Picture) -> "_Opened | Fault":
         try:
             encoded = picture.read()
-            pixels = preprocess(encoded, self.spec, self.max_pixels)
-            return _Opened(picture, encoded, pixels, thumbnail(encoded, self.max_pixels))
+            pixels, thumbnail = decode_with_thumbnail(encoded, self.spec, self.max_pixels)
+            return _Opened(picture, encoded, pixels, thumbnail)
         except _REFUSED as error:
             return Fault(picture.id, getattr(error, "reason", None) or str(error))
 

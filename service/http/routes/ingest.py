@@ -1,23 +1,19 @@
 """From the items of a request to items that are durable."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from functools import partial
 
-from models.errors import ImageTooLarge, UndecodableImage
 from service.collections import NewItem
-from service.collections.storage.thumbnails import thumbnail
+from service.collections.storage.thumbnails import decode_with_thumbnail
 from service.errors import OversizedImages, UndecodableImages
 from service.http.requests.items import Draft
 from service.inference.batch import Answer
-from service.inference.decode import Decoder
 from service.inference.engine import Engine
 from service.inference.room import Room
 from service.vectors.protocol import Vectors
 
 
-async def embed(engine: Engine, room: Room, drafts: Sequence[Draft]) -> Answer:
-    """Embed the drafts that are images, in order.
+async def embed(engine: Engine, room: Room, drafts: Sequence[Draft]) -> tuple[Answer, list[bytes]]:
+    """Return what the model says of the drafts that are images, and their thumbnails, in order.
 
     Raises what `Engine.answer` raises, with the drafts' numbers in the place of the images'.
     """
@@ -25,25 +21,17 @@ async def embed(engine: Engine, room: Room, drafts: Sequence[Draft]) -> Answer:
     images = [draft.image for draft in drafts if draft.image is not None]
     try:
         with room:
-            return await engine.answer(images, room, passes=2)  # thumbnails are the second one
+            return await engine.answer_with(images, room, decode_with_thumbnail)
     except UndecodableImages as error:
         raise UndecodableImages(_renumbered(error, numbers), error.reasons) from None
     except OversizedImages as error:
         raise OversizedImages(_renumbered(error, numbers), error.limit) from None
 
 
-async def thumbnails(
-    decoder: Decoder, drafts: Sequence[Draft], max_pixels: int
-) -> list[bytes | None]:
-    """Those of the drafts that are images, in order."""
-    images = [draft.image for draft in drafts if isinstance(draft.image, bytes)]
-    return await decoder.map(images, partial(_thumbnail, max_pixels=max_pixels))
-
-
 def new_items(
     drafts: Sequence[Draft],
     embeddings: Vectors,
-    thumbnails: Sequence[bytes | None],
+    thumbnails: Sequence[bytes],
     *,
     keep_images: bool,
 ) -> Iterator[NewItem]:
@@ -55,12 +43,6 @@ def new_items(
             continue
         kept = draft.image if keep_images and isinstance(draft.image, bytes) else None
         yield NewItem(draft.id, next(rows), draft.label, draft.metadata, kept, next(small))
-
-
-def _thumbnail(image: bytes, max_pixels: int) -> bytes | None:
-    with suppress(UndecodableImage, ImageTooLarge):  # the model has seen it: go without
-        return thumbnail(image, max_pixels)
-    return None
 
 
 def _renumbered(error: UndecodableImages | OversizedImages, numbers: list[int]) -> tuple[int, ...]:

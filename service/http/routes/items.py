@@ -28,7 +28,7 @@ from service.http.responses.collections import (
 )
 from service.http.responses.problems import COLLECTION_ERRORS, VECTOR_ERRORS, problems
 from service.http.routes.collection_work import read, write
-from service.http.routes.ingest import embed, new_items, thumbnails
+from service.http.routes.ingest import embed, new_items
 from service.http.routes.model_binding import check_hash, engine_of
 from service.http.state import Parts, Services
 from service.inference.batch import Answer
@@ -77,8 +77,7 @@ async def put_items(
     collection = await parts.threads.read(partial(parts.library.get, name))
     batch, asked = await _read(request, parts, query, collection.spec)
     with parts.patience.waiting(request.receive):
-        answer = None if asked is None else await embed(*asked, batch.drafts)
-        small = await thumbnails(parts.decoder, batch.drafts, parts.settings.max_pixels)
+        answer, small = (None, []) if asked is None else await embed(*asked, batch.drafts)
         work = partial(_put, parts, collection, batch, answer, small)
         receipt = await parts.threads.write(work)
     body = show_receipt(name, [draft.id for draft in batch.drafts], receipt)
@@ -183,7 +182,7 @@ def _put(
     collection: Collection,
     batch: Batch,
     answer: Answer | None,
-    small: Sequence[bytes | None],
+    small: Sequence[bytes],
 ) -> Receipt:
     embeddings = np.empty((0, 0), np.float32) if answer is None else answer.outputs.embedding
     keep = collection.spec.keep_images

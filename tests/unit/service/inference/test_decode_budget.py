@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.errors import UndecodableImage
 from models.jpeg import Header
 from models.manifest import Preprocess
+from models.preprocess import preprocess
 from service.errors import Overloaded, OversizedImages, TooManyPixels, UndecodableImages
 from service.inference.decode import Decoder
 from service.inference.pixel_budget import Encoded, PixelBudget
@@ -102,14 +104,24 @@ def test_images_that_nobody_waits_for_are_not_decoded(side: int, decoded: list[b
     asyncio.run(main())
 
 
-def test_images_that_are_decoded_twice_count_twice(decoded: list[bytes]) -> None:
+def test_images_with_something_else_made_of_them_have_the_same_budget() -> None:
+    begun: list[bytes] = []
+
+    def decode_one(data: bytes, spec: Preprocess, most: int) -> tuple[np.ndarray, int]:
+        begun.append(data)
+        return preprocess(data, spec, most), len(data)
+
     async def main() -> None:
         image = blank(1000)
-        decoder = Decoder(PixelBudget(2_000_000, 1_500_000 - 64 * len(image)), 1, lambda _: None)
+        decoder = Decoder(PixelBudget(2_000_000, 1_500_000 - 128 * len(image)), 1, lambda _: None)
         with pytest.raises(TooManyPixels):
-            await decoder.decode([image], SPEC, passes=2)
-        assert decoded == []
-        await decoder.decode([image], SPEC)
+            await decoder.decode_with([image, image], SPEC, decode_one)
+        assert begun == []
+        decoded, sizes = await decoder.decode_with([image], SPEC, decode_one)
+        assert (decoded.pixels().shape, sizes) == ((1, 8, 8, 3), [len(image)])
+        with pytest.raises(UndecodableImages) as refused:
+            await decoder.decode_with([image, b"bad", UndecodableImage("why")], SPEC, decode_one)
+        assert refused.value.indexes == (1, 2)
         decoder.close()
 
     asyncio.run(main())

@@ -10,7 +10,7 @@ from models.preprocess import MAX_PIXELS
 from service.cli.sources.base import Fault
 from service.cli.sources.folder import Embedder, Picture, find_pictures
 from service.collections import NewItem
-from service.collections.storage.thumbnails import thumbnail
+from service.collections.storage.thumbnails import decode_with_thumbnail
 from service.inference.device import CPU
 from service.inference.session import Session
 from service.vectors.errors import UnknownItem
@@ -65,7 +65,7 @@ def test_an_item_has_the_models_vector_the_thumbnail_and_the_image(embedder: Emb
     assert isinstance(item, NewItem)
     assert (item.id, item.label, item.metadata) == ("a.png", "cat", {"year": 2020})
     assert item.image == encoded
-    assert item.thumbnail == thumbnail(encoded)
+    assert item.thumbnail == decode_with_thumbnail(encoded, embedder.spec)[1]
     assert item.vector.shape == (4,)
 
 

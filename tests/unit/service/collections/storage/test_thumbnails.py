@@ -7,9 +7,18 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+import models.jpeg
 from models.errors import ImageTooLarge, UndecodableImage
-from service.collections.storage.thumbnails import SIDE_PX, thumbnail
+from models.manifest import Preprocess
+from models.preprocess import MAX_PIXELS, preprocess
+from service.collections.storage.thumbnails import SIDE_PX, decode_with_thumbnail
 from tests.support.pictures import ENCODINGS, PHOTOS, encode, photo
+
+SPEC = Preprocess(size_px=32)
+
+
+def thumbnail(encoded: bytes, max_pixels: int = MAX_PIXELS) -> bytes:
+    return decode_with_thumbnail(encoded, SPEC, max_pixels)[1]
 
 
 def shown(encoded: bytes) -> Image.Image:
@@ -66,3 +75,34 @@ def test_what_is_no_image_is_refused_as_by_the_model() -> None:
         thumbnail(encode(photo(size=(200, 100)), "JPEG")[:900])
     with pytest.raises(ImageTooLarge):
         thumbnail(encode(photo(size=(200, 100)), "PNG"), max_pixels=1000)
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+@pytest.mark.parametrize("size_px", [8, 32, 96])
+def test_the_model_sees_what_it_sees_without_a_thumbnail(name: str, size_px: int) -> None:
+    encoded, spec = ENCODINGS[name](photo(size=(600, 400))), Preprocess(size_px=size_px)
+    pixels, small = decode_with_thumbnail(encoded, spec)
+    assert np.array_equal(pixels, preprocess(encoded, spec))
+    with Image.open(io.BytesIO(small)) as image:
+        assert max(image.size) == SIDE_PX
+
+
+def test_a_model_that_sees_few_pixels_leaves_the_thumbnail_its_own() -> None:
+    """At half scale, which is enough for it, the picture would be smaller than its thumbnail."""
+    encoded = encode(photo(size=(130, 124)), "JPEG")
+    _, small = decode_with_thumbnail(encoded, Preprocess(size_px=8, half_scale=True))
+    with Image.open(io.BytesIO(small)) as image:
+        assert image.size == (SIDE_PX, 92)
+
+
+def test_an_image_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    decode = models.jpeg.decode
+
+    def counting(data: bytes, header: models.jpeg.Header, step: int) -> np.ndarray:
+        steps.append(step)
+        return decode(data, header, step)
+
+    monkeypatch.setattr(models.jpeg, "decode", counting)
+    decode_with_thumbnail(encode(photo(size=(600, 400)), "JPEG"), SPEC)
+    assert steps == [1]

@@ -1,13 +1,9 @@
 """Drafts become items: each image gets its own embedding, whatever stands between."""
 
-import asyncio
-
 import numpy as np
 
 from service.http.requests.items import Draft
-from service.http.routes.ingest import new_items, thumbnails
-from service.inference.decode import Decoder
-from service.inference.pixel_budget import PixelBudget
+from service.http.routes.ingest import new_items
 from tests.support.bundles import picture
 
 EMBEDDINGS = np.array([[1, 0], [0, 1]], np.float32)
@@ -33,18 +29,3 @@ def test_images_are_kept_only_where_that_is_wanted() -> None:
     (item,) = new_items(drafts, EMBEDDINGS[:1], [b"s"], keep_images=False)
     assert item.image is None
     assert item.thumbnail == b"s"
-
-
-def test_an_image_without_a_thumbnail_is_an_item_all_the_same() -> None:
-    async def main() -> list[bytes | None]:
-        decoder = Decoder(PixelBudget(10_000), 1, lambda seconds: None)
-        drafts = [draft("a", b"?"), draft("v"), draft("b", picture(0))]
-        try:
-            return await thumbnails(decoder, drafts, 10_000)
-        finally:
-            decoder.close()
-
-    small = asyncio.run(main())
-    assert [one is None for one in small] == [True, False]
-    (item,) = new_items([draft("a", b"?")], EMBEDDINGS[:1], small, keep_images=True)
-    assert (item.thumbnail, item.image) == (None, b"?")

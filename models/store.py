@@ -33,7 +33,15 @@ _VERSION = re.compile(r"[1-9][0-9]*")
 
 
 class Store:
-    """Published models under one root: `<name>/<version>/`, as Triton lays them out."""
+    """Published models under one root: `<name>/<version>/`, as Triton lays them out.
+
+    >>> store = Store(Path("models/registry"))
+    >>> "softmax" in store.names()
+    True
+    >>> bundle = store.load("softmax", version=1)  # every file verified by its sha256
+    >>> bundle.manifest.name, bundle.manifest.version, bundle.manifest.metric
+    ('softmax', 1, 'cosine')
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root

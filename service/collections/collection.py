@@ -39,6 +39,27 @@ class Collection:
 
     A `Library` makes it. Its index is opened when it is first needed. It may rest meanwhile, and
     opens its files again for whoever uses it next.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from service.collections import CollectionSpec, Library
+    >>> from service.vectors import ExactIndex
+    >>> def open_index(spec, folder, fetch):
+    ...     return ExactIndex(spec.dimension, spec.metric), 0  # reflects nothing yet
+    >>> spec = CollectionSpec(
+    ...     "pets", "softmax", 1, "0" * 64, metric="cosine", dimension=2, index="exact",
+    ...     keep_images=False, created="2026-11-29T00:00:00+00:00",
+    ... )
+    >>> temporary = TemporaryDirectory()
+    >>> library = Library(Path(temporary.name), open_index, maintain_every_s=None)
+    >>> pets, made = library.create(spec)
+    >>> tom = NewItem("tom", np.array([3, 4], np.float32), "cat", {"year": 2020})
+    >>> pets.put([tom]).replaced
+    (False,)
+    >>> (nearest,) = pets.search(np.array([[3, 4]], np.float32), Search(k=1))
+    >>> [(hit.item.id, hit.item.label, round(hit.score, 3)) for hit in nearest]
+    [('tom', 'cat', 1.0)]
+    >>> library.close()
+    >>> temporary.cleanup()
     """
 
     def __init__(self, folder: Path, open_index: OpenIndex, room: Room) -> None:

@@ -21,6 +21,26 @@ class Batcher:
     A request larger than a batch is split. Batches begin with the requests that have the fewest
     images left, and with the oldest ones, in turn: a single image waits for no more than two
     batches, and no request for ever. A batch that raises fails the requests in it and no others.
+
+    >>> import numpy as np
+    >>> from service.inference.session import Outputs
+    >>> from service.inference.work import Decoded
+    >>> def infer(pixels):  # a model that says of each image what its first value is
+    ...     first = pixels[:, 0, 0, :1].astype(np.float32)
+    ...     return Outputs(embedding=first, probabilities=first)
+    >>> def observe(record):
+    ...     print("a batch of", record.items)
+    >>> async def ask():
+    ...     lanes = Lanes(1)
+    ...     batcher = Batcher(infer, Limits(queue_items=100, max_batch=8), lanes, observe)
+    ...     lanes.start()
+    ...     images = [Decoded(np.full((1, 8, 8, 3), value, np.uint8)) for value in (3, 4)]
+    ...     answers = await asyncio.gather(*map(batcher.run, images))
+    ...     await lanes.stop()
+    ...     return [answer.outputs.embedding.tolist() for answer in answers]
+    >>> asyncio.run(ask())
+    a batch of 2
+    [[[3.0]], [[4.0]]]
     """
 
     def __init__(

@@ -27,6 +27,16 @@ class VectorIndex(Protocol):
     is l2, so that higher is nearer in either. Every method may be called from any thread; searches
     run at once, with each other and with one writer, and a search sees a write wholly or not at
     all.
+
+    >>> from service.vectors.exact import ExactIndex
+    >>> index: VectorIndex = ExactIndex(2, "cosine")
+    >>> index.add(np.array([0, 7]), np.array([[1, 0], [0, 1]], np.float32))
+    >>> hits = index.search(np.array([[0, 1]], np.float32), k=2)
+    >>> hits.rows.tolist(), hits.scores.tolist()
+    ([[7, 0]], [[1.0, 0.0]])
+    >>> index.remove(np.array([7]))
+    >>> index.search(np.array([[0, 1]], np.float32), k=2).rows.tolist()
+    [[0]]
     """
 
     def __len__(self) -> int:

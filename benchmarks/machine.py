@@ -1,16 +1,12 @@
-"""The machine of a measurement, and the code that was measured."""
+"""The machine of a measurement."""
 
 import os
 import platform
-import subprocess
-from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.measured import Machine
 
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-_FOLDER = Path(__file__).parent
 
 
 def machine() -> Machine:
@@ -28,29 +24,8 @@ def machine() -> Machine:
     )
 
 
-def versions(packages: Sequence[str]) -> dict[str, str]:
-    """The versions of Python and of the packages that decide; absent ones left out."""
-    found = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def commit() -> str | None:
-    """The code's git commit, with + where tracked files differ from it."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
-    try:
-        answer = subprocess.run(command, cwd=_FOLDER, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return answer.stdout.strip()
-
-
 def short(commit: str | None) -> str:
-    """As tables tell it."""
+    """Shorten a commit for tables."""
     if commit is None:
         return "unknown"
     return commit[:12] + ("+" if commit.endswith("+") else "")

@@ -21,7 +21,7 @@ def difference_of(report: ComparisonReport, measure: str, first: str, second: st
         for row in report.differences
         if row.measure == measure and {row.first, row.second} == {first, second}
     )
-    return found if found.first == first else _turned(found)
+    return found if found.first == first else turned(found)
 
 
 def interval(estimate: Estimate, measure: Measure, sign: bool = False) -> str:
@@ -52,12 +52,20 @@ def images_known(report: ComparisonReport) -> str:
     return "; ".join(said)
 
 
-def p_value(value: float) -> str:
-    """`p = 0.012`, or `p < 0.001`."""
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+def p_value(value: float, digits: int = 3) -> str:
+    """Write a p-value in a sentence; of digits it has as many as the smallest that is written.
+
+    >>> p_value(0.0123), p_value(0.0004), p_value(0.0004, digits=4)
+    ('p = 0.012', 'p < 0.001', 'p = 0.0004')
+    """
+    least = 10**-digits
+    return f"p < {least:.{digits}f}" if value < least else f"p = {value:.{digits}f}"
 
 
-def _turned(row: Difference) -> Difference:
+def turned(row: Difference) -> Difference:
+    """Return the same difference, of the second loss to the first."""
     value = row.difference
-    turned = Estimate(value=-value.value, low=-value.high, high=-value.low)
-    return row.model_copy(update={"first": row.second, "second": row.first, "difference": turned})
+    other_way = Estimate(value=-value.value, low=-value.high, high=-value.low)
+    return row.model_copy(
+        update={"first": row.second, "second": row.first, "difference": other_way}
+    )

@@ -13,9 +13,10 @@ from rich.progress import track
 from benchmarks.command import warn_if_busy
 from benchmarks.frontier.measure import BATCH_SIZE, golden_images, point
 from benchmarks.frontier.results import Report
-from benchmarks.machine import commit, machine, versions
+from benchmarks.machine import machine
 from models.atomic import replacing
 from models.bundle import MODEL, REPORT
+from models.code import commit, versions
 
 _PACKAGES = ("onnxruntime-gpu", "onnxruntime", "numpy")
 

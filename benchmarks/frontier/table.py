@@ -10,12 +10,10 @@ from pathlib import Path
 
 from benchmarks.frontier.results import Point, Report
 from benchmarks.machine import short
-from benchmarks.markdown import table
-from models.atomic import replacing
+from benchmarks.markdown import add_page_option, deliver, table
 from reports.table import duration
 
-BEGIN = "<!-- by python -m benchmarks.frontier.table: begin -->"
-END = "<!-- frontier: end -->"
+COMMAND = "python -m benchmarks.frontier.table"
 _HEAD = (
     "network",
     "loss",
@@ -32,30 +30,14 @@ _HEAD = (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table, or write it."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.frontier.table", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument(
         "results", type=Path, nargs="+", help="what python -m benchmarks.frontier wrote"
     )
-    parser.add_argument("--into", type=Path, help="a page with the marks")
+    add_page_option(parser)
     chosen = parser.parse_args(arguments)
     found = everything([Report.model_validate_json(path.read_text()) for path in chosen.results])
-    if chosen.into is None:
-        print(found)
-        return
-    page = chosen.into.read_text()
-    with replacing(chosen.into) as file:
-        file.write_text(put_into(page, found))
-
-
-def put_into(page: str, found: str) -> str:
-    """The page with this between the marks. Raises ValueError where a mark is missing."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page lacks {BEGIN} or {END}")
-    return f"{before}{BEGIN}\n{found}\n{END}{after}"
+    deliver(found, COMMAND, chosen.into)
 
 
 def everything(reports: Sequence[Report]) -> str:

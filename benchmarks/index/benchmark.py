@@ -18,6 +18,7 @@ from benchmarks.index.results import KINDS, DataFacts, Report, Result, Settings
 from benchmarks.index.stage import run_apart
 from benchmarks.measured import Machine
 from benchmarks.progress import Advance, progress
+from models import code
 from models.atomic import replacing
 
 _PACKAGES = ("faiss-cpu", "numpy")
@@ -65,7 +66,7 @@ class Benchmark:
         return Report(
             command=self.command,
             date=self.date,
-            commit=machine.commit(),
+            commit=code.commit(),
             finished=(),
             machine=self.machine,
             versions=_versions(),
@@ -123,4 +124,4 @@ def plan(size: int, work: Path, settings: Settings) -> Iterator[Job]:
 
 
 def _versions() -> dict[str, str]:
-    return {**machine.versions(_PACKAGES), "sqlite": sqlite3.sqlite_version}
+    return {**code.versions(_PACKAGES), "sqlite": sqlite3.sqlite_version}

@@ -10,35 +10,20 @@ from pathlib import Path
 from benchmarks.index import bars, sections
 from benchmarks.index.results import Report
 from benchmarks.machine import short
-from models.atomic import replacing
+from benchmarks.markdown import add_page_option, deliver
 
-BEGIN = "<!-- by python -m benchmarks.index.table: begin -->"
-END = "<!-- end -->"
+COMMAND = "python -m benchmarks.index.table"
 _NAMED = ("python", "faiss-cpu", "numpy", "sqlite")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables, or write them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.index.table", description=__doc__)
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("results", type=Path, help="what python -m benchmarks.index wrote")
-    parser.add_argument("--into", type=Path, help="a page with the marks")
+    add_page_option(parser)
     chosen = parser.parse_args(arguments)
     tables = everything(Report.model_validate_json(chosen.results.read_text()))
-    if chosen.into is None:
-        print(tables)
-        return
-    page = chosen.into.read_text()
-    with replacing(chosen.into) as file:
-        file.write_text(put_into(page, tables))
-
-
-def put_into(page: str, tables: str) -> str:
-    """The page with these tables between the marks. Raises ValueError where a mark is missing."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page lacks {BEGIN} or {END}")
-    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
+    deliver(tables, COMMAND, chosen.into)
 
 
 def everything(report: Report) -> str:

@@ -28,6 +28,7 @@ from benchmarks.serving.results import (
 )
 from benchmarks.serving.turn import take
 from benchmarks.serving.workloads import Workload
+from models import code
 from models.atomic import replacing
 
 _FLOOR_SHARE = 0.2  # of a run's seconds, for each way of each part
@@ -84,10 +85,10 @@ class Benchmark:
         report = Report(
             command=self.command,
             date=self.date,
-            commit=machine.commit(),
+            commit=code.commit(),
             complete=complete,
             machine=self.machine,
-            versions=machine.versions(PACKAGES),
+            versions=code.versions(PACKAGES),
             settings=self.settings,
             workloads=tuple(_facts(workload) for workload in self.workloads),
             servers=tuple(_described(server) for server in self.servers),

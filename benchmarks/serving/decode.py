@@ -19,11 +19,12 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.machine import commit, machine, versions
+from benchmarks.machine import machine
 from benchmarks.serving.packages import PACKAGES
 from benchmarks.serving.peers import model as peer
 from benchmarks.serving.workloads import one_photo, one_small
 from models import jpeg
+from models.code import commit, versions
 from models.errors import UndecodableImage
 from models.manifest import Preprocess
 from models.preprocess import preprocess

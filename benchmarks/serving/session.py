@@ -24,10 +24,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.machine import commit, machine, versions
+from benchmarks.machine import machine
 from benchmarks.measured import Machine
 from benchmarks.serving.packages import PACKAGES
 from benchmarks.serving.variants import MEMORY, VARIANTS, Variant, open_session
+from models.code import commit, versions
 from models.manifest import Frozen
 from models.store import Store
 from service.inference.work import Pixels

@@ -17,6 +17,7 @@ from benchmarks.training.images import Images
 from benchmarks.training.jobs import plan
 from benchmarks.training.results import Job, Report, Result, Settings
 from benchmarks.training.stage import run_apart
+from models import code
 from models.atomic import replacing
 
 _PACKAGES = ("torch", "torchvision", "pytorch-metric-learning", "numpy", "pillow")
@@ -61,10 +62,10 @@ class Benchmark:
         return Report(
             command=self.command,
             date=self.date,
-            commit=machine.commit(),
+            commit=code.commit(),
             complete=False,
             machine=self.machine,
-            versions=machine.versions(_PACKAGES),
+            versions=code.versions(_PACKAGES),
             gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
             settings=self.settings,
         )

@@ -17,6 +17,7 @@ import torch
 from benchmarks import machine
 from benchmarks.measured import Machine
 from benchmarks.training.peers import PEERS
+from models import code
 from models.atomic import replacing
 from models.manifest import Frozen
 
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = Bundles(
             command=" ".join(["python -m benchmarks.training.bundles", *passed_on]),
             date=datetime.now(UTC),
-            commit=machine.commit(),
+            commit=code.commit(),
             machine=here,
             gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
             seconds=seconds,

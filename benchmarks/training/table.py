@@ -11,12 +11,10 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.machine import short
-from benchmarks.markdown import table, text
+from benchmarks.markdown import add_page_option, deliver, table, text
 from benchmarks.training.results import EpochRun, LossRun, Report, Side
-from models.atomic import replacing
 
-BEGIN = "<!-- by python -m benchmarks.training.table: begin -->"
-END = "<!-- end of training -->"
+COMMAND = "python -m benchmarks.training.table"
 _TRIPLET_BATCH, _TRIPLET_TIMES = 512, 10.0
 _WAYS = {
     "ours": "`training.loop.trainer`",
@@ -37,28 +35,12 @@ class Cell:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables, or write them."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.training.table", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("results", type=Path, help="what python -m benchmarks.training wrote")
-    parser.add_argument("--into", type=Path, help="a page with the marks")
+    add_page_option(parser)
     chosen = parser.parse_args(arguments)
     tables = everything(Report.model_validate_json(chosen.results.read_text()))
-    if chosen.into is None:
-        print(tables)
-        return
-    page = put_into(chosen.into.read_text(), tables)
-    with replacing(chosen.into) as file:
-        file.write_text(page)
-
-
-def put_into(page: str, tables: str) -> str:
-    """The page with these tables between the marks. Raises ValueError where a mark is missing."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page lacks {BEGIN} or {END}")
-    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
+    deliver(tables, COMMAND, chosen.into)
 
 
 def everything(report: Report) -> str:

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
+from reports.progress import console
 from service.cli.options import command_parser, parse
-from service.cli.progress import console
 from service.cli.resources import open_library
 from service.collections import CollectionSpec
 from service.collections.data_folder import COLLECTIONS

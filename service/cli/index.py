@@ -8,14 +8,14 @@ from typing import get_args
 
 from rich.console import Console
 
+from models.interrupts import stop_on_interrupt
 from models.manifest import Metric
 from models.store import Store
+from reports.progress import console, showing
 from service.cli.errors import UnusableFile
 from service.cli.ingest import Ingest
-from service.cli.interrupts import stop_on_interrupt
 from service.cli.options import command_parser, parse, whole
 from service.cli.pool import making
-from service.cli.progress import console, showing
 from service.cli.resources import model_of, open_library
 from service.cli.sources.base import T
 from service.cli.sources.folder import find_pictures
@@ -130,6 +130,6 @@ def _wish(options: argparse.Namespace, settings: Settings) -> Wish:
 
 def _run(out: Console, into: Ingest[T], batches: Iterable[Sequence[T]], total: int) -> int:
     name = into.collection.spec.name
-    with stop_on_interrupt() as stop, showing(out, name, total) as tell:
-        tally = into.run(batches, stop, tell)
+    with stop_on_interrupt() as stop, showing(out, name, total) as advance:
+        tally = into.run(batches, stop, advance)
     return tell_tally(out, tally, name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Generic, NamedTuple
 
-from service.cli.progress import Tell
+from reports.progress import Advance
 from service.cli.sources.base import Fault, Made, Start, T
 from service.collections import Collection, NewItem
 from service.collections.validation import id_problem
@@ -34,7 +34,7 @@ class Ingest(Generic[T]):
     start: Start[T]
     replace: bool  # also what is there already
 
-    def run(self, batches: Iterable[Sequence[T]], stop: Event, tell: Tell) -> Tally:
+    def run(self, batches: Iterable[Sequence[T]], stop: Event, advance: Advance) -> Tally:
         """Go on to the end, or until `stop` is set."""
         tally = Tally()
         for step in _ahead(map(self._begin, batches)):
@@ -43,7 +43,7 @@ class Ingest(Generic[T]):
             tally.faults += step.faults
             tally.faults += [one for one in made if isinstance(one, Fault)]
             self._put([one for one in made if isinstance(one, NewItem)], tally)
-            tell(step.present + len(step.faults) + len(made))
+            advance(step.present + len(step.faults) + len(made))
             if stop.is_set():
                 tally.stopped = True
                 break

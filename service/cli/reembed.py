@@ -9,13 +9,13 @@ from threading import Event
 from rich.console import Console
 
 from models.bundle import Bundle
+from models.interrupts import stop_on_interrupt
 from models.store import Store
+from reports.progress import console, showing
 from service.cli import INTERRUPTED
 from service.cli.errors import CannotReembed
-from service.cli.interrupts import stop_on_interrupt
 from service.cli.options import command_parser, parse, whole
 from service.cli.pool import making
-from service.cli.progress import console, showing
 from service.cli.resources import REEMBEDDED, model_sha256, open_library, open_successors
 from service.cli.succession import Place, Succession, pages
 from service.cli.summary import GO_ON, printable
@@ -94,8 +94,8 @@ class _Job:
         new = _successor(successors, self._spec(), place)
         with making(self.bundle, self.settings, keep_images=True) as start:
             succession = Succession(self.old, new, start, place)
-            with stop_on_interrupt() as stop, showing(out, new.spec.name, count) as tell:
-                if not succession.follow(stop, tell):
+            with stop_on_interrupt() as stop, showing(out, new.spec.name, count) as advance:
+                if not succession.follow(stop, advance):
                     out.print(GO_ON)
                     return INTERRUPTED
             succession.prune()  # most of it, while nobody waits

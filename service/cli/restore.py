@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from reports.progress import console
 from service.cli.options import command_parser, parse
-from service.cli.progress import console
 from service.cli.resources import open_library
 from service.cli.summary import printable
 from service.collections import restore

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from reports.progress import console
 from service.cli.options import command_parser, parse
-from service.cli.progress import console
 from service.cli.resources import open_library
 from service.collections import Backup, Collection
 from service.collections.data_folder import SNAPSHOTS

@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Event
 
 from models.atomic import replacing
+from reports.progress import Advance
 from service.cli.ingest import Ingest
-from service.cli.progress import Tell
 from service.cli.sources.base import Start
 from service.cli.sources.folder import Picture
 from service.collections import Collection, Item
@@ -53,14 +53,14 @@ class Succession:
     start: Start[Picture]
     place: Place
 
-    def follow(self, stop: Event, tell: Tell) -> bool:
+    def follow(self, stop: Event, advance: Advance) -> bool:
         """Embed what the old collection has that is new; False where it was stopped before."""
         into = Ingest(self.new, self.start, replace=True)
         for items in pages(self.old, self.place.row(), _AT_ONCE):
             pictures = [self._picture(item) for item in items if item.has_image]
             tally = into.run([pictures], stop, _ignore)
             self.place.move(items[-1].row)
-            tell(len(items))
+            advance(len(items))
             if tally.stopped:
                 return False
         return True

@@ -9,10 +9,11 @@ import torch
 from pydantic import Field
 
 from models.atomic import replacing
+from models.code import commit
 from models.manifest import Frozen
 from models.report import DatasetRecord
 from training.common.machine import Computed, launcher
-from training.common.provenance import code_commit, hardware, versions
+from training.common.provenance import hardware, versions
 from training.data.dataset import Dataset, Splits
 from training.data.inventory import Inventory
 from training.errors import InvalidRun
@@ -118,7 +119,7 @@ def describe(
         ),
         class_names=dataset.class_names,
         command=shlex.join([*launcher(), "-m", "training", *sys.argv[1:]]),
-        commit=code_commit(),
+        commit=commit(),
         versions=versions(),
         hardware=hardware(),
         precision=precision,

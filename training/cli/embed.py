@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from models.store import Store
+from reports.progress import console, showing
 from training.cli import numbers
 from training.cli.options import say
-from training.cli.progress import showing
 from training.errors import ExtraMissing, Interrupted, InvalidDataset
 
 if TYPE_CHECKING:
@@ -89,9 +89,12 @@ def embed_folder(options: Namespace) -> None:
     work = Work(options.data.resolve(), Model.of(bundle), options.workers)
     sizes = Sizes(options.batch, options.shard)
     command = shlex.join(["python", "-m", "training", *sys.argv[1:]])
-    with closing(_engine(options, work)) as engine, showing("embedding", total) as tell:
+    with (
+        closing(_engine(options, work)) as engine,
+        showing(console(), "embedding", total, "images") as advance,
+    ):
         try:
-            made = Job(options.data, options.out, bundle, sizes, tell).run(engine, command)
+            made = Job(options.data, options.out, bundle, sizes, advance).run(engine, command)
         except KeyboardInterrupt:
             message = f"interrupted; the same command goes on with what is in {options.out}"
             raise Interrupted(message) from None

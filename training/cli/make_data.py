@@ -3,9 +3,9 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from reports.progress import console, showing
 from training.cli import numbers
 from training.cli.options import say
-from training.cli.progress import showing
 from training.data import fashion_mnist
 
 
@@ -48,8 +48,8 @@ def make_data(options: Namespace) -> None:
     if options.kind == "glyphs":
         _make_glyphs(options)
     else:
-        with showing("writing", 70_000) as tell:
-            fashion_mnist.write_fashion_mnist(options.source, options.out, tell)
+        with showing(console(), "writing", 70_000, "images") as advance:
+            fashion_mnist.write_fashion_mnist(options.source, options.out, advance)
     say(f"{options.out}: ready for --data {options.out}")
 
 
@@ -64,5 +64,5 @@ def _make_glyphs(options: Namespace) -> None:
         f"{len(CHARACTERS)} classes; of each {n['train']} training and {n['test']} test images, "
         "in fonts of different designs"
     )
-    with showing("drawing", len(CHARACTERS) * sum(n.values())) as tell:
-        write_glyphs(parts, options.out, tell)
+    with showing(console(), "drawing", len(CHARACTERS) * sum(n.values()), "images") as advance:
+        write_glyphs(parts, options.out, advance)

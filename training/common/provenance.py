@@ -1,36 +1,18 @@
-"""The origins of a result besides its recipe: code, packages, machine."""
+"""The origins of a result besides its recipe and its code: packages and hardware."""
 
 import os
 import platform
-import subprocess
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import torch
+
+from models import code
 
 _PACKAGES = ("torch", "torchvision", "onnx", "onnxruntime-gpu", "onnxruntime", "numpy", "pillow")
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that decide results; absent ones left out."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def code_commit() -> str | None:
-    """The code's git commit, with + where tracked files differ from it."""
-    folder = Path(__file__).parent
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
-    try:
-        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return answer.stdout.strip()
+    """Return the versions of Python and of the packages that decide results."""
+    return code.versions(_PACKAGES)
 
 
 def hardware() -> str:

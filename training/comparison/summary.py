@@ -10,6 +10,7 @@ from typing import get_args
 import numpy as np
 from jaxtyping import Float64
 
+from models.code import commit
 from models.comparison import (
     ComparisonReport,
     ConfusedClasses,
@@ -21,7 +22,7 @@ from models.comparison import (
 )
 from models.comparison import Protocol as Stated
 from models.report import DatasetRecord
-from training.common.provenance import code_commit, hardware, versions
+from training.common.provenance import hardware, versions
 from training.comparison.assembly import Column, assemble
 from training.comparison.catalog import MEASURES
 from training.comparison.convergence import Training, convergence_of, training_of
@@ -68,7 +69,7 @@ def summarize(comparison: Comparison) -> ComparisonReport:
         ),
         majority_share=_majority(finals[0][1]),
         command=shlex.join(["python", "-m", "training", *sys.argv[1:]]),
-        commit=code_commit(),
+        commit=commit(),
         versions=versions(),
         hardware=_hardware(measured),
         training_seconds=comparison.training_seconds(),

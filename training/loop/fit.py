@@ -1,10 +1,6 @@
 """Fit one run: progress on the screen, checkpoints in the run folder, stops that lose nothing."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from types import FrameType
+from contextlib import nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -17,18 +13,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from models.interrupts import stop_on_interrupt
 from models.report import Epoch
 from training.checkpoints.run import RunFolder, RunRecord
 from training.errors import Interrupted, InvalidRun
 from training.loop.tracking.track import UNTRACKED, Tracking, Watch, watched
 from training.loop.trainer import Step, Trainer
-
-
-@dataclass
-class StopRequest:
-    """Set by the first SIGINT or SIGTERM; the second one ends the process at once."""
-
-    requested: bool = False
 
 
 def fit(
@@ -49,14 +39,14 @@ def fit(
     if state is not None:
         trainer.load_state(state)
     tracked = watched(trainer, folder, tracking) if ranks.first else nullcontext(Watch(trainer, []))
-    with stop_on_signal() as stop, tracked as watch, _Screen(trainer) as screen:
+    with stop_on_interrupt() as stop, tracked as watch, _Screen(trainer) as screen:
         for step in trainer.steps():
             watch.show(step)  # before the checkpoint, so that no row goes missing
             screen.show(step)
             if step.step == step.steps:
                 _save(trainer, folder)
                 screen.epoch_done()
-            if ranks.any(stop.requested) and not trainer.finished:
+            if ranks.any(stop.is_set()) and not trainer.finished:
                 _save(trainer, folder)
                 raise Interrupted(
                     f"stopped; go on with the same command and --resume ({folder.path})"
@@ -90,24 +80,6 @@ def _check_resumable(folder: RunFolder, record: RunRecord, resume: bool) -> None
         raise InvalidRun(
             f"{folder.path} was started with another recipe or data set; name another --runs"
         )
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[StopRequest]:
-    """Turn the first SIGINT or SIGTERM into a request, and restore the handlers afterwards."""
-    stop = StopRequest()
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        stop.requested = True
-        signal.signal(number, signal.SIG_DFL)
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    earlier = [signal.signal(number, handle) for number in numbers]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(numbers, earlier, strict=True):
-            signal.signal(number, handler)
 
 
 _UNKNOWN = "-"

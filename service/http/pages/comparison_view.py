@@ -17,6 +17,7 @@ from models.comparison import (
 )
 from models.evidence.estimate import Estimate
 from models.tied import unbeaten
+from reports.words import turned
 
 Mark = Literal["best", "tied", ""]
 
@@ -133,10 +134,4 @@ def _marks(
 def _against(found: Difference, baseline: str) -> Difference | None:
     if found.second == baseline:
         return found
-    if found.first != baseline:
-        return None
-    value, low, high = found.difference.value, found.difference.low, found.difference.high
-    turned = found.difference.model_copy(update={"value": -value, "low": -high, "high": -low})
-    return found.model_copy(
-        update={"first": found.second, "second": baseline, "difference": turned}
-    )
+    return turned(found) if found.first == baseline else None

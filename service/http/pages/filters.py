@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from models.evidence.estimate import Estimate
+from reports import words
 
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 _TINY = 5e-4  # below it, four decimals show too little
 _THOUSANDS = 1e4
-_LEAST_P = 1e-4
 
 
 def percent(value: float, digits: int = 2) -> str:
@@ -68,12 +68,12 @@ def count(value: int) -> str:
 
 def p_value(value: float) -> str:
     """A p-value, for a column of them."""
-    return "< 0.0001" if value < _LEAST_P else f"{value:.4f}"
+    return p_text(value).removeprefix("p ").removeprefix("= ")
 
 
 def p_text(value: float) -> str:
-    """A p-value in a sentence: its letter and whether it is equal or less."""
-    return f"p {p_value(value)}" if value < _LEAST_P else f"p = {p_value(value)}"
+    """A p-value in a sentence, with its letter."""
+    return words.p_value(value, digits=4)
 
 
 def megabytes(size_bytes: int) -> str:

@@ -40,15 +40,17 @@ def test_each_network_has_the_accuracy_of_its_report_and_a_speed(results: Path) 
 
 def test_the_table_goes_between_its_marks(results: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
+    begin, end = (f"<!-- by {table.COMMAND}: {edge} -->" for edge in ("begin", "end"))
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     table.main([str(results), "--into", str(page)])
     text = page.read_text()
     assert "old" not in text
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
     assert "| compact | triplet | 1." in text
-    with pytest.raises(ValueError, match="lacks"):
-        table.put_into("no marks", "table")
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match=table.COMMAND):
+        table.main([str(results), "--into", str(page)])
 
 
 def test_several_files_make_one_table_and_one_figure(results: Path, tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
-from benchmarks import machine
+from benchmarks import apart
 from benchmarks.index import bars, plot, stage, table
 from benchmarks.index.benchmark import Benchmark
 from benchmarks.index.jobs import Job
 from benchmarks.index.quantities import points, power
 from benchmarks.index.results import Report, Result, Settings
+from models import code
+from reports import marks
 
 ROOT = Path(__file__).parents[4]
 PAGE = ROOT / "docs" / "index.md"
@@ -112,7 +114,7 @@ def test_nothing_is_left_but_the_data(report: Report, folder: Path) -> None:
 def test_a_run_is_taken_up_after_the_last_finished_size(
     report: Report, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "commit", lambda: COMMIT)
+    monkeypatch.setattr(code, "commit", lambda: COMMIT)
     leave_interrupted(report, tmp_path)
     asked: list[Job] = []
 
@@ -131,7 +133,7 @@ def test_a_run_is_taken_up_after_the_last_finished_size(
 def test_a_run_by_other_code_is_begun_anew(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "commit", lambda: "1" * 40)
+    monkeypatch.setattr(code, "commit", lambda: "1" * 40)
     leave_interrupted(report, tmp_path)
     asked: list[Job] = []
 
@@ -147,7 +149,7 @@ def test_a_stage_runs_in_a_process_of_its_own(folder: Path, report: Report) -> N
     job = Job(stage="build", size=SIZES[0], work=folder / "apart", settings=report.settings)
     job.data.prepare()
     assert stage.run_apart(job).size == SIZES[0]
-    with pytest.raises(stage.StageFailed, match="build of 600"):
+    with pytest.raises(apart.StageFailed, match=r"benchmarks\.index\.stage"):
         stage.run_apart(job)  # its folder is there already
 
 
@@ -179,21 +181,22 @@ def test_every_table_has_as_many_cells_in_each_row(report: Report) -> None:
         assert len(set(rows)) == 1
 
 
+def marked(text: str) -> str:
+    """A page with this between the marks."""
+    begin, end = (f"<!-- by {table.COMMAND}: {edge} -->" for edge in ("begin", "end"))
+    return f"before\n{begin}\n{text}\n{end}\nafter\n"
+
+
 def test_the_tables_are_put_between_the_marks(
     report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results, page = tmp_path / "index.json", tmp_path / "page.md"
     results.write_text(report.model_dump_json())
-    page.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
+    page.write_text(marked("old"))
     table.main([str(results), "--into", str(page)])
     table.main([str(results)])
     printed = capsys.readouterr().out.strip()
-    assert page.read_text() == f"before\n{table.BEGIN}\n{printed}\n{table.END}\nafter\n"
-
-
-def test_a_page_without_marks_is_refused() -> None:
-    with pytest.raises(ValueError, match="lacks"):
-        table.put_into("no marks", "")
+    assert page.read_text() == marked(printed)
 
 
 def test_the_plot_is_drawn(report: Report, tmp_path: Path) -> None:
@@ -223,8 +226,4 @@ def test_the_page_has_the_tables_of_the_published_results() -> None:
     published = Report.model_validate_json(RESULTS.read_text())
     assert published.complete
     tables = table.everything(published)
-    assert f"{table.BEGIN}\n{tables}\n{table.END}" in PAGE.read_text()
-
-
-def test_the_page_has_the_marks() -> None:
-    assert table.put_into(PAGE.read_text(), "new").count("new")
+    assert marks.put(PAGE.read_text(), table.COMMAND, tables) == PAGE.read_text()

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import machine
 from benchmarks.training import table
 from benchmarks.training.benchmark import Benchmark
 from benchmarks.training.jobs import plan
 from benchmarks.training.results import EpochRun, Job, LossJob, LossRun, Report, Result, Settings
+from models import code
 
 COMMIT = "0" * 40
 SETTINGS = Settings(
@@ -97,7 +97,7 @@ def test_turns_are_compared_in_pairs_and_not_by_their_medians(tmp_path: Path) ->
 def test_an_interrupted_run_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "commit", lambda: COMMIT)
+    monkeypatch.setattr(code, "commit", lambda: COMMIT)
     asked: list[Job] = []
 
     def stop_at_third(job: Job, folder: Path) -> Result:
@@ -112,10 +112,3 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert benchmark(tmp_path, stop_at_third).run(Console(quiet=True))
     assert asked[3:] == list(plan(SETTINGS))[2:]
     assert read(tmp_path).complete
-
-
-def test_tables_need_their_marks() -> None:
-    page = f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n"
-    assert table.put_into(page, "new") == page.replace("old", "new")
-    with pytest.raises(ValueError, match="lacks"):
-        table.put_into("no marks", "new")

@@ -1,6 +1,9 @@
 """A run folder is never half-written, and a stopped run says how to go on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 import torch
@@ -10,7 +13,7 @@ from models.report import DatasetRecord
 from tests.support.tiny_runs import tiny_recipe, tiny_trainer
 from training.checkpoints.run import RunFolder, RunRecord
 from training.errors import Diverged, Interrupted, InvalidRun
-from training.loop.fit import StopRequest, fit, stop_on_signal
+from training.loop.fit import fit
 from training.losses import LOSSES
 from training.losses.softmax import SoftmaxLoss
 
@@ -58,6 +61,14 @@ def test_another_recipe_cannot_resume_it(tmp_path: Path) -> None:
         fit(tiny_trainer("softmax", seed=1), folder, record(seed=1), resume=True)
 
 
+@contextmanager
+def stopped() -> Iterator[Event]:
+    """A signal that came before the first step."""
+    event = Event()
+    event.set()
+    yield event
+
+
 def test_a_signal_stops_between_two_steps_and_resuming_ends_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,7 +76,7 @@ def test_a_signal_stops_between_two_steps_and_resuming_ends_the_same(
     fit(tiny_trainer("softmax"), whole, record(), resume=False)
 
     trainer = tiny_trainer("softmax")
-    monkeypatch.setattr("training.loop.fit.StopRequest", lambda: StopRequest(requested=True))
+    monkeypatch.setattr("training.loop.fit.stop_on_interrupt", stopped)
     with pytest.raises(Interrupted, match="--resume"):
         fit(trainer, broken, record(), resume=False)
     assert trainer.progress.step == 1
@@ -123,17 +134,6 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:
     before = folder.checkpoint_path.read_bytes()
     fit(tiny_trainer("softmax"), folder, record(), resume=True)
     assert folder.checkpoint_path.read_bytes() == before
-
-
-def test_signal_handlers_are_given_back() -> None:
-    import signal
-
-    earlier = signal.getsignal(signal.SIGINT)
-    with stop_on_signal() as stop:
-        signal.raise_signal(signal.SIGINT)
-        assert stop.requested
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL  # a second one ends the process
-    assert signal.getsignal(signal.SIGINT) == earlier
 
 
 @pytest.mark.parametrize("name", ["initial_path", "checkpoint_path"])

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from service.cli.interrupts import stop_on_interrupt
+from models.interrupts import stop_on_interrupt
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 

@@ -1,4 +1,4 @@
-"""Progress of a command, on a terminal or in a log."""
+"""Progress of a command, on a terminal or in a log: the same for service and training."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from rich.text import Text
 
 _LINE_EVERY_S = 5.0
 
-Tell = Callable[[int], None]  # so many more items are done
+Advance = Callable[[int], None]  # so many more are done
 
 
 def console() -> Console:
@@ -27,18 +27,21 @@ def console() -> Console:
 
 
 @contextmanager
-def showing(out: Console, what: str, total: int) -> Iterator[Tell]:
-    """Show the progress of the block: a bar on a terminal, else a line every few seconds."""
+def showing(out: Console, what: str, total: int, unit: str = "items") -> Iterator[Advance]:
+    """Show the progress of the block: a bar on a terminal, else a line every few seconds.
+
+    Yields a function that takes how many more of `total` are done.
+    """
     if not out.is_terminal:
-        lines = _Lines(out, what, total)
-        yield lines.tell
+        lines = _Lines(out, what, total, unit)
+        yield lines.advance
         lines.end()
         return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        _Rate(),
+        _Rate(unit),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=out) as bar:
@@ -47,17 +50,21 @@ def showing(out: Console, what: str, total: int) -> Iterator[Tell]:
 
 
 class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:,.0f} items/s")
+        return Text(f"{task.speed or 0:,.0f} {self._unit}/s")
 
 
 class _Lines:
-    def __init__(self, out: Console, what: str, total: int) -> None:
-        self._out, self._what, self._total = out, what, total
+    def __init__(self, out: Console, what: str, total: int, unit: str) -> None:
+        self._out, self._what, self._total, self._unit = out, what, total, unit
         self._done = self._said = 0
         self._started = self._last = monotonic()
 
-    def tell(self, done: int) -> None:
+    def advance(self, done: int) -> None:
         self._done += done
         if monotonic() - self._last >= _LINE_EVERY_S:
             self._say()
@@ -71,6 +78,7 @@ class _Lines:
         rate = self._done / max(self._last - self._started, 1e-9)
         left = (self._total - self._done) / rate if rate else 0
         self._out.print(
-            f"{self._what}: {self._done:,} of {self._total:,} items, {rate:,.0f} items/s, "
+            f"{self._what}: {self._done:,} of {self._total:,} {self._unit}, "
+            f"{rate:,.0f} {self._unit}/s, "
             f"{left:,.0f} s left"
         )

@@ -6,8 +6,8 @@ import re
 import pytest
 from rich.console import Console
 
-from service.cli import progress
-from service.cli.progress import showing
+from reports import progress
+from reports.progress import showing
 
 
 def test_where_there_is_no_terminal_it_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong while serving. Facts only: no HTTP, no status codes.
+"""The errors of serving. Facts only: no HTTP, no status codes.
 
 An error's public attributes are its facts; `service.http.responses.errors` shows them to the
 client.
@@ -174,7 +174,7 @@ class UndecodableImages(ServiceError):
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why each of them is not; the message says it, so that it is no fact of its own."""
+        """Return the reason of each; the message says it, so that it is no fact of its own."""
         _, reasons = self.args
         return tuple(reasons)
 

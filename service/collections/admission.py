@@ -1,4 +1,4 @@
-"""Whether items and vectors can be taken, and how vectors are stored."""
+"""Admission of items and vectors, and the stored form of vectors."""
 
 from collections.abc import Iterator, Sequence
 

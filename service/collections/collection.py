@@ -136,7 +136,7 @@ class Collection:
             return opened.searcher().search(queries, query)
 
     def facts(self) -> Facts:
-        """How it stands."""
+        """Return its state."""
         with self._using() as opened:
             opened.connections.confirm()
             with opened.connections.reading() as database:
@@ -161,11 +161,11 @@ class Collection:
             check_whole(database, self.spec)
 
     def is_there(self) -> bool:
-        """Whether its files are still in their place."""
+        """Return whether its files are still in their place."""
         return file_in(self._folder) == self._file
 
     def is_open(self) -> bool:
-        """Whether it holds its files open."""
+        """Return whether it holds its files open."""
         return self._opened is not None
 
     def wake(self) -> bool:

@@ -1,4 +1,4 @@
-"""What can go wrong with collections. Facts only, as in `service.errors`."""
+"""The errors of collections. Facts only, as in `service.errors`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What goes into a collection, what comes out, and what it asks of an index."""
+"""The values of a collection: its input, its output, and its demands on an index."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -64,7 +64,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Facts:
-    """How a collection stands."""
+    """The state of a collection."""
 
     spec: CollectionSpec
     items: int
@@ -87,7 +87,7 @@ class Backup:
 
 @runtime_checkable
 class Maintained(Protocol):
-    """What a VectorIndex may also be: something to look after, and to save beside the items."""
+    """The optional side of a VectorIndex: upkeep, and a copy saved beside the items."""
 
     @property
     def kind_in_use(self) -> str:

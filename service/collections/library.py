@@ -207,7 +207,7 @@ class Library:
 
 
 def room_for_collections() -> int:
-    """How many collections the limit of open files has room for, with half of it left."""
+    """Return how many collections fit into half of the limit of open files."""
     return min(_MOST_OPEN, max(1, most_handles() // (2 * _BURST * _HANDLES)))
 
 

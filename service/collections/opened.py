@@ -1,4 +1,4 @@
-"""What a collection holds open: its connections, and the index that follows its items."""
+"""The open parts of a collection: its connections, and the index that follows its items."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -58,7 +58,7 @@ class Opened:
             return self._view
 
     def searcher(self) -> Searcher:
-        """What searches the index."""
+        """Return the searcher of the index."""
         view = self.view()
         if self._searcher is None:
             self._searcher = Searcher(self.connections, view)

@@ -1,4 +1,4 @@
-"""What an item may be: the one set of limits, whichever way it comes.
+"""Limits of an item: one set, whichever way it comes.
 
 Requests, folders, Parquet files, `reembed` and `restore` all ask here. Each function gives what is
 wrong, and None where nothing is.

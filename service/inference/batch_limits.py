@@ -1,4 +1,4 @@
-"""How many images wait for a model, and how many it takes at once."""
+"""The number of images that wait for a model, and that it takes at once."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _JUMP = 4  # times the pace, at most: one slow moment is not the pace
 
 @dataclass(frozen=True)
 class Limits:
-    """What one batcher accepts, and how many images it runs at once."""
+    """The limits of one batcher: images accepted, and images in one run."""
 
     queue_items: int
     max_batch: int
@@ -32,7 +32,7 @@ def cpu_limits(queue_items: int, image_s: float, wait_s: float = math.inf) -> Li
 
 
 class Pace:
-    """How long one image takes while there are others, measured on the batches that run."""
+    """The time of one image among others, measured on the batches that run."""
 
     def __init__(self, image_s: float) -> None:
         """Begin with what was measured before anybody asked."""
@@ -51,16 +51,16 @@ class Pace:
         self._last = now if waiting else None
 
     def seconds(self, items: int) -> float:
-        """How long so many images take."""
+        """Return the time of so many images."""
         return items * self._image_s
 
     def items(self, seconds: float) -> int:
-        """How many images take so long, at most 2^62."""
+        """Return how many images take so long, at most 2^62."""
         return int(min(2.0**62, seconds / max(self._image_s, 1e-12)))
 
 
 def ahead(held: int, requests: int, cost: int) -> int:
-    """How much of what is held a new request waits for in a `service.inference.queue.Queue`.
+    """Return the part of what is held that a new request waits for in a `Queue`.
 
     Every second turn goes to the request with the least left: what is dearer than the new one
     delays it by no more than its own kind does.

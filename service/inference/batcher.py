@@ -63,12 +63,12 @@ class Batcher:
 
     @property
     def waiting(self) -> bool:
-        """Whether images wait for a lane."""
+        """Return whether images wait for a lane."""
         return bool(self._queue)
 
     @property
     def batch_waits(self) -> bool:
-        """Whether there are requests for a full batch."""
+        """Return whether requests for a full batch wait."""
         return len(self._queue) >= self._limits.max_batch
 
     async def run(self, work: Work) -> Answer:

@@ -95,7 +95,7 @@ class _Bucket:
         return used
 
     def _try(self) -> tuple[list[np.ndarray], float]:
-        """What several runs on changing images answer, and their median seconds."""
+        """Run several times on changing images; return the answers and the median seconds."""
         answers, seconds = [], []
         for _ in range(_RUNS):
             np.invert(self._images, out=self._images)

@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 class Gpu:
-    """What all sessions of a process share: one thread for CUDA, and the memory to reach it.
+    """The shared state of a process's sessions: one thread for CUDA, and the memory to reach it.
 
     One thread, because onnxruntime keeps a recorded CUDA graph with the thread that recorded it,
     and because CUDA ends a recording when another thread allocates or copies meanwhile: a model

@@ -45,7 +45,7 @@ class Line:
             raise Overloaded(limit, max(1, math.ceil(retry_s)), "pixels")
 
     async def run(self, tasks: Sequence[Task[_E]], work: Callable[[_E], _T]) -> list[_T]:
-        """What the work makes of each image, in order.
+        """Apply the work to each image, in order.
 
         When the caller is cancelled, images that have not begun are dropped.
         """
@@ -152,7 +152,7 @@ def _cost(task: Task[Any]) -> int:
 def _do_all(
     images: Sequence[_E], work: Callable[[_E], _T], dropped: Event
 ) -> tuple[list[_T], float]:
-    """What it makes, and how long that took; less where nobody waits for it any more."""
+    """Do the work, and time it; less where nobody waits for it any more."""
     started = perf_counter()
     made: list[_T] = []
     for image in images:

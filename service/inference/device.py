@@ -1,4 +1,4 @@
-"""Which processor runs the models, decided once at start and never silently."""
+"""The processor that runs the models, decided once at start and never silently."""
 
 import base64
 import contextlib

@@ -17,13 +17,13 @@ _LONGEST_PAUSE_S = 60.0
 
 @dataclass
 class Attempts:
-    """How often loading failed, and when it is tried again: a failure may pass or be repaired."""
+    """The failed attempts to load, and the time of the next: a failure may pass or be repaired."""
 
     failed: int = 0
     _next_s: float = 0.0
 
     def is_due(self) -> bool:
-        """Whether it may be tried now."""
+        """Return whether it may be tried now."""
         return monotonic() >= self._next_s
 
     def fail(self) -> None:
@@ -46,7 +46,7 @@ class Entry:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def facts(self) -> dict[str, str | int | None]:
-        """What to tell about it: name, version, state, reason and provider."""
+        """Describe it: name, version, state, reason and provider."""
         return {
             "name": self.name,
             "version": self.version,

@@ -1,4 +1,4 @@
-"""What runs batches: threads, or the event loop itself; shared by all models, which take turns."""
+"""The executor of batches: threads, or the event loop itself; shared fairly by all models."""
 
 import asyncio
 from collections import deque
@@ -29,7 +29,7 @@ class Batch(Protocol):
 
 
 class Source(Protocol):
-    """What batches come from: the queue of one model."""
+    """A source of batches: the queue of one model."""
 
     def next_batch(self) -> Batch | None:
         """Take what a lane should run now; None where nothing is left."""
@@ -37,12 +37,12 @@ class Source(Protocol):
 
     @property
     def waiting(self) -> bool:
-        """Whether there may be another batch to take."""
+        """Return whether another batch may wait to be taken."""
         ...
 
     @property
     def batch_waits(self) -> bool:
-        """Whether the next batch can grow no more."""
+        """Return whether the next batch can grow no more."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Whether an image looks like none of the classes that a model knows."""
+"""Detection of images that look like none of the classes that a model knows."""
 
 import asyncio
 from dataclasses import dataclass
@@ -33,12 +33,12 @@ class Doubt:
 
 
 def is_measured(found: UnknownsSection) -> bool:
-    """Whether a measurement chose the rule."""
+    """Return whether a measurement chose the rule."""
     return bool(found.rounds) and found.chosen_by != "default"
 
 
 def make_doubt(bundle: Bundle, gallery: Gallery) -> Doubt | None:
-    """What the bundle's rule needs; None where it has no rule that a measurement chose.
+    """Build the detector of the bundle's rule; None where no measurement chose one.
 
     Without rounds in which classes were left out, nothing says how well the rule notices an
     unknown image: a default must not pass for an answer.

@@ -1,4 +1,4 @@
-"""How many pixels there are to decode, and how many there may be."""
+"""The pixels that wait to be decoded, and their limits."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _TASK_PIXELS = 2**20
 
 @dataclass(frozen=True)
 class PixelBudget:
-    """What may be decoded: of one image, of one request, and in all before others wait."""
+    """The limits of decoding: of one image, of one request, and in all before others wait."""
 
     image: int
     request: int = 2**62
@@ -37,7 +37,7 @@ class PixelBudget:
             raise TooManyPixels(effort, limit)
 
     def efforts(self, images: Sequence[Encoded]) -> list[int]:
-        """How many pixels each image costs, from its header."""
+        """Return the cost of each image in pixels, from its header."""
         return [self._effort(image) for image in images]
 
     def _effort(self, image: Encoded) -> int:

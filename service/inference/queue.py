@@ -12,7 +12,7 @@ class Waiting(Protocol):
 
     @property
     def left(self) -> int:
-        """How much of it is to be done; 0 where it need not wait any more."""
+        """Return how much of it is to be done; 0 where it need not wait any more."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""How much may be in progress for one model: refused before a request's body is read."""
+"""The limit of work in progress for one model, applied before a request's body is read."""
 
 from math import ceil
 from typing import Self

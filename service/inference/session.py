@@ -23,7 +23,7 @@ Options = Mapping[Provider, Mapping[str, str]]
 
 
 class Outputs(NamedTuple):
-    """What the graph says about n images."""
+    """The graph's outputs for n images."""
 
     embedding: Float32[np.ndarray, "n d"]
     probabilities: Float32[np.ndarray, "n c"]
@@ -82,7 +82,7 @@ def _open(
 
 
 def _session_options(threads: int) -> onnxruntime.SessionOptions:
-    """What benchmarks/serving/session.py measured; all else is onnxruntime's default."""
+    """Return the options that benchmarks/serving/session.py chose; else onnxruntime's default."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -116,7 +116,7 @@ def _share_arena() -> None:
 
 
 def _nodes(session: onnxruntime.InferenceSession) -> dict[str, int]:
-    """How many nodes of the graph each provider runs.
+    """Count the nodes of the graph by provider.
 
     With CUDA, a few belong on the processor, those that compute shapes; therefore the option
     session.disable_cpu_ep_fallback, which refuses any, is not set.

@@ -1,4 +1,4 @@
-"""What a request brings to a batch: images that are decoded, or that the batch decodes."""
+"""The part of a request in a batch: images that are decoded, or that the batch decodes."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,12 +14,12 @@ class Work(Protocol):
 
     @property
     def effort(self) -> int:
-        """How many pixels its batch decodes; 0 where there is nothing to decode."""
+        """Count the pixels that its batch decodes; 0 where there is nothing to decode."""
         ...
 
     @property
     def decoded_s(self) -> float:
-        """What decoding took before it came; 0 where its batch decodes."""
+        """Return the seconds of decoding before it came; 0 where its batch decodes."""
         ...
 
     def __len__(self) -> int: ...

@@ -1,1 +1,1 @@
-"""What a search finds among the items: rows of the index, and filters."""
+"""Search among the items: rows of the index, and filters."""

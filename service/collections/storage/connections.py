@@ -36,7 +36,7 @@ File = tuple[int, int]  # device and number: another file in its place has anoth
 
 
 def file_in(folder: Path) -> File | None:
-    """Which file the folder's collection is in now; none where it has none."""
+    """Return the file of the folder's collection; None where it has none."""
     try:
         status = (folder / ITEMS).stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Whether a collection's file is whole: what SQLite can tell, and what only we know."""
+"""Integrity of a collection's file: the checks of SQLite, and our own."""
 
 import sqlite3
 from collections.abc import Iterator

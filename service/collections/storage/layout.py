@@ -1,4 +1,4 @@
-"""Where a collection's files are, and how its folder comes and goes as a whole."""
+"""The files of a collection; its folder comes and goes as a whole."""
 
 import re
 import shutil
@@ -42,7 +42,7 @@ def names(library: Path) -> tuple[str, ...]:
 
 
 def size_bytes(folder: Path) -> int:
-    """What the files of a collection take; those that go meanwhile take nothing."""
+    """Sum the files of a collection; those that go meanwhile count nothing."""
     total = 0
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):

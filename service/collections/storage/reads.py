@@ -1,4 +1,4 @@
-"""What can be read in one transaction."""
+"""Reads within one transaction."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ Picture = Literal["image", "thumbnail"]
 
 @dataclass(frozen=True)
 class Changes:
-    """What happened after one sequence and up to another."""
+    """The changes after one sequence and up to another."""
 
     until: int
     rows: Rows  # added, ascending

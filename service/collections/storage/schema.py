@@ -102,7 +102,7 @@ def _mode(path: Path) -> str:
 
 
 def read_spec(database: sqlite3.Connection, name: str) -> CollectionSpec:
-    """What the file says it is; this also opens its -wal file. Raises CollectionDamaged."""
+    """Read the definition in the file; this opens its -wal file, too. Raises CollectionDamaged."""
     try:
         (application,) = database.execute("PRAGMA application_id").fetchone()
         (version,) = database.execute("PRAGMA user_version").fetchone()

@@ -1,4 +1,4 @@
-"""What one transaction writes."""
+"""Writes of one transaction."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,1 +1,1 @@
-"""What follows the items and looks after their index."""
+"""Upkeep of a collection's index, which follows the items."""

@@ -1,4 +1,4 @@
-"""When an index is built, and when it is saved and by whom."""
+"""The times at which an index is built and saved, and by whom."""
 
 from pathlib import Path
 from threading import Lock
@@ -29,7 +29,7 @@ class Keeper:
         self._saved = 0  # the sequence that the files reflect, as far as this process knows
 
     def is_busy(self) -> bool:
-        """Whether `keep` is at work, such as on a build."""
+        """Return whether `keep` is at work, such as on a build."""
         return self._at_work.locked()
 
     def keep(self, view: View) -> None:

@@ -1,4 +1,4 @@
-"""Who uses a thing that may be closed."""
+"""Counted users of a thing that may be closed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,7 +51,7 @@ class Usage:
                     self._changed.notify_all()
 
     def close(self, because: Reason) -> bool:
-        """Whether this call closed it; then nobody is inside any more."""
+        """Close it, and return whether this call did; then it has no users left."""
         with self._changed:
             if self._closed:
                 return False

@@ -15,7 +15,7 @@ from service.vectors.protocol import Rows, VectorIndex, Vectors
 
 
 class View:
-    """What can be found. It reflects `sequence`, which only grows."""
+    """The searchable state. It reflects `sequence`, which only grows."""
 
     def __init__(self, connections: Connections, folder: Path, open_index: OpenIndex) -> None:
         self._connections = connections

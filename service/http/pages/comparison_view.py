@@ -1,4 +1,4 @@
-"""What the overview says of a comparison: which loss is best, and which are as good."""
+"""The comparison on the overview page: the best loss for each goal, and those as good."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -78,7 +78,7 @@ class Comparing:
         return [verdict.goal for verdict in self.report.verdicts if verdict.tie]
 
     def reached(self, verdict: Verdict) -> Estimate | None:
-        """What the loss with the best mean reached on the verdict's measure."""
+        """Return the mean of the best loss on the verdict's measure."""
         found = (one for one in self.report.results if one.measure == verdict.measure)
         return next((one.mean for one in found if one.loss == verdict.prefer), None)
 
@@ -104,7 +104,7 @@ def arrange(report: ComparisonReport) -> Comparing:
 
 
 def improves(found: Difference, measure: Measure) -> bool:
-    """Whether `found.first` is the better one of the two, significant or not."""
+    """Return whether `found.first` is the better one of the two, significant or not."""
     return (found.difference.value > 0) == measure.higher_is_better
 
 

@@ -1,4 +1,4 @@
-"""How numbers are written on the pages, with their units."""
+"""Numbers on the pages, with their units."""
 
 from datetime import timedelta
 

@@ -25,7 +25,7 @@ class Claim:
 
 
 def claims(report: Report) -> list[Claim]:
-    """What the report says, in the order in which one asks."""
+    """Return the report's findings, in the order in which a reader asks."""
     return [
         _right(report),
         _trust(report.confidence),

@@ -1,4 +1,4 @@
-"""What the report pages compute from reports: headlines, differences of protocol, curves."""
+"""Computations of the report pages: headlines, differences of protocol, curves."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ def summarize(report: Report, manifest: Manifest) -> LossSummary:
 
 
 def rule_mean(unknowns: UnknownsSection) -> ScorerMean | None:
-    """How the served rule's scorer did over the rounds; None where there were none."""
+    """Average the served rule's scorer over the rounds; None where there were none."""
     found = (mean for mean in unknowns.means if mean.scorer == unknowns.rule.scorer)
     return next(found, None)
 
@@ -113,7 +113,7 @@ def figures_by_section(figures: Sequence[Figure]) -> Mapping[str, list[Figure]]:
 
 
 def differences(losses: list[LossSummary]) -> list[str]:
-    """What differs between the models besides the loss and its own parameters, sorted."""
+    """List the differences of the models besides the loss and its own parameters, sorted."""
     protocols = [_protocol(one) for one in losses]
     names = {name for protocol in protocols for name in protocol}
     return sorted(
@@ -122,7 +122,7 @@ def differences(losses: list[LossSummary]) -> list[str]:
 
 
 def disagreements(losses: Sequence[LossSummary]) -> list[str]:
-    """Where two measures of one thing put different models first, a sentence each."""
+    """List the cases where two measures of one thing rank models differently, a sentence each."""
     retrieval = {
         one.name: (one.recall_at_1.value, one.map_at_r.value)
         for one in losses

@@ -1,4 +1,4 @@
-"""What the pages say about a model's confidence, its calibration and its thresholds, in words."""
+"""Sentences about a model's confidence, its calibration and its thresholds."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ _FEW_ERRORS = 10  # below it, a split says little of how often sure answers are 
 
 
 def trusted(confidence: Confidence) -> tuple[str, str]:
-    """Whether its confidence can be trusted, in a few words, and what that rests on."""
+    """Say whether its confidence can be trusted, in a few words, and what that rests on."""
     after, before = confidence.after, confidence.before
     word, meaning = _trusted(after.ece)
     detail = (
@@ -40,7 +40,7 @@ def _trusted(ece: Estimate) -> tuple[str, str]:
 
 
 def calibration_notes(confidence: Confidence) -> list[str]:
-    """How the temperature came about and what its split was good for, a sentence each."""
+    """Say how the temperature came about and what its split was good for, a sentence each."""
     fitted, errors = confidence.calibration, _errors(confidence)
     notes = [_fit(fitted), *_map(fitted)]
     if errors is not None:
@@ -99,7 +99,7 @@ def bounding_split(calibration: Calibration) -> Literal["calibration", "test"]:
 
 
 def threshold_sentence(confidence: Confidence, max_error: float, found: Threshold | None) -> str:
-    """What the threshold that was found does, or why none was."""
+    """Say what the threshold that was found does, or why none was."""
     wanted = percent(max_error)
     if found is None:
         return _no_threshold(confidence, max_error)

@@ -1,1 +1,1 @@
-"""What a request says: its body, its parameters, what it accepts."""
+"""The parts of a request: its body, its parameters, what it accepts."""

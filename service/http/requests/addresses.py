@@ -45,7 +45,7 @@ async def check_address(request: Request) -> None:
 
 
 def item_address(collection: str, kind: str, item_id: str) -> str:
-    """Where the `item`, `thumbnail` or `image` of an item is.
+    """Return the address of an item's `item`, `thumbnail` or `image`.
 
     In the path, unless clients or proxies would make another path of it.
     """

@@ -14,7 +14,7 @@ _IS_BASE64 = re.compile(r";\s*base64\s*$", re.IGNORECASE)
 
 
 class NotBase64(ValueError):
-    """Why a text is not base64."""
+    """The text is not base64, and why."""
 
 
 def read_base64(text: str) -> bytes:
@@ -30,7 +30,7 @@ def read_base64(text: str) -> bytes:
 
 
 def is_data_uri(text: str) -> bool:
-    """Whether it begins as a data URI does."""
+    """Return whether it begins as a data URI does."""
     return text[:64].lstrip()[: len(_SCHEME)].lower() == _SCHEME
 
 
@@ -48,7 +48,7 @@ def _read_variant(text: str) -> bytes:
 
 
 def _after_head(uri: str) -> int:
-    """Where the data of a data URI begins."""
+    """Return where the data of a data URI begins."""
     comma = uri.find(",")
     if comma < 0:
         raise NotBase64("the data URI has no comma, behind which its data would be")

@@ -21,7 +21,7 @@ REFERENCES = "#/components/schemas/{model}"
 
 
 class CollectionBody(BaseModel):
-    """What a collection is to be. What is not said is not compared with one that is there."""
+    """The definition of a collection. Of an existing one, only the fields that are set are compared."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

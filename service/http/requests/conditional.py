@@ -8,7 +8,7 @@ _TAG = re.compile(rb'(?:W/)?("[^"]*")')
 
 
 def has_it(scope: Scope, tag: str) -> bool:
-    """Whether the client's If-None-Match names this entity tag, or is `*`.
+    """Return whether the client's If-None-Match names this entity tag, or is `*`.
 
     Tags are compared weakly: caches that compress make a tag weak.
     """

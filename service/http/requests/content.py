@@ -1,4 +1,4 @@
-"""How OpenAPI describes images in a body that is not JSON."""
+"""OpenAPI's description of images in a body that is not JSON."""
 
 from typing import Any
 

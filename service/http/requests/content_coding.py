@@ -40,12 +40,12 @@ async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
 
 
 def is_coded(scope: Scope) -> bool:
-    """Whether the body has a Content-Encoding. Raises UnsupportedEncoding."""
+    """Return whether the body has a Content-Encoding. Raises UnsupportedEncoding."""
     return _coding(scope) is not None
 
 
 def decoded(data: bytes, coding: str, limit_bytes: int) -> bytes:
-    """What the data is without its coding, `gzip` or `deflate`.
+    """Decode the data from its coding, `gzip` or `deflate`.
 
     Raises BodyTooLarge and ExpandsTooMuch before more than the limit has been decoded, and
     MalformedBody where the data is damaged or cut off.
@@ -78,7 +78,7 @@ def _member(data: bytes, coding: str, most: int) -> tuple[bytes, bytes]:
 
 
 def _window(data: bytes, coding: str) -> int:
-    """What zlib calls wbits: with a header or, as some clients take deflate to mean, without."""
+    """Return zlib's wbits: with a header or, as some clients take deflate to mean, without."""
     if coding == "gzip":
         return 16 + zlib.MAX_WBITS
     has_header = len(data) > 1 and data[0] & 15 == 8 and int.from_bytes(data[:2]) % 31 == 0

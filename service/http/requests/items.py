@@ -30,7 +30,7 @@ _OF_AN_ITEM = {"id", "image", "vector", "label", "metadata"}
 
 
 class ItemQuery(BaseModel):
-    """What the address says of the one image that is the body."""
+    """The query parameters of the one image that is the body."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -59,7 +59,7 @@ class Batch:
 
     @property
     def images(self) -> bool:
-        """Whether one of them is an image."""
+        """Return whether one of them is an image."""
         return any(draft.image is not None for draft in self.drafts)
 
 

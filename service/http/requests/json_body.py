@@ -29,7 +29,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 async def read_json(
     scope: Scope, receive: Receive, limit_bytes: int, parse: Callable[[bytes], _T]
 ) -> _T:
-    """What `parse` makes of the body.
+    """Read the body, and return what `parse` makes of it.
 
     Raises UnsupportedMediaType before the body is read, BodyTooLarge as soon as that is known,
     ClientGone, and what `parse` raises.
@@ -40,7 +40,7 @@ async def read_json(
 
 
 async def parsed(body: bytes, parse: Callable[[bytes], _T]) -> _T:
-    """What `parse` makes of a JSON body, on a thread where the body is long."""
+    """Parse a JSON body, on a thread where the body is long."""
     if len(body) < _LONG_BYTES:
         return parse(_utf_8(body))
     return await asyncio.to_thread(lambda: parse(_utf_8(body)))
@@ -73,7 +73,7 @@ def loaded(body: bytes) -> object:
 
 
 def _fault(body: bytes) -> str | None:
-    """What orjson says, which knows the place in the text; None where it sees no fault."""
+    """Return orjson's fault, which has the place in the text; None where it sees none."""
     try:
         orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""How much a JSON body may hold, found out before anything is made of it.
+"""Limits of a JSON body, checked before any object is made of it.
 
 Parsing holds Python's lock from beginning to end, and makes an object of each value: 31 MB of `[],`
 stopped every other request for 2.6 s and took 1.5 GB. Counting takes a hundredth of that, and lets
@@ -40,7 +40,7 @@ class Shape:
                 raise TooManyValues(most, _NAMES[field.name])
 
     def within(self, limit: "Shape") -> bool:
-        """Whether there is no more of anything."""
+        """Return whether every count is within its limit."""
         return all(getattr(self, one.name) <= getattr(limit, one.name) for one in fields(self))
 
 
@@ -78,7 +78,7 @@ def _upper_bound(data: Bytes) -> Shape:
 
 
 class _Outside:
-    """What of a JSON text is outside of its texts."""
+    """The part of a JSON text that is outside of its strings."""
 
     def __init__(self, data: Bytes) -> None:
         self._data = data
@@ -98,7 +98,7 @@ class _Outside:
         return found
 
     def holds(self, place: int) -> bool:
-        """Whether the byte at this place is outside, once all was counted."""
+        """Return whether the byte at this place is outside, once all was counted."""
         part, bit = divmod(place, _PART_BYTES)
         return bool(self._masks[part][bit // 8] >> (7 - bit % 8) & 1)
 
@@ -112,7 +112,7 @@ def _counted(part: Bytes, counts: Flags) -> Shape:
 
 
 def _escaped(part: Bytes, escapes: int) -> tuple[Flags, int]:
-    """Which bytes are behind an odd number of backslashes; `escapes` are before the part."""
+    """Return which bytes follow an odd number of backslashes; `escapes` are before the part."""
     slashes = part == _ESCAPE
     if not escapes and not slashes.any():
         return slashes, 0

@@ -63,7 +63,7 @@ class FileParts:
         return files
 
     def _first(self, body: bytes) -> int:
-        """Where the first part begins, just behind its delimiter."""
+        """Find the first part, just behind its delimiter."""
         opening = self._delimiter[2:]
         begin = len(body) - len(body.lstrip(b"\r\n"))
         if not body.startswith(opening, begin):

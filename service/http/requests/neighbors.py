@@ -1,4 +1,4 @@
-"""What neighbors are asked of: images, vectors, or items that are there."""
+"""The query of a neighbor search: images, vectors, or stored items."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +32,7 @@ _NUMBERS_OR_BASE64 = {
 
 
 class NeighborsQuery(BaseModel):
-    """How many neighbors, and of what."""
+    """The number of neighbors, and the query."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,7 +55,7 @@ class NeighborsQuery(BaseModel):
     )
 
     def search(self, asked: "Asked") -> Search:
-        """What to look for. Raises InvalidFilter, and RequestValidationError for two filters."""
+        """Make the search. Raises InvalidFilter, and RequestValidationError for two filters."""
         if self.filter is not None and asked.where is not None:
             fault = {"loc": ("query", "filter"), "msg": "is in the body too"}
             raise RequestValidationError([fault])

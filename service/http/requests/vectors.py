@@ -16,7 +16,7 @@ _NUMBERS = {int, float}  # not bool, which is an int to Python
 
 
 class Unfit(Exception):
-    """What is wrong with one item or vector of many."""
+    """The fault of one item or vector of many."""
 
 
 def read_vector(value: object, dimension: int, metric: Metric) -> Vector:

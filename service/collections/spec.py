@@ -14,7 +14,7 @@ _MARKS = ("created", "identity")  # tell one collection from another with the sa
 
 @dataclass(frozen=True)
 class CollectionSpec:
-    """What a collection is; it never changes."""
+    """The definition of a collection; it never changes."""
 
     name: str
     loss: str  # the model that its vectors come from, by name,

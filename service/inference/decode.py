@@ -69,7 +69,7 @@ class Deferred:
 
     @property
     def effort(self) -> int:
-        """How many pixels are to be decoded."""
+        """Count the pixels to decode."""
         return sum(self._headers[i].pixels for i in self._part)
 
     def pixels(self) -> Pixels:
@@ -153,7 +153,7 @@ class Decoder:
         return self._large if max(efforts, default=0) > _LARGE_PIXELS else self._usual
 
     async def _efforts(self, images: Sequence[Encoded]) -> list[int]:
-        """How many pixels each image costs; 0 for what is refused before it is decoded."""
+        """Count the pixels of each image; 0 for what is refused before it is decoded."""
         if len(images) <= _FEW:
             return self._budget.efforts(images)
         loop = asyncio.get_running_loop()

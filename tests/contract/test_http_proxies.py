@@ -1,4 +1,4 @@
-"""What a proxy before the service says of its client."""
+"""The client as a proxy before the service names it."""
 
 import httpx
 

@@ -1,4 +1,4 @@
-"""What a trusted proxy says of its client: the scheme and the address."""
+"""The scheme and the address of a client, as a trusted proxy names them."""
 
 import os
 from typing import Any, cast

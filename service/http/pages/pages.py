@@ -60,7 +60,7 @@ class Pages:
         )
 
     def overview(self, overview: ReportOverview) -> Response:
-        """Show which loss to choose: the comparison over several seeds, and the published models."""
+        """Show which loss to choose: the comparison over seeds, and the published models."""
         report = overview.comparison
         return self._render(
             "overview.html",

@@ -31,7 +31,7 @@ _DIGITS = 16
 
 @dataclass(frozen=True)
 class StaticFiles:
-    """What is served, by name, and the digest of all of it."""
+    """The files that are served, by name, and the digest of them all."""
 
     files: Mapping[str, bytes]
     digest: str

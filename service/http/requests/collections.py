@@ -21,7 +21,7 @@ REFERENCES = "#/components/schemas/{model}"
 
 
 class CollectionBody(BaseModel):
-    """The definition of a collection. Of an existing one, only the fields that are set are compared."""
+    """The definition of a collection; an existing one is compared with the fields that are set."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

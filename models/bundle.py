@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from models.errors import BundleDamaged
 from models.files import sha256_of
-from models.manifest import Manifest
+from models.manifest import Manifest, Precision, Variant
 from models.report import Report
 
 MANIFEST = "manifest.json"
@@ -20,6 +20,11 @@ MODEL = "model.onnx"
 REPORT = "report.json"
 GOLDEN = "golden.npz"
 GALLERY = "gallery.npz"
+INT8_MODEL = "model.int8.onnx"
+INT8_GOLDEN = "golden.int8.npz"
+INT8_GALLERY = "gallery.int8.npz"
+FLOAT32_TOLERANCE = 1e-4
+"""Largest difference from the golden batch of the graph in float32."""
 THUMBNAILS = "thumbnails"
 _BAD_ARRAYS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
@@ -69,6 +74,22 @@ class Bundle:
         """The ONNX file."""
         return self.path / MODEL
 
+    def variant(self, precision: Precision) -> Variant | None:
+        """The model at another precision; None where the bundle has it in float32 alone."""
+        return next((one for one in self.manifest.variants if one.precision == precision), None)
+
+    def may_mix(self, one: Precision, other: Precision) -> bool:
+        """Whether vectors of the two precisions may stand beside each other."""
+        if one == other:
+            return True
+        variants = [found for each in (one, other) if (found := self.variant(each)) is not None]
+        return all(variant.may_mix for variant in variants)
+
+    def file_of(self, precision: Precision) -> str:
+        """The graph at that precision, or in float32 where there is no other; inside the bundle."""
+        variant = self.variant(precision)
+        return variant.file if variant else MODEL
+
     @cached_property
     def report(self) -> Report:
         """The evaluation that was published with the model. Raises BundleDamaged."""
@@ -77,13 +98,18 @@ class Bundle:
         except (OSError, ValidationError) as error:
             raise self._damaged(f"{REPORT}: {error}") from error
 
-    def golden(self) -> Golden:
-        """The golden batch. Raises BundleDamaged."""
-        return Golden(*self._arrays(self.path / GOLDEN, "images", "embedding", "probabilities"))
+    def golden(self, precision: Precision = "float32") -> Golden:
+        """The golden batch of the graph at that precision. Raises BundleDamaged."""
+        variant = self.variant(precision)
+        path = self.path / (variant.golden if variant else GOLDEN)
+        return Golden(*self._arrays(path, "images", "embedding", "probabilities"))
 
-    def gallery(self) -> Gallery:
-        """The gallery's embeddings, labels and ids. Raises BundleDamaged."""
+    def gallery(self, precision: Precision = "float32") -> Gallery:
+        """The gallery's embeddings at that precision, labels and ids. Raises BundleDamaged."""
         embeddings, labels, ids = self._arrays(self.path / GALLERY, "embeddings", "labels", "ids")
+        variant = self.variant(precision)
+        if variant and variant.gallery:
+            (embeddings,) = self._arrays(self.path / variant.gallery, "embeddings")
         return Gallery(embeddings, labels, tuple(ids.tolist()))
 
     def thumbnails(self) -> Thumbnails | None:

@@ -16,6 +16,7 @@ Scorer = Literal[
     "relative_mahalanobis",
     "principal_residual",
 ]
+Precision = Literal["float32", "int8"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=_NAME.pattern)]
 # inside the bundle: no part is empty or starts with a dot
@@ -60,6 +61,25 @@ class FirstWeights(Frozen):
     source: str = Field(description="where they come from")
     license: str = Field(description="SPDX identifier, such as Apache-2.0")
     sha256: Sha256 = Field(description="of the file that they were read from")
+
+
+class Variant(Frozen):
+    """The model at another precision: a graph of its own, proven beside the one in float32."""
+
+    precision: Precision
+    file: RelativePath = Field(description="its ONNX graph, of the same inputs and outputs")
+    golden: RelativePath = Field(description="its golden batch, as golden.npz is float32's")
+    gallery: RelativePath | None = Field(
+        default=None, description="the gallery's embeddings by it, in the gallery's order, if any"
+    )
+    tolerance: float = Field(
+        gt=0, le=0.1, description="largest difference from the golden batch, on any processor"
+    )
+    temperature: float = Field(gt=0, description="its own, inside its graph")
+    may_mix: bool = Field(
+        description="whether its vectors may stand beside those of float32: of an image's 10 "
+        "nearest neighbors, 98 % at least are found across the two (the report has the figures)"
+    )
 
 
 class UnknownRule(Frozen):
@@ -119,6 +139,9 @@ class Manifest(Frozen):
     gallery_size: int = Field(ge=0, description="items in gallery.npz")
     thumbnails: Sha256 | None = Field(
         default=None, description="names registry/thumbnails/<sha256>.npz, shared between models"
+    )
+    variants: tuple[Variant, ...] = Field(
+        default=(), description="the model at other precisions, one each"
     )
     files: dict[RelativePath, FileRecord] = Field(
         description="every other file of the bundle, by path"

@@ -12,6 +12,7 @@ from models.evidence.feature_space import FeatureSpace
 from models.evidence.finding import Finding
 from models.evidence.geometry import GeometrySection
 from models.evidence.leaks import Leaks
+from models.evidence.precision import PrecisionSection
 from models.evidence.retrieval import RetrievalSection, VerificationSection
 from models.evidence.robustness import Robustness
 from models.evidence.unknowns import UnknownsSection
@@ -81,6 +82,9 @@ class Report(Frozen):
     verification: VerificationSection
     robustness: Robustness | None = Field(
         default=None, description="absent in reports from before it was measured"
+    )
+    precisions: tuple[PrecisionSection, ...] = Field(
+        default=(), description="the model at other precisions, published or refused"
     )
     leaks: Leaks | None = Field(
         default=None, description="absent in reports from before copies were looked for"

@@ -226,7 +226,10 @@ def _completed(manifest: Manifest, name: str, version: int, folder: Path) -> Man
 
 
 def _missing(manifest: Manifest) -> str:
-    return ", ".join(file for file in _REQUIRED if file not in manifest.files)
+    named = [
+        file for one in manifest.variants for file in (one.file, one.golden, one.gallery) if file
+    ]
+    return ", ".join(file for file in (*_REQUIRED, *named) if file not in manifest.files)
 
 
 def _records(folder: Path) -> dict[str, FileRecord]:

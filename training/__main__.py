@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from models.errors import ModelsError
-from training.cli import embed, make_data, reevaluate, runs, studies
+from training.cli import embed, make_data, quantize, reevaluate, runs, studies
 from training.cli.arguments import add_options
 from training.common.machine import is_first, launched
 from training.common.memory import keep_freed_memory
@@ -31,6 +31,10 @@ _STEPS = {
     "reevaluate": (
         "write the reports of published models anew, in their place; needs no run folder",
         reevaluate.reevaluate,
+    ),
+    "quantize": (
+        "give published models an int8 graph, where the test set shows no loss by it",
+        quantize.quantize_models,
     ),
     "tune": ("choose a loss's parameters on the tuning split; goes on", studies.tune_losses),
     "compare": (

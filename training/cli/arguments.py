@@ -7,6 +7,7 @@ from typing import get_args
 from training.cli import numbers
 from training.cli.embed import add_embed_options
 from training.cli.make_data import add_make_data_options
+from training.cli.quantize import add_quantize_options
 from training.cli.reevaluate import add_reevaluate_options
 from training.common.machine import Precision
 from training.losses import ALL_LOSSES, LOSSES
@@ -23,6 +24,9 @@ def add_options(step: argparse.ArgumentParser, name: str) -> None:
         return
     if name == "reevaluate":
         add_reevaluate_options(step)
+        return
+    if name == "quantize":
+        add_quantize_options(step)
         return
     if name == "restate":
         _add_registry_option(step)

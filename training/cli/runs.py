@@ -145,8 +145,8 @@ def publish_runs(options: Namespace) -> None:
     """Add each evaluated run to the registry."""
     for loss in losses(options):
         run = folder(options, loss)
-        bundle = publish(run, splits_of(run, options), Store(options.registry))
-        say(f"{loss}: published as {bundle.path}")
+        published = publish(run, splits_of(run, options), Store(options.registry))
+        say(f"{loss}: published as {published.bundle.path}; {published.int8}")
 
 
 def run_all(options: Namespace) -> None:

@@ -110,14 +110,21 @@ def _searched(
 
 def neighbor_labels(test: Points, gallery: Answers, k: int, metric: Metric) -> Labels:
     """The label that most of the k nearest gallery images have; of a tie, the nearest one's."""
-    index = (faiss.IndexFlatIP if metric == "cosine" else faiss.IndexFlatL2)(test.shape[1])
-    index.add(_ready(gallery.embeddings, metric))
-    _, rows = index.search(_ready(test, metric), k)
-    near = gallery.labels[rows]
+    near = gallery.labels[nearest_in(gallery.embeddings, test, k, metric)]
     votes = np.stack([(near == near[:, [column]]).sum(axis=1) for column in range(k)], axis=1)
     most = votes.argmax(axis=1)  # the first of equals, which is the nearest
     chosen: Labels = near[np.arange(len(near)), most]
     return chosen
+
+
+def nearest_in(
+    gallery: Points, queries: Points, k: int, metric: Metric
+) -> Int64[np.ndarray, "q k"]:
+    """The rows of the k nearest items of the gallery to each query, nearest first."""
+    index = (faiss.IndexFlatIP if metric == "cosine" else faiss.IndexFlatL2)(queries.shape[1])
+    index.add(_ready(gallery, metric))
+    rows: Int64[np.ndarray, "q k"] = index.search(_ready(queries, metric), k)[1]
+    return rows
 
 
 def _neighbour_accuracy(

@@ -19,6 +19,7 @@ from service.processes.supervisor import supervise
 from service.processes.workers import SHARED
 from service.settings import Settings, flag, read_settings, to_environment
 from service.startup.checks import check, count_workers
+from service.startup.precision import settle_precision
 from service.startup.serve import care, serve_alone
 
 log = structlog.get_logger("service")
@@ -38,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configure_logs(settings.log_format)
         check(settings)
         workers = count_workers(settings)
-        settings = settings.model_copy(update={"workers": workers})
+        precision = settle_precision(settings)
+        settings = settings.model_copy(update={"workers": workers, "precision": precision})
         listeners = listen(settings, workers)
     except StartError as error:
         print(f"python -m service: {error}", file=sys.stderr)  # noqa: T201 - no log yet

@@ -37,6 +37,19 @@ class TooManyValues(ServiceError):
         self.limit = limit
 
 
+class PrecisionMismatch(ServiceError):
+    """Vectors of one precision are looked for among those of another, which finds others."""
+
+    def __init__(self, where: str, made_in: str, answering: str) -> None:
+        super().__init__(
+            f"{where} was embedded in {made_in}, and the service answers in {answering}, which "
+            f"finds other neighbors there; start it with --precision {made_in}, or send vectors"
+        )
+        self.where = where
+        self.made_in = made_in
+        self.answering = answering
+
+
 class UnsupportedEncoding(ServiceError):
     """The body's content encoding is none that is decoded here."""
 

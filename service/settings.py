@@ -17,6 +17,7 @@ from service.errors import InvalidSettings
 from service.machine.environment import from_kubernetes, unknown
 
 PREFIX = "LOSSATLAS_"
+PrecisionChoice = Literal["auto", "float32", "int8"]
 Device = Literal["auto", "cuda", "tensorrt", "cpu"]
 
 _INDEX_URL = re.compile(
@@ -42,6 +43,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="folder for what the service writes")
     device: Device = Field(
         "auto", description="auto, cuda, tensorrt or cpu; only auto falls back to another"
+    )
+    precision: PrecisionChoice = Field(
+        "auto", description="auto, float32 or int8: which graph answers where a model has several"
     )
     default_loss: Name = Field("arcface", description="model that answers where none is named")
     workers: int | None = Field(

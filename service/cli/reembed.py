@@ -43,7 +43,8 @@ def main(arguments: Sequence[str]) -> int:
         old = library.get(options.name)
         bundle = Store(settings.registry).load(options.loss or old.spec.loss, options.version)
         model = f"{bundle.manifest.name}/{bundle.manifest.version}"
-        if model_sha256(bundle) == old.spec.model_sha256:
+        made_by = (old.spec.model_sha256, old.spec.precision)
+        if made_by == (model_sha256(bundle), "float32"):
             out.print(f"collection {options.name} was made by {model} already")
             return 0
         status = _Job(old, bundle, settings, options.drop_others).run(out, successors)

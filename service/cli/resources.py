@@ -9,6 +9,7 @@ from models.store import Store
 from service.collections import Collection, CollectionSpec, Library
 from service.collections.data_folder import COLLECTIONS
 from service.collections.errors import ModelMismatch
+from service.errors import PrecisionMismatch
 from service.inference.cuda import Gpu
 from service.inference.device import CPU, choose_provider
 from service.inference.loader import Loader
@@ -54,6 +55,8 @@ def model_of(collection: Collection, store: Store) -> Bundle:
         which = f"{spec.loss}/{spec.version}"
         given = f"the {which} in {store.root}"
         raise ModelMismatch(spec.name, f"another {which}", given)
+    if not bundle.may_mix("float32", spec.precision):
+        raise PrecisionMismatch(f"collection {spec.name!r}", spec.precision, "float32")
     return bundle
 
 

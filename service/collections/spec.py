@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from models.bundle import MODEL
-from models.manifest import Manifest, Metric
+from models.manifest import Manifest, Metric, Precision
 from service.vectors.kinds import Kind
 
-_MARKS = ("created", "identity")  # tell one collection from another with the same choices
+# What tells one collection from another with the same choices, and what the service chooses.
+_NOT_CHOSEN = ("created", "identity", "precision")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class CollectionSpec:
     keep_images: bool
     created: str  # ISO 8601, UTC
     identity: str = ""  # a uuid; empty in files that are older than it
+    precision: Precision = "float32"  # of the model's graph that made its vectors
 
     @classmethod
     def new(
@@ -36,6 +38,7 @@ class CollectionSpec:
         metric: Metric | None = None,
         index: Kind = "auto",
         keep_images: bool = True,
+        precision: Precision = "float32",
     ) -> "CollectionSpec":
         """Make the spec of a collection that is to hold embeddings of this model."""
         return cls(
@@ -49,6 +52,7 @@ class CollectionSpec:
             keep_images=keep_images,
             created=_now(),
             identity=uuid4().hex,
+            precision=precision,
         )
 
     def copied(self, name: str) -> "CollectionSpec":
@@ -64,7 +68,7 @@ class CollectionSpec:
     def choices(self) -> dict[str, object]:
         """Return what may be asked of a collection that is there already."""
         found = asdict(self)
-        return {name: found[name] for name in found if name not in _MARKS}
+        return {name: found[name] for name in found if name not in _NOT_CHOSEN}
 
     def differences(self, asked: Mapping[str, object]) -> tuple[str, ...]:
         """Return which of the choices are others than those that are asked for."""

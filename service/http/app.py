@@ -53,6 +53,7 @@ from service.inference.engine import Engine, LoadedModel
 from service.inference.executor import Lanes
 from service.inference.loader import Loader
 from service.inference.pixel_budget import PixelBudget
+from service.inference.precision import precision_here
 from service.logs import configure_logs
 from service.processes.workers import SHARED, keep_alike, meet
 from service.registry.published import Published, read_published
@@ -163,7 +164,8 @@ def _build(
     wait_s = WAITING_SHARE * settings.deadline_s
     budget = PixelBudget(settings.max_pixels, settings.max_request_pixels, wait_s)
     decoder = Decoder(budget, share, metrics.observe_decode, defer_pixels=defer_pixels)
-    loader = Loader(store, provider, 1, Gpu(_GPU_BATCH, settings.data_dir / "tensorrt"))
+    gpu = Gpu(_GPU_BATCH, settings.data_dir / "tensorrt")
+    loader = Loader(store, provider, 1, gpu, precision_here(settings.precision))
 
     def load(name: str, version: int) -> LoadedModel:
         return loader.load(name, version, published.manifests[name, version])
@@ -175,7 +177,7 @@ def _build(
             limits = cpu_limits(queue_items, model.image_s, wait_s)
         observe = metrics.batch_observer(manifest)
         batcher = Batcher(model.session.run, limits, lanes, observe, model.image_s)
-        metrics.follow(manifest, batcher, model.session.provider)
+        metrics.follow(manifest, batcher, model.session)
         return Engine(model, decoder, batcher)
 
     catalog = Catalog(published.versions(), settings.default_loss, load, serve)

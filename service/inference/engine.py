@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from models.bundle import MODEL, Bundle, Gallery, Thumbnails
+from models.manifest import Precision
 from service.inference.batch import Answer
 from service.inference.batcher import Batcher
 from service.inference.decode import Decoder, DecodeWith
@@ -45,6 +46,7 @@ class Engine:
         self.manifest = model.bundle.manifest
         self.bundle = model.bundle
         self.provider = model.session.provider
+        self.precision = model.session.precision
         self.batcher = batcher
         self.gallery = ModelGallery(
             self.manifest.labels,
@@ -99,9 +101,13 @@ class Engine:
         quick = len(queries) * len(self.gallery) <= _QUICK_DISTANCES
         return search() if quick else await asyncio.to_thread(search)
 
+    def may_mix_with(self, precision: Precision) -> bool:
+        """Whether what it embeds may be searched among vectors of that precision."""
+        return self.bundle.may_mix(self.precision, precision)
+
     @property
     def model_sha256(self) -> str:
-        """Of the model.onnx that answers."""
+        """Of its model.onnx, whichever of its graphs answers."""
         return self.manifest.files[MODEL].sha256
 
 

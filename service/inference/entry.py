@@ -46,13 +46,14 @@ class Entry:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def facts(self) -> dict[str, str | int | None]:
-        """Describe it: name, version, state, reason and provider."""
+        """Describe it: name, version, state, reason, provider and precision."""
         return {
             "name": self.name,
             "version": self.version,
             "state": self.state,
             "reason": self.reason,
             "provider": self.engine.provider if self.engine else None,
+            "precision": self.engine.precision if self.engine else None,
         }
 
     def ready_engine(self) -> Engine:

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
+import structlog
 
-from models.bundle import GALLERY, Bundle, Gallery, Golden, Thumbnails
+from models.bundle import FLOAT32_TOLERANCE, GALLERY, Bundle, Gallery, Golden, Thumbnails
 from models.errors import BundleDamaged
-from models.manifest import Sha256
+from models.manifest import Precision, Sha256
 from models.store import Store
 from service.inference.cuda import CudaSession, Gpu
 from service.inference.device import CPU, Provider
@@ -15,9 +16,10 @@ from service.inference.engine import LoadedModel
 from service.inference.open_set import make_doubt
 from service.inference.session import Session
 from service.machine.hardware import give_back_memory
+from service.settings import PrecisionChoice
 from service.vectors import ExactIndex, VectorIndex
 
-_GOLDEN_ATOL = 1e-4
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Loader:
     provider: Provider
     threads: int  # of one run on the processor
     gpu: Gpu = field(default_factory=Gpu)  # idle where the provider is the processor
+    precision: PrecisionChoice = "float32"
     _thumbnails: dict[Sha256, Thumbnails] = field(default_factory=dict)  # shared between models
 
     def load(self, name: str, version: int, manifest_sha256: Sha256 | None = None) -> LoadedModel:
@@ -38,17 +41,44 @@ class Loader:
         """
         bundle = self.store.load(name, version, manifest_sha256)
         _ = bundle.report  # parsed once, here, so that a bad one is named at start
-        session = self._open(bundle)
-        image_s = _check_golden(session, bundle)
-        gallery, index = _load_gallery(bundle)
+        session, image_s = self._checked(bundle)
+        gallery, index = _load_gallery(bundle, session.precision)
         thumbnails = self._load_thumbnails(bundle)
         doubt = make_doubt(bundle, gallery)
         give_back_memory()
         return LoadedModel(bundle, session, gallery, index, thumbnails, doubt, image_s)
 
-    def _open(self, bundle: Bundle) -> Session:
+    def _checked(self, bundle: Bundle) -> tuple[Session, float]:
+        """The graph that answers and what an image takes, its golden batch replayed.
+
+        Where the choice of int8 is the service's own, float32 answers on a processor on which int8
+        gives other answers than at its export, as those without VNNI may.
+        """
+        precision = self._chosen(bundle)
+        try:
+            session = self._open(bundle, precision)
+            return session, _check_golden(session, bundle)
+        except BundleDamaged as error:
+            if precision == "float32" or self.precision != "auto":
+                raise
+            log.warning(
+                "float32 answers: int8 does not give its golden batch here",
+                model=bundle.manifest.name,
+                version=bundle.manifest.version,
+                reason=error.reason,
+            )
+        session = self._open(bundle, "float32")
+        return session, _check_golden(session, bundle)
+
+    def _chosen(self, bundle: Bundle) -> Precision:
+        """A GPU runs float32: nobody has measured int8 there."""
+        if self.provider != CPU or self.precision == "float32":
+            return "float32"
+        return "float32" if bundle.variant("int8") is None else "int8"
+
+    def _open(self, bundle: Bundle, precision: Precision) -> Session:
         if self.provider == CPU:
-            return Session(bundle, CPU, self.threads)
+            return Session(bundle, CPU, self.threads, precision=precision)
         return CudaSession(bundle, self.provider, self.gpu)
 
     def _load_thumbnails(self, bundle: Bundle) -> Thumbnails | None:
@@ -64,7 +94,7 @@ class Loader:
 
 def _check_golden(session: Session, bundle: Bundle) -> float:
     """Replay the golden batch, twice: what an image takes of the second time, in seconds."""
-    golden = bundle.golden()
+    golden = bundle.golden(session.precision)
     _check_batch(session, bundle, golden)
     started = perf_counter()
     _check_batch(session, bundle, golden)
@@ -76,12 +106,17 @@ def _check_golden(session: Session, bundle: Bundle) -> float:
 
 def _check_batch(session: Session, bundle: Bundle, golden: Golden) -> None:
     outputs = session.run(golden.images)
+    variant = bundle.variant(session.precision)
+    tolerance = variant.tolerance if variant else FLOAT32_TOLERANCE
     for name in ("embedding", "probabilities"):
         expected, found = getattr(golden, name), getattr(outputs, name)
         if expected.shape != found.shape or not np.allclose(
-            found, expected, rtol=0, atol=_GOLDEN_ATOL
+            found, expected, rtol=0, atol=tolerance
         ):
-            raise _damaged(bundle, f"its golden batch gives another {name} than at its export")
+            reason = f"its golden batch gives another {name} than at its export"
+            if variant:
+                reason += f" in {session.precision}; serve float32: --precision float32"
+            raise _damaged(bundle, reason)
 
 
 def _resized(golden: Golden, n: int) -> Golden:
@@ -90,9 +125,10 @@ def _resized(golden: Golden, n: int) -> Golden:
     return Golden(golden.images[rows], golden.embedding[rows], golden.probabilities[rows])
 
 
-def _load_gallery(bundle: Bundle) -> tuple[Gallery, VectorIndex]:
+def _load_gallery(bundle: Bundle, precision: Precision) -> tuple[Gallery, VectorIndex]:
     manifest = bundle.manifest
-    gallery = bundle.gallery() if GALLERY in manifest.files else _no_gallery(manifest.dimension)
+    there = GALLERY in manifest.files
+    gallery = bundle.gallery(precision) if there else _no_gallery(manifest.dimension)
     n = manifest.gallery_size
     if gallery.embeddings.shape != (n, manifest.dimension) or len(gallery.ids) != n:
         raise _damaged(bundle, "its gallery is not of the size that its manifest says")

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from jaxtyping import Float32
 
 from models.bundle import Bundle
 from models.errors import BundleDamaged
-from models.manifest import Manifest
+from models.manifest import Manifest, Precision
 from service.errors import DeviceUnavailable
 from service.inference.device import Provider, providers
 from service.inference.work import Pixels
@@ -35,7 +36,12 @@ class Session:
     sizes: tuple[int, ...] = ()  # of batches, where each size is prepared by itself
 
     def __init__(
-        self, bundle: Bundle, provider: Provider, threads: int, options: Options | None = None
+        self,
+        bundle: Bundle,
+        provider: Provider,
+        threads: int,
+        options: Options | None = None,
+        precision: Precision = "float32",
     ) -> None:
         """Load the graph; a run uses `threads` processors, and `options` go to the providers.
 
@@ -43,7 +49,9 @@ class Session:
         says, and DeviceUnavailable where it would run on another provider than the one given.
         """
         self.provider = provider
-        self._session = _open(bundle, provider, threads, options or {})
+        self.precision = precision
+        path = bundle.path / bundle.file_of(precision)
+        self._session = _open(bundle, path, provider, threads, options or {})
         self.nodes = _nodes(self._session)
         _check_provider(provider, self.nodes, bundle.manifest)
         _check_signature(self._session, bundle.manifest)
@@ -64,14 +72,14 @@ def join(parts: Sequence[Outputs]) -> Outputs:
 
 
 def _open(
-    bundle: Bundle, provider: Provider, threads: int, options: Options
+    bundle: Bundle, path: Path, provider: Provider, threads: int, options: Options
 ) -> onnxruntime.InferenceSession:
     onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
     _share_arena()
     chain = [(name, dict(options.get(name, {}))) for name in providers(provider)]
     try:
         return onnxruntime.InferenceSession(
-            bundle.model_path,
+            path,
             _session_options(threads),
             providers=chain,
             enable_fallback=False,  # else it would go on with other providers, at any later run

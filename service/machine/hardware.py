@@ -2,8 +2,11 @@
 
 import contextlib
 import ctypes
+import platform
 import sys
+from pathlib import Path
 
+_INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "asimddp"})
 _DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
 
@@ -21,6 +24,21 @@ def why_no_gpu() -> str | None:
     except OSError:
         return f"there is no NVIDIA driver ({_DRIVER})"
     return None if answered and count.value else "the NVIDIA driver reports no device"
+
+
+def multiplies_int8(root: Path = Path("/")) -> bool:
+    """Whether the processor has instructions for dot products of int8.
+
+    That is VNNI on x86 and the dot product extension on arm64. Without them int8 gains little,
+    and onnxruntime's kernels for x86 may saturate.
+    """
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"  # every Mac with Apple's processor has it
+    try:
+        described = (root / "proc" / "cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return not _INT8_FLAGS.isdisjoint(described.split())
 
 
 def give_back_memory() -> None:

@@ -88,7 +88,11 @@ COLLECTION = {
     "too_many_open_files",
 }  # fmt: skip
 WRITE = {"storage_full", "storage_read_only"}
-VECTORS = IMAGES | COLLECTION | {"model_mismatch", "too_many_items", "invalid_items"}
+VECTORS = (
+    IMAGES
+    | COLLECTION
+    | {"model_mismatch", "precision_mismatch", "too_many_items", "invalid_items"}
+)
 
 
 @pytest.mark.parametrize(

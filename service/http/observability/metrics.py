@@ -27,6 +27,7 @@ from service.errors import (
 from service.http.transport.budget import BodyBudget
 from service.inference.batch import BatchRecord
 from service.inference.batcher import Batcher
+from service.inference.session import Session
 from service.processes.workers import SHARED
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -82,8 +83,13 @@ class Metrics:
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
         self._info = Gauge(
-            "lossatlas_model_ready", "Workers in which the model answers", (*model, "provider"),
+            "lossatlas_model_ready", "Workers in which the model answers",
+            (*model, "provider"),
             registry=registry, multiprocess_mode="livesum",
+        )  # fmt: skip
+        self._precision = Gauge(
+            "lossatlas_model_precision", "Workers in which this of the model's graphs answers",
+            (*model, "precision"), registry=registry, multiprocess_mode="livesum",
         )  # fmt: skip
         self._put_items = Counter(
             "lossatlas_collection_items_put", "Items added or replaced", registry=registry
@@ -139,11 +145,12 @@ class Metrics:
 
         return observe
 
-    def follow(self, manifest: Manifest, batcher: Batcher, provider: str) -> None:
+    def follow(self, manifest: Manifest, batcher: Batcher, session: Session) -> None:
         """Show a model that is now ready, and its queue."""
         labels = (manifest.name, str(manifest.version))
         self._batchers[labels] = batcher
-        self._info.labels(*labels, provider).set(1)
+        self._info.labels(*labels, session.provider).set(1)
+        self._precision.labels(*labels, session.precision).set(1)
 
     def follow_bodies(self, budget: BodyBudget) -> None:
         """Show how much of this budget is taken."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from models.manifest import Metric
+from models.manifest import Metric, Precision
 from service.collections import Backup, Facts, Item, Kind, Receipt
 from service.http.requests.addresses import item_address
 from service.http.responses.schemas import Schema
@@ -18,6 +18,7 @@ class CollectionDetail(Schema):
     loss: str = Field(description="the model whose vectors it holds, by name")
     version: int
     model_sha256: str = Field(description="of that model's model.onnx")
+    precision: Precision = Field(description="of the model's graph that made its vectors")
     metric: Metric
     dimension: int
     index: Kind = Field(description="as it was asked for")
@@ -108,6 +109,7 @@ def show_collection(facts: Facts) -> CollectionDetail:
     """Describe a collection."""
     return CollectionDetail(
         **facts.spec.choices,
+        precision=facts.spec.precision,
         created=facts.spec.created,
         index_in_use=facts.kind_in_use,
         items=facts.items,

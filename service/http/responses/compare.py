@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from models.manifest import Precision
 from service.http.responses.schemas import ModelState, NeighborItem, Prediction, Schema
 
 
@@ -10,6 +11,7 @@ class Opinion(Prediction):
 
     loss: str
     version: int
+    precision: Precision = Field(description="which of the model's graphs answered")
     neighbors: list[NeighborItem] = Field(description="its nearest items, nearest first")
 
 

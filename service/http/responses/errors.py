@@ -76,6 +76,9 @@ TABLE: Mapping[type[Exception], Answer] = {
         409, "collection_differs", "The collection is there with other choices"
     ),
     collections.ModelMismatch: Answer(409, "model_mismatch", "Another model made the collection"),
+    service.PrecisionMismatch: Answer(
+        409, "precision_mismatch", "The vectors are of another precision"
+    ),
     collections.CollectionDamaged: Answer(
         409, "collection_damaged", "The collection's files are damaged"
     ),

@@ -60,6 +60,7 @@ VECTOR_ERRORS = (
     *IMAGE_ERRORS,
     *COLLECTION_ERRORS,
     collections.ModelMismatch,
+    errors.PrecisionMismatch,
     collections.TooManyItems,
     search.InvalidItems,
 )

@@ -9,7 +9,7 @@ from models.evidence.baseline import Majority
 from models.evidence.bounds import CONFIDENCE
 from models.evidence.estimate import Estimate
 from models.evidence.selective import Choice
-from models.manifest import Manifest
+from models.manifest import Manifest, Precision
 
 
 class Schema(BaseModel):
@@ -23,6 +23,7 @@ class EmbedResponse(Schema):
 
     loss: str
     version: int
+    precision: Precision = Field(description="which of the model's graphs answered")
     dimension: int = Field(description="d, the length of one embedding")
     embeddings: list[list[float]] | list[str] = Field(
         description="numbers, or with encoding_format=base64 each one base64 of d little-endian "
@@ -53,6 +54,7 @@ class ClassifyResponse(Schema):
 
     loss: str
     version: int
+    precision: Precision = Field(description="which of the model's graphs answered")
     predictions: list[Prediction]
 
 
@@ -80,6 +82,7 @@ class NeighborsResponse(Schema):
 
     loss: str
     version: int
+    precision: Precision = Field(description="of the collection's vectors")
     collection: str
     neighbors: list[list[Hit]]
 
@@ -94,6 +97,9 @@ class ModelState(Schema):
     )
     reason: str | None = Field(description="what is damaged")
     provider: str | None = Field(description="what runs it in onnxruntime, once it is ready")
+    precision: Precision | None = Field(
+        description="which of its graphs answers, once it is ready; by the setting `precision`"
+    )
 
 
 class ModelDetail(ModelState):

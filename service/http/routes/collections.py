@@ -140,5 +140,6 @@ async def _find_or_make(
         metric=asked.metric,
         index=asked.index,
         keep_images=asked.keep_images,
+        precision=engine.precision,
     )
     return await write(request, parts, partial(parts.library.create, spec))

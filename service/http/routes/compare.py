@@ -85,7 +85,11 @@ async def _answer(request: Request, parts: Services, engines: Sequence[Engine]) 
 
 
 async def _opinions(engine: Engine, answer: Answer, query: CompareQuery) -> list[dict[str, Any]]:
-    who = {"loss": engine.manifest.name, "version": engine.manifest.version}
+    who = {
+        "loss": engine.manifest.name,
+        "version": engine.manifest.version,
+        "precision": engine.precision,
+    }
     listed = await predictions(engine, answer.outputs, query.top_k)
     near = await engine.neighbors(answer.outputs.embedding, Search(query.k))
     return [

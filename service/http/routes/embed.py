@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request, Response
 from jaxtyping import Float32
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.manifest import Manifest
 from service.http.requests.body import header
 from service.http.requests.images import read_images
 from service.http.requests.negotiation import JSON, NPY, preferred
@@ -75,7 +74,7 @@ async def embed(request: Request, parts: Parts, query: Annotated[EmbedQuery, Que
     coded = query.encoding_format == "base64"
     embeddings = [as_base64(row) for row in embedding] if coded else embedding
     body = {"dimension": engine.manifest.dimension, "embeddings": embeddings}
-    return as_json(_named(engine.manifest, body), *headers)
+    return as_json(_named(engine, body), *headers)
 
 
 @router.post(
@@ -91,7 +90,7 @@ async def classify(
     engine = await parts.catalog.engine(query.loss, query.version)
     answer = await _answer(request, parts, engine)
     listed = await predictions(engine, answer.outputs, query.top_k)
-    return as_json(_named(engine.manifest, {"predictions": listed}), server_timing(answer))
+    return as_json(_named(engine, {"predictions": listed}), server_timing(answer))
 
 
 async def _answer(request: Request, parts: Services, engine: Engine) -> Answer:
@@ -101,8 +100,10 @@ async def _answer(request: Request, parts: Services, engine: Engine) -> Answer:
             return await engine.answer(images, room)
 
 
-def _named(manifest: Manifest, body: dict[str, Any]) -> dict[str, Any]:
-    return {"loss": manifest.name, "version": manifest.version, **body}
+def _named(engine: Engine, body: dict[str, Any]) -> dict[str, Any]:
+    manifest = engine.manifest
+    named = {"loss": manifest.name, "version": manifest.version, "precision": engine.precision}
+    return {**named, **body}
 
 
 def _npy(array: Float32[np.ndarray, "n d"]) -> bytes:

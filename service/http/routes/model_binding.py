@@ -3,6 +3,7 @@
 from models.errors import BundleNotFound
 from service.collections import CollectionSpec
 from service.collections.errors import ModelMismatch
+from service.errors import PrecisionMismatch
 from service.inference.catalog import Catalog
 from service.inference.engine import Engine
 
@@ -13,13 +14,15 @@ async def engine_of(catalog: Catalog, spec: CollectionSpec) -> Engine:
     """The engine of the collection's model; an older version is loaded now if it was not yet.
 
     Raises ModelMismatch where that model is not published, or is another one by now; BundleDamaged
-    and ModelNotReady.
+    and ModelNotReady; PrecisionMismatch where it answers in a precision that finds other neighbors.
     """
     try:
         engine = await catalog.engine(spec.loss, spec.version)
     except BundleNotFound:
         raise ModelMismatch(spec.name, _maker(spec), "any model that is published here") from None
     check_hash(spec, engine.model_sha256)
+    if not engine.may_mix_with(spec.precision):
+        raise PrecisionMismatch(f"collection {spec.name!r}", spec.precision, engine.precision)
     return engine
 
 

@@ -23,7 +23,7 @@ class Place(ABC):
     """Vectors of one model, and what each stands for."""
 
     def __init__(self, names: dict[str, Any], dimension: int, metric: Metric) -> None:
-        self.names = names  # the members `loss`, `version` and `collection` of the answer
+        self.names = names  # the members `loss`, `version`, `precision`, `collection`
         self.dimension = dimension
         self.metric = metric
 
@@ -49,7 +49,12 @@ class GalleryPlace(Place):
 
     def __init__(self, engine: Engine) -> None:
         manifest = engine.manifest
-        names = {"loss": manifest.name, "version": manifest.version, "collection": COLLECTION}
+        names = {
+            "loss": manifest.name,
+            "version": manifest.version,
+            "precision": engine.precision,
+            "collection": COLLECTION,
+        }
         super().__init__(names, manifest.dimension, manifest.metric)
         self._engine = engine
 
@@ -78,7 +83,12 @@ class CollectionPlace(Place):
 
     def __init__(self, collection: Collection, parts: Services) -> None:
         spec = collection.spec
-        names = {"loss": spec.loss, "version": spec.version, "collection": spec.name}
+        names = {
+            "loss": spec.loss,
+            "version": spec.version,
+            "precision": spec.precision,
+            "collection": spec.name,
+        }
         super().__init__(names, spec.dimension, spec.metric)
         self._collection = collection
         self._parts = parts

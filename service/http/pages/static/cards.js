@@ -27,7 +27,7 @@ export function card(opinion, majority) {
   return h(
     "article",
     { className: apart ? "card apart" : "card" },
-    h("h3", {}, h("a", { href: `/report/${opinion.loss}` }, opinion.loss)),
+    h("h2", {}, h("a", { href: `/report/${opinion.loss}` }, opinion.loss)),
     h("p", { className: "said" }, opinion.label),
     h(
       "ul",

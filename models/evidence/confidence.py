@@ -119,9 +119,23 @@ class ConfidenceQuality(Frozen):
         description="mean negative log-likelihood of the true class, in nats; probabilities are "
         "clipped at 2^-126, the least normal float32"
     )
+    nll_interval: Estimate | None = Field(
+        default=None,
+        description="the NLL again, with its 95 % interval over test images: below it, Student's t "
+        "in the logarithm; above, Student's t with room for one error that was not drawn, at the "
+        "mean cost that the probabilities themselves give to errors. In simulations of 10 to 5,000 "
+        "images it held the true NLL in 94 to 99 %. Null for one image, absent from reports made "
+        "before it was measured",
+    )
     brier: float = Field(
         description="squared error between probabilities and the one-hot truth, summed over "
         "classes, mean over images, in 0..2"
+    )
+    brier_interval: Estimate | None = Field(
+        default=None,
+        description="the Brier score again, with its 95 % interval over test images: ends of "
+        "Wilson, with two images that were not drawn added to the variance, which would have "
+        "scored 0 or 2. Absent from reports made before it was measured",
     )
     ece: Estimate = Field(
         description="expected calibration error, in 0..1: |accuracy - mean confidence| of 15 "

@@ -23,10 +23,14 @@ class RetrievalSection(Frozen):
 
     R is the number of relevant images of a query. Nearer is a larger inner product where the
     metric is cosine, else a smaller Euclidean distance; equal scores are in random order.
-    Intervals: `interval` says how they were made. `delete_a_group_jackknife`: the images are parted
-    into 20 groups with as many of each class, and each is left out once, as queries and as answers,
-    so that what both vary by is in the interval; its ends are Wilson's, for as many independent
-    queries as that amounts to. `bootstrap`, in older reports: percentiles of 1,000 resamples of the
+    Intervals: `interval` says how they were made. `influence`: each image counts as a query and as
+    what other queries find. R-precision and MAP@R have the variance of the infinitesimal jackknife,
+    with two images that were not drawn added to it, which would have counted 0 or 1; recall has
+    that of a share, with the covariance of queries of which one is among the k nearest of the
+    other. The ends are Wilson's. In simulations of 9 to 1,000 images the true values were held in
+    91 to 100 %, 96 % in the mean. `delete_a_group_jackknife`, in older reports: 20 groups of images
+    are left out, each once; it holds MAP@R in 88 % where a few images lie far from their class, and
+    recall in 97 to 100 %. `bootstrap`, in older reports: percentiles of 1,000 resamples of the
     queries with the images that are searched held fixed, which is too narrow (it holds the true
     MAP@R in about 75 %). None where there is no query.
     """
@@ -54,9 +58,12 @@ class RetrievalSection(Frozen):
     neighbour_accuracy: tuple[NeighbourAccuracy, ...] = Field(
         description="for k of 1, 5 and 20, over all test images; empty without a gallery"
     )
-    resamples: int = Field(description="groups left out, or resamples of the bootstrap")
+    resamples: int = Field(
+        description="images whose influence was taken, groups left out, or resamples of the "
+        "bootstrap"
+    )
     seed: int
-    interval: Literal["bootstrap", "delete_a_group_jackknife"] = Field(
+    interval: Literal["bootstrap", "delete_a_group_jackknife", "influence"] = Field(
         default="bootstrap", description="how the intervals were made"
     )
 

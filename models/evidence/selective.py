@@ -49,6 +49,12 @@ class RiskCoverage(Frozen):
         "among the k most confident images (arXiv 1805.08206); among images of equal confidence, "
         "the mean over their orders"
     )
+    aurc_interval: Estimate | None = Field(
+        default=None,
+        description="the AURC again, with its 95 % interval over test images (infinitesimal "
+        "jackknife, ends of Wilson, with two images that were not drawn added to the variance). "
+        "Absent from reports made before it was measured",
+    )
     excess_aurc: float = Field(
         description="aurc less that of the best order of the same answers, every error last"
     )

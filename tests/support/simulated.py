@@ -55,4 +55,4 @@ def measured(right: Bool[np.ndarray, "l s i"]) -> tuple[dict[str, BySeed], Resam
         loss: np.array([moved(of_mean(run.astype(np.float64))) for run in runs])
         for loss, runs in zip(LOSSES, right, strict=True)
     }
-    return shares, Resampled(resampled, right.shape[2], bounded=True)
+    return shares, Resampled(resampled, right.shape[2], unseen=1.0)

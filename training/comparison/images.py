@@ -1,5 +1,6 @@
 """Variance from the draw of test images: the same resamples for every run, or an upper bound."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float64
 
-from models.comparison import ImageVariance
+from models.comparison import ImageVariance, Measure
 
 RESAMPLES = 256
 _SEED = 0
 _DIGITS = 6
+_ENOUGH = 1_000  # images, from which on an NLL's own spread is enough
 
 Influence = Float64[np.ndarray, " n"]
 """By how much a measure grows with the weight of each image: the sum is 0."""
@@ -58,14 +60,15 @@ class Images(ABC):
 class Resampled(Images):
     """Every run's measure over the same resamples of n images, less its value: by loss [s, r].
 
-    `bounded` measures lie in 0..1: as many images as Agresti and Coull (a mean) or Bonett and Price
-    (a difference) add are added, so that n images which all agree still leave a variance.
+    `unseen` is what an image of a kind that was not drawn may count for: as many such images as
+    Agresti and Coull (a mean) or Bonett and Price (a difference) add are added, so that n images
+    which all agree still leave a variance.
     """
 
     kind: ClassVar[ImageVariance] = "paired resamples"
     moved: Mapping[str, Float64[np.ndarray, "s r"]]
     n: int
-    bounded: bool
+    unseen: float = 0.0
 
     def single(self, loss: str) -> FromImages:
         """The variance over resamples, in parts."""
@@ -82,7 +85,7 @@ class Resampled(Images):
         each = float(moved.var(axis=1, ddof=1).mean()) * unbiased
         own = max(0.0, each - whole) / (seeds - 1)
         return FromImages(
-            shared=max(0.0, whole - own) + (added if self.bounded else 0.0),
+            shared=max(0.0, whole - own) + added * self.unseen**2,
             own=own,
             freedom=max(1, min(self.n, resamples) - 1),
         )
@@ -108,6 +111,18 @@ class Bounded(Images):
         """The sum of both bounds."""
         both = self.variances[first] + self.variances[second]
         return FromImages(both, 0.0, max(1, self.n - 1))
+
+
+def unseen_cost(measure: Measure, n: int) -> float:
+    """What an image of a kind that was not drawn may count for in the measure of n images.
+
+    1 in what lies in 0..1. An error costs an NLL about ln(n + 2), which is what a model says that
+    was wrong in none of n images; from 1,000 images on, those that were drawn say it well enough.
+    Without it, the interval of an NLL over 16 images, 98 % of them right, holds it in 58 to 75 %.
+    """
+    if measure.name == "nll":
+        return math.log(n + 2) if n < _ENOUGH else 0.0
+    return 1.0 if measure.percent else 0.0
 
 
 def moved(influence: Influence, stream: int = 0) -> tuple[float, ...]:

@@ -6,7 +6,6 @@ into account where they move the measure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
@@ -16,7 +15,9 @@ from training.comparison.images import Influence
 from training.evaluation.collapse import ClassMeans
 from training.evaluation.confidence import Binning, Outcomes, equal_mass, equal_width
 from training.evaluation.pair_scores import Scores
+from training.evaluation.ranking import Moved, average_precision
 from training.evaluation.retrieval import nearest_rows
+from training.evaluation.selective import aurc_influence
 
 _WINDOW = 0.02  # of pairs or images on either side of a threshold, for the ratio of densities
 _BLOCK_ITEMS = 2**22
@@ -50,13 +51,7 @@ def of_calibration(told: Outcomes, order: Rows) -> Mapping[str, Influence]:
 
 def of_aurc(wrong: Float64[np.ndarray, " n"], order: Rows) -> Influence:
     """Of the mean risk over coverages; `wrong` and `order` by rising confidence."""
-    falling = wrong[::-1]
-    ranks = np.arange(1, len(falling) + 1)
-    risks = np.cumsum(falling) / ranks
-    from_rank = np.cumsum((1 / ranks)[::-1])[::-1]
-    risk_from_rank = np.cumsum((risks / ranks)[::-1])[::-1]
-    moved = risks + falling * from_rank - risk_from_rank
-    return of_mean(moved[::-1], order)
+    return placed(aurc_influence(wrong), order)
 
 
 def of_equal_error(points: Points, labels: Labels, metric: Metric, scores: Scores) -> Influence:
@@ -94,60 +89,17 @@ def of_retrieval(
     queries = np.flatnonzero(counts[places] > 1)
     depth = min(int(counts.max()), n - 1)
     centered = points if metric == "cosine" else points - points.mean(axis=0)
-    found, by_class = np.zeros((2, n)), np.zeros(len(counts))
+    precise, nearest = Moved(places, len(counts), len(queries)), np.zeros(n)
     for part in np.array_split(queries, len(queries) * n // _BLOCK_ITEMS + 1):
         near = nearest_rows(centered, part, depth, metric)
         hits = labels[near] == labels[part, None]
-        ranking = _Ranking.of(hits, counts[places[part]] - 1)
-        found[0] += np.bincount(near.ravel(), ranking.moves.ravel(), minlength=n)
-        found[0, part] += ranking.average - ranking.unfound
-        by_class += np.bincount(places[part], ranking.unfound, minlength=len(counts))
-        found[1, part] += hits[:, 0]
+        precise.add(part, near, average_precision(hits, counts[places[part]] - 1))
+        nearest[part] += hits[:, 0]
         if depth > 1:
             without = hits[:, 0].astype(np.float64) - hits[:, 1]
-            found[1] += np.bincount(near[:, 0], without, minlength=n)
-    found[0] += by_class[places]
-    found /= max(1, len(queries))
-    map_at_r, recall_at_1 = found - found.mean(axis=1, keepdims=True)
-    return {"map_at_r": map_at_r, "recall_at_1": recall_at_1}
-
-
-@dataclass(frozen=True)
-class _Ranking:
-    """Average precision at R of each query, and its derivatives.
-
-    `unfound` is by the weight of a relevant image that lies beyond R; `moves` [q, k], by that of
-    the image at each rank, less `unfound` where it is relevant.
-    """
-
-    average: Float64[np.ndarray, " q"]
-    unfound: Float64[np.ndarray, " q"]
-    moves: Float64[np.ndarray, "q k"]
-
-    @classmethod
-    def of(cls, hits: Bool[np.ndarray, "q k"], relevant: Int64[np.ndarray, " q"]) -> "_Ranking":
-        rows, r = np.arange(len(hits)), relevant[:, None]
-        ranks = np.arange(1, hits.shape[1] + 1)
-        inside = ranks <= r
-        precision = np.cumsum(hits, axis=1) / ranks
-        gained = hits * precision
-        total = (gained * inside).sum(axis=1)
-        last = gained[rows, relevant - 1]
-        following = np.minimum(relevant, hits.shape[1] - 1)
-        after = np.where(relevant < hits.shape[1], gained[rows, following], 0)
-        later = _from_here(hits * inside / ranks)
-        later_gain = _from_here(gained * inside / ranks)
-        unfound = after / relevant - total / relevant**2
-        hit = (precision + later - later_gain) / r - (total / relevant**2)[:, None]
-        missed = (-later_gain - last[:, None]) / r
-        moves = np.where(hits, hit - unfound[:, None], missed) * inside
-        return cls(total / relevant, unfound, moves)
-
-
-def _from_here(values: Float64[np.ndarray, "q k"]) -> Float64[np.ndarray, "q k"]:
-    """The sum of each value and those after it."""
-    sums: Float64[np.ndarray, "q k"] = np.cumsum(values[:, ::-1], axis=1)[:, ::-1]
-    return sums
+            nearest += np.bincount(near[:, 0], without, minlength=n)
+    nearest /= max(1, len(queries))
+    return {"map_at_r": precise.influence, "recall_at_1": nearest - nearest.mean()}
 
 
 def of_unknowns(

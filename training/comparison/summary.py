@@ -26,7 +26,7 @@ from training.common.provenance import hardware, versions
 from training.comparison.assembly import Column, assemble
 from training.comparison.catalog import MEASURES
 from training.comparison.convergence import Training, convergence_of, training_of
-from training.comparison.images import Images, Resampled
+from training.comparison.images import Images, Resampled, unseen_cost
 from training.comparison.measured import Measured
 from training.comparison.runs import Comparison, Job
 from training.comparison.statistics import mean_over_seeds
@@ -116,7 +116,8 @@ def _images(measure: Measure, by_loss: dict[str, list[Measured]]) -> Images | No
         loss: np.array([run.resampled[measure.name] for run in runs])
         for loss, runs in by_loss.items()
     }
-    return Resampled(moved, counts.pop() or 1, bounded=measure.percent)
+    n = counts.pop() or 1
+    return Resampled(moved, n, unseen_cost(measure, n))
 
 
 def _tuning(comparison: Comparison, classes: int) -> tuple[Tuned, ...]:

@@ -16,6 +16,7 @@ from models.evidence.confidence import (
 from models.evidence.estimate import Estimate
 from training.evaluation.answers import Answers
 from training.evaluation.intervals import proportion
+from training.evaluation.likelihood import brier_interval, nll_interval
 from training.evaluation.selective import risk_coverage
 
 BINS = 15
@@ -36,6 +37,9 @@ class Outcomes:
     right: Float64[np.ndarray, " n"]
     nll: Float64[np.ndarray, " n"]
     brier: Float64[np.ndarray, " n"]
+    error_cost: Float64[np.ndarray, " n"]
+    """The NLL that each is expected to have, by its own probabilities, if the class named is wrong.
+    """
 
 
 def confidence_section(
@@ -65,22 +69,31 @@ def outcomes(answers: Answers, temperature: float = 1.0) -> Outcomes:
         _scores(answers.probabilities[rows], answers.labels[rows], temperature)
         for rows in (slice(start, start + step) for start in range(0, len(answers), step))
     ]
-    confidence, nll, brier = np.concatenate(parts, axis=1)
+    confidence, nll, brier, cost = np.concatenate(parts, axis=1)
     right = (answers.predicted == answers.labels).astype(np.float64)
     order = np.argsort(confidence, kind="stable")
-    return Outcomes(confidence[order], right[order], nll[order], brier[order])
+    return Outcomes(confidence[order], right[order], nll[order], brier[order], cost[order])
 
 
 def _scores(
     served: Float32[np.ndarray, "m c"], labels: Int64[np.ndarray, " m"], temperature: float
-) -> Float64[np.ndarray, "3 m"]:
+) -> Float64[np.ndarray, "4 m"]:
     p = served.astype(np.float64)
     if temperature != 1.0:
         p = softmax(np.log(np.maximum(p, CLIP)) / temperature, axis=1)
     true = np.take_along_axis(p, labels[:, None], axis=1)[:, 0]
     brier = (p**2).sum(axis=1) - 2 * true + 1
     # a float32 softmax may say a little more than 1
-    return np.stack([np.minimum(p.max(axis=1), 1), -np.log(np.maximum(true, CLIP)), brier])
+    confidence, nll = np.minimum(p.max(axis=1), 1), -np.log(np.maximum(true, CLIP))
+    return np.stack([confidence, nll, brier, _error_cost(p)])
+
+
+def _error_cost(p: Float64[np.ndarray, "m c"]) -> Float64[np.ndarray, " m"]:
+    others = np.maximum(p, CLIP)
+    costs = -np.log(others)
+    others[np.arange(len(p)), p.argmax(axis=1)] = 0
+    expected: Float64[np.ndarray, " m"] = (others * costs).sum(axis=1) / others.sum(axis=1)
+    return expected
 
 
 def equal_width(confidence: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " bins"]:
@@ -130,9 +143,12 @@ def _ends(
 
 def _quality(told: Outcomes) -> ConfidenceQuality:
     ece, adaptive = calibration_errors(told)
+    brier = float(told.brier.mean())
     return ConfidenceQuality(
         nll=float(told.nll.mean()),
-        brier=float(told.brier.mean()),
+        nll_interval=nll_interval(told.nll, told.error_cost),
+        brier=brier,
+        brier_interval=brier_interval(told.brier),
         ece=ece,
         adaptive_ece=adaptive,
         reliability=reliability(told),

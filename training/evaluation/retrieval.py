@@ -1,5 +1,7 @@
 """Nearest neighbors of test images: among each other, and in the gallery that is served."""
 
+from dataclasses import dataclass
+
 import faiss
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
@@ -10,14 +12,14 @@ from models.manifest import Metric
 from models.vectors import unit
 from training.data.sampling import stratified
 from training.evaluation.answers import Answers
-from training.evaluation.intervals import of_replicates, share
+from training.evaluation.intervals import of_dependent_share, of_unit_mean, share
+from training.evaluation.ranking import Moved, average_precision, r_precision
 
 IMAGES = 10_000
 _RECALL_AT = (1, 5, 10)
 _NEIGHBORS = (1, 5, 20)
 _BLOCK_ITEMS = 2**22
-_GROUPS = 20
-_SPARE, _SPARE_SHARE = 20, 0.15  # neighbors beyond R, so that a group can be left out
+_R_PRECISION, _MAP_AT_R = 3, 4  # columns of the values
 
 Points = Float32[np.ndarray, "n d"]
 Labels = Int64[np.ndarray, " n"]
@@ -33,79 +35,94 @@ def retrieval(
     numbers take seconds on one core.
     """
     rows = stratified(test.labels, limit, seed)
-    labels = test.labels[rows]
-    groups = _groups(labels)
-    per_query, left_out = _searched(test.embeddings[rows], labels, metric, groups)
-    recall_1, recall_5, recall_10, r_precision, map_at_r = _estimates(per_query, left_out)
+    searched = Searched.of(test.embeddings[rows], test.labels[rows], metric)
+    recall_1, recall_5, recall_10 = (searched.recall(place) for place in range(len(_RECALL_AT)))
     return RetrievalSection(
         metric=metric,
         images=len(rows),
-        queries=len(per_query),
-        queries_left_out=len(rows) - len(per_query),
+        queries=len(searched.queries),
+        queries_left_out=len(rows) - len(searched.queries),
         recall_at_1=recall_1,
         recall_at_5=recall_5,
         recall_at_10=recall_10,
-        r_precision=r_precision,
-        map_at_r=map_at_r,
+        r_precision=searched.mean(_R_PRECISION),
+        map_at_r=searched.mean(_MAP_AT_R),
         gallery_images=len(gallery),
         neighbour_accuracy=_neighbour_accuracy(test, gallery, metric),
-        resamples=_GROUPS,
-        interval="delete_a_group_jackknife",
+        resamples=len(rows),
+        interval="influence",
         seed=seed,
     )
 
 
-def _groups(labels: Labels) -> Labels:
-    """1 to 20, of which every class has as many images, up to one."""
-    groups = np.empty(len(labels), np.int64)
-    order = np.argsort(labels, kind="stable")
-    groups[order] = np.arange(len(labels)) % _GROUPS + 1
-    return groups
+@dataclass(frozen=True)
+class Searched:
+    """Images searched among each other: each query's values, and who found whom."""
 
+    queries: Int64[np.ndarray, " q"]
+    values: Float64[np.ndarray, "q 5"]
+    """Recall@1, @5 and @10, R-precision and MAP@R."""
+    near: Int64[np.ndarray, "q k"]
+    """The 10 nearest, or all others where they are fewer."""
+    influence: Float64[np.ndarray, "2 n"]
+    """By how much each image moves R-precision and MAP@R, as a query and as what others find."""
 
-def _estimates(
-    per_query: Float64[np.ndarray, "q 5"], left_out: Float64[np.ndarray, "g 5"]
-) -> list[Estimate | None]:
-    if len(per_query) == 0:
-        return [None] * per_query.shape[1]
-    values, shares = per_query.mean(axis=0), len(_RECALL_AT)
-    return [
-        of_replicates(float(values[row]), len(per_query), left_out[:, row], is_share=row < shares)
-        for row in range(len(values))
-    ]
+    @classmethod
+    def of(cls, points: Points, labels: Labels, metric: Metric) -> "Searched":
+        """Search every image that has a relevant other one."""
+        n = len(labels)
+        _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        queries = np.flatnonzero(counts[places] > 1)
+        if len(queries) == 0:
+            none = np.empty((0, 0), np.int64)
+            return cls(queries, np.empty((0, len(_RECALL_AT) + 2)), none, np.zeros((2, n)))
+        depth = min(max(int(counts.max()), *_RECALL_AT), n - 1)
+        centered = points if metric == "cosine" else points - points.mean(axis=0)
+        blocks, nearest = [], []
+        moved = [Moved(places, len(counts), len(queries)) for _ in range(2)]
+        for part in np.array_split(queries, len(queries) * n // _BLOCK_ITEMS + 1):
+            near = nearest_rows(centered, part, depth, metric)
+            hits, relevant = labels[near] == labels[part, None], counts[places[part]] - 1
+            ranked = r_precision(hits, relevant), average_precision(hits, relevant)
+            columns = [hits[:, :k].any(axis=1) for k in _RECALL_AT]
+            blocks.append(np.stack([*columns, *(one.value for one in ranked)], axis=1))
+            nearest.append(near[:, : max(_RECALL_AT)])
+            for each, one in zip(moved, ranked, strict=True):
+                each.add(part, near, one)
+        influence = np.stack([each.influence for each in moved])
+        return cls(queries, np.concatenate(blocks), np.concatenate(nearest), influence)
+
+    def recall(self, place: int) -> Estimate | None:
+        """The share of queries that find their class among so many; None without a query."""
+        if len(self.queries) == 0:
+            return None
+        right = self.values[:, place] > 0
+        return of_dependent_share(right, self._covariance(right, _RECALL_AT[place]))
+
+    def mean(self, place: int) -> Estimate | None:
+        """The mean over queries, by the images' influence; None without a query."""
+        if len(self.queries) == 0:
+            return None
+        value = float(self.values[:, place].mean())
+        return of_unit_mean(value, self.influence[place - _R_PRECISION])
+
+    def _covariance(self, right: Bool[np.ndarray, " q"], k: int) -> float:
+        """Of the share, from the pairs of queries of which one is among the k nearest of the other.
+
+        Those are right and wrong together more often than chance has it.
+        """
+        n, near = self.influence.shape[1], self.near[:, :k]
+        away = np.zeros(n)
+        away[self.queries] = right - right.mean()
+        pairs = self.queries[:, None] * n + near
+        mutual = np.isin(near * n + self.queries[:, None], pairs)
+        products = away[self.queries, None] * away[near] * np.where(mutual, 1, 2)
+        return float(products.sum()) / len(right) ** 2
 
 
 def query_values(points: Points, labels: Labels, metric: Metric) -> Float64[np.ndarray, "q 5"]:
     """Recall@1, @5 and @10, R-precision and MAP@R of each image that has a relevant other one."""
-    return _searched(points, labels, metric, np.zeros(len(labels), np.int64))[0]
-
-
-def _searched(
-    points: Points, labels: Labels, metric: Metric, groups: Labels
-) -> tuple[Float64[np.ndarray, "q 5"], Float64[np.ndarray, "g 5"]]:
-    """Each query's values, and their means with each group left out, as queries and as answers."""
-    _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    relevant = counts[places] - 1
-    queries = np.flatnonzero(relevant)
-    if len(queries) == 0:
-        return np.empty((0, len(_RECALL_AT) + 2)), np.empty((0, len(_RECALL_AT) + 2))
-    kinds = np.unique(groups) if groups.any() else np.empty(0, np.int64)
-    spare = _SPARE + int(relevant.max() * _SPARE_SHARE) if len(kinds) else 0
-    depth = min(max(int(relevant.max()), *_RECALL_AT) + spare, len(labels) - 1)
-    centered = points if metric == "cosine" else points - points.mean(axis=0)
-    blocks, sums, told = [], np.zeros((len(kinds), len(_RECALL_AT) + 2)), np.zeros(len(kinds))
-    for part in np.array_split(queries, len(queries) * len(labels) // _BLOCK_ITEMS + 1):
-        near = nearest_rows(centered, part, depth, metric)
-        same = labels[near] == labels[part, None]
-        blocks.append(_values(same, np.ones_like(same), relevant[part]))
-        for row, kind in enumerate(kinds):
-            gone = np.bincount(places[groups == kind], minlength=len(counts))
-            left = relevant[part] - gone[places[part]]
-            asked = (groups[part] != kind) & (left > 0)
-            kept = groups[near[asked]] != kind
-            sums[row] += _values(same[asked], kept, left[asked]).sum(axis=0)
-            told[row] += asked.sum()
-    return np.concatenate(blocks), sums[told > 0] / told[told > 0, None]
+    return Searched.of(points, labels, metric).values
 
 
 def neighbor_labels(test: Points, gallery: Answers, k: int, metric: Metric) -> Labels:
@@ -150,22 +167,6 @@ def nearest_rows(
     best = np.argpartition(-scores, depth - 1, axis=1)[:, :depth]
     order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1)
     return np.take_along_axis(best, order, axis=1)
-
-
-def _values(
-    same: Bool[np.ndarray, "q k"],
-    kept: Bool[np.ndarray, "q k"],
-    relevant: Int64[np.ndarray, " q"],
-) -> Float64[np.ndarray, "q 5"]:
-    """Of the neighbors that are kept, in order, of which `relevant` are of the query's class."""
-    ranks = np.cumsum(kept, axis=1)
-    hits = same & kept
-    counted = hits & (ranks <= relevant[:, np.newaxis])
-    precision = np.cumsum(counted, axis=1) / np.maximum(ranks, 1)
-    columns = [(hits & (ranks <= k)).any(axis=1) for k in _RECALL_AT]
-    columns.append(counted.sum(axis=1) / relevant)
-    columns.append((precision * counted).sum(axis=1) / relevant)
-    return np.stack(columns, axis=1).astype(np.float64)
 
 
 def _ready(points: Points, metric: Metric) -> Points:

@@ -9,9 +9,10 @@ from jaxtyping import Bool, Float64, Int64
 from scipy.stats import rankdata
 from statsmodels.stats.proportion import proportion_confint
 
+from models.evidence.estimate import Estimate
 from models.evidence.selective import Accepted, Choice, RiskCoverage, Statement
 from training.evaluation.answers import Answers
-from training.evaluation.intervals import of_influence
+from training.evaluation.intervals import of_influence, of_unit_mean
 
 _GRID = np.arange(1, 201) / 200
 _STATED = (0.80, 0.90, 0.95, 0.99)
@@ -135,6 +136,26 @@ def augrc_influence(
     return centered
 
 
+def aurc_influence(wrong: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """By how much each image moves the AURC, to first order; by rising confidence, without ties."""
+    falling = wrong[::-1]
+    ranks = np.arange(1, len(falling) + 1)
+    risks = np.cumsum(falling) / ranks
+    from_rank = np.cumsum((1 / ranks)[::-1])[::-1]
+    risk_from_rank = np.cumsum((risks / ranks)[::-1])[::-1]
+    moved = (risks + falling * from_rank - risk_from_rank)[::-1]
+    centered: Float64[np.ndarray, " n"] = (moved - moved.mean()) / len(moved)
+    return centered
+
+
+def aurc_interval(
+    confidence: Float64[np.ndarray, " n"], wrong: Float64[np.ndarray, " n"]
+) -> Estimate:
+    """The AURC with its 95 % interval over images."""
+    rising = wrong[np.argsort(confidence, kind="stable")]
+    return of_unit_mean(aurc(rank(confidence, wrong > 0)), aurc_influence(rising))
+
+
 def least_augrc(ranking: Ranking) -> float:
     """The area if every error were less confident than every right answer."""
     return float((ranking.errors[-1] / ranking.n) ** 2 / 2)
@@ -144,13 +165,15 @@ def risk_coverage(test: Answers, calibration: Answers) -> RiskCoverage:
     """The test set's curve, and the calibration split's thresholds with what they do there."""
     ranking, chooser = _ranked(test), _ranked(calibration)
     area, general = aurc(ranking), augrc(ranking)
-    moves = augrc_influence(_confidence(test), (test.predicted != test.labels).astype(np.float64))
+    confidence = _confidence(test)
+    wrong = (test.predicted != test.labels).astype(np.float64)
     thresholds = chooser.curve()
     pairs = zip(chooser.at(thresholds), ranking.at(thresholds), strict=True)
     return RiskCoverage(
         aurc=area,
+        aurc_interval=aurc_interval(confidence, wrong),
         excess_aurc=area - least_aurc(ranking),
-        augrc=of_influence(general, moves),
+        augrc=of_influence(general, augrc_influence(confidence, wrong)),
         excess_augrc=general - least_augrc(ranking),
         curve=ranking.at(ranking.curve()),
         statements=_statements(ranking),

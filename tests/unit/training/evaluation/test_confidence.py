@@ -204,7 +204,7 @@ def test_the_intervals_of_ece_hold_the_true_error(
     for _ in range(draws):
         confidence = drawn(random, n)
         right = (random.random(n) < truth(confidence)).astype(float)
-        found = calibration_errors(Outcomes(confidence, right, right, right))
+        found = calibration_errors(Outcomes(confidence, right, right, right, right))
         held += [
             one.low <= error + 1e-9 <= one.high + 2e-9
             for one, error in zip(found, errors, strict=True)

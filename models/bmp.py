@@ -67,7 +67,7 @@ def _unpacked(data: bytes, size: Size, rows: bytearray) -> bytes:
 
 
 class _Runs:
-    """Run-length coded rows of 8 or 4 bits a pixel. What is skipped is 0."""
+    """Run-length coded rows of 8 or 4 bits a pixel. Skipped pixels are 0."""
 
     def __init__(self, data: bytes, start: int, size: Size, bits: int) -> None:
         self._data = data

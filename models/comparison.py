@@ -20,7 +20,7 @@ Goal = Literal[
 Reader = Literal["own head", "nearest class mean", "k-NN", "linear probe"]
 ImageVariance = Literal["paired resamples", "bound", "not included"]
 Runs = Literal["final", "unknowns"]
-LEVEL = 0.05  # of the tests: the chance, per measure, that any of equal losses are told apart
+LEVEL = 0.05  # of the tests: the chance, per measure, that any of equal losses are distinguished
 
 
 class Trial(Frozen):
@@ -208,14 +208,16 @@ class Power(Frozen):
 
     measure: str
     lead: Estimate = Field(
-        description="the lead at which it is told apart from every other loss 4 times in 5; the "
+        description="the lead at which it is distinguished from every other loss 4 times in 5; the "
         "interval is that of the spreads, which come from few seeds"
     )
     pair_found: float = Field(
-        ge=0, le=1, description="at that lead, how often it is told apart from a given other loss"
+        ge=0,
+        le=1,
+        description="at that lead, how often it is distinguished from a given other loss",
     )
     false_alarms: float = Field(
-        ge=0, le=1, description="how often some pair is told apart where all losses are equal"
+        ge=0, le=1, description="how often some pair is distinguished where all losses are equal"
     )
     simulations: int
 
@@ -227,18 +229,18 @@ class Verdict(Frozen):
     measure: str
     best: tuple[str, ...] = Field(
         description="the losses that none is better than, as far as the tests can tell: no pair of "
-        "them is told apart; simplest first"
+        "them is distinguished; simplest first"
     )
     prefer: str = Field(
         description="the loss with the best mean; advice only where it is alone in `best`"
     )
     tie: bool = Field(description="whether the verdict is undecided: `best` holds several losses")
     tied: tuple[tuple[str, ...], ...] = Field(
-        default=(), description="all largest sets of losses in which no pair is told apart"
+        default=(), description="all largest sets of losses in which no pair is distinguished"
     )
     seeds_needed: int | None = Field(
         default=None,
-        description="final runs of each loss with which `prefer` would be told apart from every "
+        description="final runs of each loss with which `prefer` would be distinguished from every "
         "other loss 4 times in 5, if means and spreads are as seen; null where it is decided, "
         "or where no number up to 200 would do",
     )

@@ -28,7 +28,7 @@ class BundleNotFound(ModelsError):
     def __init__(self, name: str, version: int | None, available: tuple[str, ...]) -> None:
         wanted = name if version is None else f"{name}/{version}"
         names = ", ".join(available) or "none"
-        super().__init__(f"no published model {wanted!r}; there is: {names}")
+        super().__init__(f"no published model {wanted!r}; available: {names}")
         self.name = name
         self.version = version
         self.available = available

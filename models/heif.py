@@ -1,7 +1,7 @@
 """AVIF and HEIC: how large, and a file of the one picture that is shown.
 
-Both are HEIF files: items, some of which are pictures, and tables of what belongs together. Who
-decodes them is given a new file of the primary picture, its tiles and its transparency. Thumbnails,
+Both are HEIF files: items, some of which are pictures, and tables of what belongs together. A
+decoder is given a new file of the primary picture, its tiles and its transparency. Thumbnails,
 depth maps, films, profiles and metadata stay behind, and so does what turns the picture, which
 `models.preprocess` does.
 """

@@ -8,16 +8,16 @@ from models.comparison import Difference, Measure
 def unbeaten(
     losses: Sequence[str], tests: Iterable[Difference], measure: Measure
 ) -> tuple[str, ...]:
-    """The losses that no other is told apart from and better than, in the order given.
+    """The losses that no other is distinguished from and better than, in the order given.
 
-    No pair of them is told apart: one of the two would be beaten. `tests` are of this measure.
+    No pair of them is distinguished: one of the two would be beaten. `tests` are of this measure.
     """
     beaten = {_worse(test, measure) for test in tests if test.significant}
     return tuple(loss for loss in losses if loss not in beaten)
 
 
 def tied_sets(losses: Sequence[str], tests: Iterable[Difference]) -> tuple[tuple[str, ...], ...]:
-    """All largest sets of losses, two at least, in which every pair was tested and not told apart.
+    """All largest sets of losses, two at least, of which every pair was tested and found equal.
 
     Being tied does not carry over: A may be tied with B and B with C where A and C differ.
     """

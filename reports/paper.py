@@ -104,9 +104,9 @@ def _all_beat_the_baseline(report: ComparisonReport) -> str:
     lines += [
         "",
         f"Better than {report.baseline}: {_names(better)}. Worse: {_names(worse)}. "
-        f"Not told apart: {_names(open_)}. *Detectable*: the true difference that the pair's test "
-        "would find 4 times in 5 at the strictest level that Holm's correction can ask for, were "
-        "the spreads as seen.",
+        f"Not distinguished: {_names(open_)}. *Detectable*: the true difference that the pair's "
+        "test would find 4 times in 5 at the strictest level that Holm's correction can ask for, "
+        "were the spreads as seen.",
         *_power(report),
         "",
     ]
@@ -126,8 +126,8 @@ def _power(report: ComparisonReport) -> list[str]:
         f"By {found.simulations:,} simulations with the spreads seen, a loss that is "
         f"{100 * lead.value:.1f} points ahead of all others (95 %: {100 * lead.low:.1f} to "
         f"{100 * lead.high:.1f}, since the spreads come from {report.protocol.seeds} seeds) is "
-        "told apart from every one of them 4 times in 5; where all are equal, some pair is told "
-        f"apart in {found.false_alarms:.1%}."
+        "distinguished from every one of them 4 times in 5; where all are equal, some pair is "
+        f"found different in {found.false_alarms:.1%}."
     ]
 
 

@@ -228,7 +228,7 @@ class UnknownFigure(ServiceError):
     """The report has no figure of that name."""
 
     def __init__(self, name: str, available: tuple[str, ...]) -> None:
-        super().__init__(f"no figure {name!r}; there is: {', '.join(available) or 'none'}")
+        super().__init__(f"no figure {name!r}; available: {', '.join(available) or 'none'}")
         self.name = name
         self.available = available
 

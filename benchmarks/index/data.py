@@ -48,7 +48,7 @@ class Data:
         return np.flatnonzero(case.kept(self.size))
 
     def prepare(self) -> None:
-        """Make what is not there yet."""
+        """Make the files that are missing."""
         self.folder.mkdir(parents=True, exist_ok=True)
         wanted = {"items": (_ITEMS, self.size), "queries": (_QUERIES, self.queries_count)}
         missing = {n: of for n, of in wanted.items() if not self._file(n, of[1]).exists()}

@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: what it is told, and where things lie."""
+"""One measurement in a process of its own: its settings, and its files."""
 
 from pathlib import Path
 from typing import Literal, Self

@@ -44,7 +44,7 @@ class Way(Frozen):
 
 
 class Comparison(Frozen):
-    """Both ways, by turns, in one process, on one index file."""
+    """Both ways, in alternation, in one process, on one index file."""
 
     case: str
     rounds: int

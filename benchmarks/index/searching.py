@@ -35,7 +35,7 @@ class Opened:
 
 
 def search(job: Job) -> SearchRun:
-    """Every case, ours and raw by turns."""
+    """Every case, ours and raw in alternation."""
     faiss.omp_set_num_threads(1)
     with _fetching(job) as fetch:
         opened = _open(job, fetch)

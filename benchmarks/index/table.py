@@ -54,7 +54,7 @@ def caption(report: Report) -> str:
         f"{where.memory_mib / 1024:.0f} GiB, Linux {where.kernel}, {versions}. "
         f"{report.data.dimension} dimensions, k = {told.k}, {told.queries:,} held-out queries: "
         "each alone, and all in one batch, by one thread. Overhead: ours beside the raw FAISS "
-        f"index that is in it, by turns; medians of {fewest} to {most} rounds of batches, and of "
+        f"index in it, in alternation; medians of {fewest} to {most} rounds of batches, and of "
         "the single queries."
     )
 

@@ -1,4 +1,4 @@
-"""Two ways of doing one thing, timed by turns, so that what disturbs one disturbs the other."""
+"""Two ways of doing one thing, timed in alternation: a disturbance meets both."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -52,7 +52,7 @@ class Connection:
         return not self._unsent
 
     def receive(self, buffer: bytearray) -> tuple[Head, bytearray] | None:
-        """Read what is there; the head and the bytes where the answer is complete.
+        """Read what has come; the head and the bytes where the answer is complete.
 
         The bytes are `buffer` or the connection's own: use them before the next call.
         Raises ConnectionError where the server closed, BadAnswer where it makes no sense.

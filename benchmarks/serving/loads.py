@@ -49,7 +49,7 @@ def steps(settings: Settings) -> int:
 
 @dataclass(frozen=True)
 class Turn:
-    """One server in one round; `found` takes what is measured, `advance` is told of each run."""
+    """One server in one round; `found` takes what is measured, `advance` is called for each run."""
 
     server: Server
     round: int

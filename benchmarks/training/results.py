@@ -109,7 +109,7 @@ class Report(Frozen):
     complete: bool
     machine: Machine
     versions: dict[str, str]
-    gpu: str | None = Field(description="none was at hand where None")
+    gpu: str | None = Field(description="none was available where None")
     settings: Settings
     losses: tuple[LossRun, ...] = ()
     epochs: tuple[EpochRun, ...] = ()

@@ -53,13 +53,13 @@ def caption(report: Report) -> str:
     where, told = report.machine, report.settings
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     unfinished = "" if report.complete else ", **interrupted**"
-    gpu = f"on {report.gpu}" if report.gpu else "no GPU was at hand"
+    gpu = f"on {report.gpu}" if report.gpu else "no GPU was available"
     return (
         f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {short(report.commit)}"
         f"{unfinished}. {where.cores} cores of {where.processor} ({', '.join(where.flags)}), "
         f"{where.memory_mib / 1024:.0f} GiB, load average before {where.load_average}, Linux "
         f"{where.kernel}, {versions}; {gpu}. Losses: 64 dimensions, 1 thread, medians of up "
-        f"to {told.repeats} repeats in a process of its own, and of {told.turns} such by turns "
+        f"to {told.repeats} repeats in a process of its own, and of {told.turns} such, alternating "
         f"with the peer's; peer / ours: the median over turns. Memory: most that PyTorch held "
         f"at once beyond inputs and parameters, by its profiler. Epochs: {told.threads} threads, "
         f"{told.batch} images a step, CosFace by AdamW, the second of two epochs."
@@ -123,7 +123,7 @@ def _middle(runs: Sequence[LossRun]) -> LossRun:
 
 
 def kept(cell: Cell) -> bool:
-    """No slower; for triplets at 512, ten times faster and smaller. Who did not fit, loses."""
+    """No slower; for triplets at 512, ten times faster and smaller. Not to fit is to lose."""
     ours, peer = cell.ours, cell.peer
     if peer.median_ms is None:
         return ours.median_ms is not None

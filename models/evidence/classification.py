@@ -154,5 +154,5 @@ class Classification(Frozen):
         description="the 10 most frequent mistakes, ordered by count, then rate"
     )
     against_softmax: Comparison | None = Field(
-        default=None, description="absent where no softmax model of the same test set was at hand"
+        default=None, description="absent where no softmax model of the same test set was available"
     )

@@ -18,7 +18,7 @@ INTERRUPTED = 130  # as shells have it
 
 
 def run(name: str, arguments: Sequence[str]) -> int:
-    """Do one of COMMANDS; 2 with one line on what to mend, where it cannot be done."""
+    """Do one of COMMANDS; 2 with one line on what to fix, where it cannot be done."""
     try:
         return int(import_module(f"service.cli.{name}").main(arguments))
     except (ServiceError, StartError, ModelsError, OSError) as error:

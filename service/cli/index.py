@@ -27,7 +27,7 @@ from service.settings import Settings
 
 _SETTINGS = ("data_dir", "registry", "default_loss", "device", "max_pixels")
 _DETAILS = (
-    "The collection is made if it is not there. What is there already is passed over, so that the "
+    "The collection is made if it does not exist. Items that exist are skipped, so that the "
     "same command goes on where it was interrupted. A service that runs meanwhile finds the items "
     "as they come. Exit status: 0; 1 where some items could not be taken; 2 where nothing could be "
     "done; 130 where it was interrupted."
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="items in one transaction (default 256 or 1000)",
     )
-    add("--replace", action="store_true", help="take also what is there already, instead of it")
+    add("--replace", action="store_true", help="take items again that exist already")
     made = parser.add_argument_group("for a collection that is made now")
     made.add_argument("--index", choices=get_args(Kind), help="the index (default auto)")
     made.add_argument("--metric", choices=get_args(Metric), help="default: the model's")
@@ -91,7 +91,7 @@ def _index_folder(options: argparse.Namespace, settings: Settings, library: Libr
     if not found.pictures and (files := sorted(folder.glob("*.parquet"))):
         return _index_vectors(files, options, settings, library)
     if not found.pictures:
-        raise UnusableFile(folder, "there is no image in it")
+        raise UnusableFile(folder, "the folder must have an image in it")
     tell_passed(out, found.passed)
     collection = find_or_make(library, _wish(options, settings), Store(settings.registry))
     bundle = model_of(collection, Store(settings.registry))

@@ -1,4 +1,4 @@
-"""Batches into a collection: what is there is passed over, what cannot be taken is noted."""
+"""Batches into a collection: existing ones are passed over, what cannot be taken is noted."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -68,7 +68,7 @@ def model_sha256(bundle: Bundle) -> str:
 def open_session(bundle: Bundle, settings: Settings) -> Session:
     """The model, verified and ready to run from several threads at once.
 
-    Raises BundleDamaged, and DeviceUnavailable where the settings ask for what is not there.
+    Raises BundleDamaged, and DeviceUnavailable where the settings ask for a missing device.
     """
     provider = choose_provider(settings.device)
     gpu = Gpu(engines=settings.data_dir / "tensorrt")

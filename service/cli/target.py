@@ -1,4 +1,4 @@
-"""The collection that items go into: the one that is there, or a new one."""
+"""The collection that items go into: an existing one, or a new one."""
 
 from dataclasses import asdict, dataclass
 
@@ -21,9 +21,9 @@ class Wish:
 
 
 def find_or_make(library: Library, wish: Wish, store: Store) -> Collection:
-    """The collection of that name, which is made if it is not there.
+    """Open the collection of that name, or make it.
 
-    Raises CollectionDiffers where one is there that is not as wished, InvalidCollectionName, and
+    Raises CollectionDiffers where an existing one is not as wished, InvalidCollectionName, and
     what opening a model raises.
     """
     try:

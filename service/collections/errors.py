@@ -9,17 +9,17 @@ class UnknownCollection(ServiceError):
     """No collection of that name."""
 
     def __init__(self, name: str, available: tuple[str, ...]) -> None:
-        super().__init__(f"no collection {name!r}; there is: {', '.join(available) or 'none'}")
+        super().__init__(f"no collection {name!r}; available: {', '.join(available) or 'none'}")
         self.name = name
         self.available = available
 
 
 class CollectionDiffers(ServiceError):
-    """A collection of that name is there already, made with other choices."""
+    """A collection of that name exists with other settings."""
 
     def __init__(self, name: str, differences: tuple[str, ...]) -> None:
         super().__init__(
-            f"collection {name!r} is there already and differs in {', '.join(differences)}; "
+            f"collection {name!r} exists and differs in {', '.join(differences)}; "
             "delete it first, or choose another name"
         )
         self.name = name

@@ -28,7 +28,7 @@ class NewItem:
 
 @dataclass(frozen=True)
 class Item:
-    """One item that is there."""
+    """A stored item."""
 
     row: int
     id: str

@@ -87,7 +87,7 @@ class Library:
             return self._found(name)
 
     def names(self) -> tuple[str, ...]:
-        """The collections that are there, sorted."""
+        """Return the existing collections, sorted."""
         with translated(self._folder.name):
             return layout.names(self._folder)
 

@@ -66,7 +66,7 @@ class CollectionSpec:
 
     @property
     def choices(self) -> dict[str, object]:
-        """Return what may be asked of a collection that is there already."""
+        """Return what may be asked of an existing collection."""
         found = asdict(self)
         return {name: found[name] for name in found if name not in _NOT_CHOSEN}
 

@@ -1,6 +1,6 @@
-"""Sessions on an NVIDIA GPU. Nothing here was measured: no GPU was at hand.
+"""Sessions on an NVIDIA GPU. Nothing here was measured: no GPU was available.
 
-What is said of onnxruntime and CUDA is from their documentation and source, and the tests run the
+Statements on onnxruntime and CUDA are from their documentation and source, and the tests run the
 same classes on the processor.
 """
 

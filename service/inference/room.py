@@ -34,8 +34,8 @@ class Capacity:
     def check(self, items: int) -> None:
         """Raise Overloaded where this many images of a new request have no room.
 
-        Where nothing is in progress there is room for any request. What larger requests have in
-        progress counts no more than their turns do, so that they refuse no smaller ones.
+        Where nothing is in progress there is room for any request. The part that larger requests
+        have in progress counts no more than their turns do, so that they refuse no smaller ones.
         """
         before = self.items
         held = before + items

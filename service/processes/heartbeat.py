@@ -1,6 +1,6 @@
 """Signs of life: an event loop that stands still is noticed, from inside and from outside.
 
-What counts is the time that the watcher itself was awake: where the whole machine slept or was
+Only time in which the watcher itself was awake counts: where the whole machine slept or was
 stopped, nobody watched.
 """
 

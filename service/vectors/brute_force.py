@@ -78,8 +78,8 @@ def rescored(queries: Queries, vectors: Vectors, found: Found, metric: Metric) -
     """The same hits by their scores in float64, which are then rounded once, nearest first.
 
     A cosine is in [-1, 1], and of a vector with itself exactly 1; a distance to itself exactly 0.
-    FAISS's are off by about 1e-7, or by as much of the squared lengths. What is missing, or has no
-    vector any more, comes last.
+    FAISS's are off by about 1e-7, or by as much of the squared lengths. Rows that are missing, or
+    have no vector any more, come last.
     """
     positions = found.positions
     scores = np.empty(positions.shape, np.float32)

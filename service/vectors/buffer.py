@@ -52,7 +52,7 @@ class Buffer:
         self.part = Part(self._whole(longer).segment, self.part.alive.extended(len(rows)))
 
     def remove(self, rows: Rows) -> None:
-        """Make rows dead; rows that are not there are passed over."""
+        """Make rows dead; unknown rows are passed over."""
         self.part = self.part.without(rows)
         alive = self.part.alive
         if alive.size - alive.count > _DEAD_SHARE * alive.size:
@@ -60,7 +60,7 @@ class Buffer:
             self.part = self._whole(alive.count)
 
     def _move(self, kept: Positions, needed: int) -> None:
-        """To new memory: readers go on with the old. What is not yet written to costs nothing."""
+        """To new memory: readers go on with the old. Unwritten memory costs nothing."""
         capacity = max(_LEAST_CAPACITY, 2 * needed)
         rows = np.empty(capacity, np.int64)
         vectors = np.empty((capacity, self._vectors.shape[1]), np.float32)

@@ -28,7 +28,7 @@ class ExactIndex:
             self._buffer.append(rows, comparable(vectors, self._metric))
 
     def remove(self, rows: Rows) -> None:
-        """Make rows unfindable; rows that are not there are passed over."""
+        """Make rows unfindable; unknown rows are passed over."""
         with self._writing:
             self._buffer.remove(np.unique(rows))
 

@@ -30,7 +30,7 @@ _COMPARED_NS = 12
 
 @dataclass(frozen=True)
 class Hnsw:
-    """FAISS's graph with the vectors in it. What is not in the mask is walked through."""
+    """FAISS's graph with the vectors in it. Vectors outside the mask are only walked through."""
 
     index: faiss.IndexHNSWFlat
     rows: Rows

@@ -70,7 +70,7 @@ class LocalIndex:
             self._show(self._view.built, self._view.alive)
 
     def remove(self, rows: Rows) -> None:
-        """Make rows unfindable; rows that are not there are passed over."""
+        """Make rows unfindable; unknown rows are passed over."""
         rows = np.unique(rows)
         with self._writing:
             built, alive = self._view.built, self._view.alive

@@ -48,7 +48,7 @@ class VectorIndex(Protocol):
         ...
 
     def remove(self, rows: Rows) -> None:
-        """Make rows unfindable; rows that are not there are passed over."""
+        """Make rows unfindable; unknown rows are passed over."""
         ...
 
     def search(self, queries: Queries, k: int, among: Rows | None = None) -> Hits:

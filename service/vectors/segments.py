@@ -38,7 +38,7 @@ class Part:
     alive: Mask
 
     def find(self, rows: Rows) -> Positions:
-        """The living positions of these rows, which rise; rows that are not there are left out."""
+        """The living positions of these rows, which rise; unknown rows are left out."""
         here = self.segment.rows
         at = np.searchsorted(here, rows)
         inside = at < len(here)

@@ -169,7 +169,7 @@ def test_the_service_serves_from_its_own_environment(tmp_path: Path) -> None:
 
 @contextmanager
 def _service(folder: Path) -> Iterator[str]:
-    """The service's address, once it is ready; it ends when told to."""
+    """The service's address, once it is ready; it ends with the block."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     places = [f"--registry={folder / 'registry'}", f"--data-dir={folder / 'var'}"]

@@ -177,11 +177,11 @@ def test_a_deleted_item_is_gone(service: httpx.Client) -> None:
 def test_vectors_that_say_their_model_are_taken_where_it_fits(
     service: httpx.Client, tiny_registry: Path
 ) -> None:
-    address = made(service, "told", loss="arcface", version=1)
+    address = made(service, "renewed", loss="arcface", version=1)
     body: dict[str, Any] = {"items": [item("a", 1, 0, 0, 0)]}
     for version, status in ((1, 200), (2, 409)):
         sha256 = Store(tiny_registry).load("arcface", version).manifest.files[MODEL].sha256
         answer = service.post(f"{address}/items", json={**body, "model_sha256": sha256})
         assert answer.status_code == status
     assert answer.json()["code"] == "model_mismatch"
-    assert "python -m service reembed told" in answer.json()["detail"]
+    assert "python -m service reembed renewed" in answer.json()["detail"]

@@ -1,4 +1,4 @@
-"""Whatever is refused is counted once, on whichever route."""
+"""Each refusal is counted once, on any route."""
 
 import base64
 import re

@@ -121,7 +121,7 @@ def test_an_unknown_model_is_an_error_that_the_library_understands(
 
 
 def test_retrieving_an_unknown_model_names_those_that_exist(library: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError, match="there is: arcface, softmax") as caught:
+    with pytest.raises(openai.NotFoundError, match="available: arcface, softmax") as caught:
         library.models.retrieve("nix")
     assert caught.value.code == "unknown_model"
 

@@ -68,7 +68,7 @@ def check_nearest_is_itself(client: httpx.Client, photos: Path) -> None:
     ("words", "said"),
     [
         (["index", "nowhere", "--collection=pets"], "nowhere cannot be used: there is no such"),
-        (["index", "{empty}", "--collection=pets"], "there is no image in it"),
+        (["index", "{empty}", "--collection=pets"], "must have an image in it"),
         (["index", "{photos}", "--collection=pets", "--loss=nope"], "no published model 'nope'"),
         (["index", "{photos}", "--collection=Pets!"], "'Pets!'.*a-z, 0-9"),
         (["index", "{photos}", "--collection=gallery"], "'gallery'"),

@@ -28,7 +28,7 @@ _ATOL = 2e-5  # of FAISS's float32, where the vectors are 3 long
 
 @dataclass
 class Pair:
-    """An index and the oracle, told the same."""
+    """An index and the oracle, with the same rows."""
 
     engine: Engine
     index: VectorIndex

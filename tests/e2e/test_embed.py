@@ -122,7 +122,7 @@ def test_a_cluster_of_two_nodes_shares_the_work_and_writes_the_same(
         (["--model=nope"], "no published model 'nope'"),
         (["--model=arcface@99"], "no published model 'arcface/99'"),
         (["--data=nowhere"], "there is no folder nowhere"),
-        (["--data=training"], "there is no image below training"),
+        (["--data=training"], "must have an image in it"),
         (["--engine=ray", "--address=ray://x:1"], "not HOST:PORT or auto"),
         (["--engine=ray", "--address=127.0.0.1:1"], "no Ray cluster at 127.0.0.1:1"),
     ],

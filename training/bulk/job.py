@@ -1,4 +1,4 @@
-"""From a folder of images to a folder of shards; what is there already is passed over."""
+"""From a folder of images to a folder of shards; existing shards are passed over."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ class Job:
     _parts: int = field(default=0, init=False)
 
     def run(self, engine: Engine, command: str) -> EmbeddingManifest:
-        """Embed what is missing, and write down what is there then.
+        """Embed what is missing, and write the manifest of the whole.
 
         Raises InvalidOutput where somebody else writes there, or another model's embeddings are
         there. An interruption loses no shard that is finished.

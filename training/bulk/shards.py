@@ -1,4 +1,4 @@
-"""Rows on disk: Parquet shards that are there whole or not at all, and what they were made of."""
+"""Rows on disk: Parquet shards written whole or not at all, and what they were made of."""
 
 import json
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class Shards:
     def holds(self, number: int, made_of: Facts) -> bool:
         """Return whether that shard exists, made of the same files by the same model.
 
-        Raises InvalidOutput where it is there and another model made it.
+        Raises InvalidOutput where another model made it.
         """
         there = read_facts(self.path(number))
         if there is None:

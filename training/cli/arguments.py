@@ -101,7 +101,7 @@ def _add_plane_options(step: argparse.ArgumentParser) -> None:
 
 
 _TUNING = """Choose a loss's values on the tuning split: training images that weights never
-see; the test images are not read. What is searched: the learning rates and the weight decay of the
+see; the test images are not read. Searched are the learning rates and the weight decay of the
 recipe's optimizer, and the loss's own parameters. Every loss gets the same number of trials for
 each value that is searched, each of the same number of epochs: the first is the recipe as it is,
 three for each value are drawn at random, and Optuna's TPE models these for the others. The study is

@@ -123,7 +123,7 @@ def _count(folder: Path) -> int:
     except OSError as error:
         raise InvalidDataset(f"{error.filename} cannot be read: {error.strerror}") from error
     if not total:
-        raise InvalidDataset(f"there is no image below {folder}")
+        raise InvalidDataset(f"the folder must have an image in it: {folder}")
     return total
 
 

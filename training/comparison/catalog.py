@@ -265,4 +265,4 @@ GOALS = tuple(
     for one in MEASURES
     if one.goal is not None
 )
-"""What decides each goal and what it is held against: part of the protocol, before any run."""
+"""The measures that decide each goal: part of the protocol, before any run."""

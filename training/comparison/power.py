@@ -90,11 +90,11 @@ class Simulated:
         return cls(noise, gaps.mean(axis=1) + moved, variances, images, Freedom(seeds - 1, df))
 
     def told_apart(self, means: Float64[np.ndarray, " l"]) -> Float64[np.ndarray, "r p"]:
-        """With these true means: 1 where a pair's first is told apart as higher, -1 as lower."""
+        """With these true means: 1 where a pair's first is distinguished as higher, -1 as lower."""
         pairs = np.array(list(combinations(range(len(means)), 2)))
         gaps = self.gaps + means[pairs[:, 0]] - means[pairs[:, 1]]
         total = self.seeds + self.images
-        seen = total > _LEAST  # as in `Spread`: without, nothing is told apart from chance
+        seen = total > _LEAST  # as in `Spread`: without, nothing is distinguished from chance
         total = np.where(seen, total, 1.0)
         sizes = np.where(seen, np.abs(gaps) / np.sqrt(total), 0.0)
         found = p_values(sizes, self.seeds / total, self.freedom)
@@ -140,7 +140,7 @@ def power_of(
 def seeds_needed(
     measure: Measure, by_loss: Mapping[str, BySeed], images: Images | None = None
 ) -> int | None:
-    """With how many seeds the leader would be told apart from all others 4 times in 5.
+    """With how many seeds the leader would be distinguished from all others 4 times in 5.
 
     If the true means are as seen; None where no number up to 200 would do.
     """
@@ -162,7 +162,7 @@ def seeds_needed(
 
 
 def _lead(drawn: Simulated, leader: int) -> float:
-    """The smallest at which the leader is told apart from all others with power 0.8."""
+    """The smallest at which the leader is distinguished from all others with power 0.8."""
     still = np.zeros(len(drawn.noise.losses))
 
     def named(lead: float) -> float:

@@ -73,7 +73,7 @@ def verdict(
 
 
 def _decided(evidence: Evidence) -> str:
-    """A loss that the best one is not told apart from was beaten by another one."""
+    """A loss that the best one is not distinguished from was beaten by another one."""
     leader = evidence.leader
     others = [loss for loss in evidence.losses if loss != leader]
     beaten = [loss for loss in others if _is_better(leader, loss, evidence)]
@@ -183,7 +183,7 @@ def _beats(winner: str, loser: str, evidence: Evidence) -> str:
 
 def _ahead(leader: str, other: str, evidence: Evidence) -> str:
     gap = abs(_between(leader, other, evidence.tests).difference.value)
-    return f"{leader} is {amount(gap, evidence.measure)} ahead of {other}, not told apart"
+    return f"{leader} is {amount(gap, evidence.measure)} ahead of {other}, not distinguished"
 
 
 def amount(value: float, measure: Measure) -> str:

@@ -48,16 +48,16 @@ class Dataset:
     train: LabeledImages
     test: LabeledImages
     inventory: Inventory | None = None
-    """What its folder held; None for a data set that came without one."""
+    """The contents of its folder; None for a data set that came without one."""
 
     def leave_out(self, names: tuple[str, ...]) -> "tuple[Dataset, LeftOut]":
         """The data set without those classes, its labels renumbered, and what was left out.
 
-        Raises InvalidDataset for a class that is not there, or fewer than two that remain.
+        Raises InvalidDataset for an unknown class, or fewer than two that remain.
         """
         if missing := sorted(set(names) - set(self.class_names)):
             raise InvalidDataset(
-                f"no class {', '.join(missing)} to leave out of {self.name}; there is: "
+                f"no class {', '.join(missing)} to leave out of {self.name}; available: "
                 f"{', '.join(self.class_names)}"
             )
         kept = tuple(name for name in self.class_names if name not in names)

@@ -50,7 +50,7 @@ def cache_key(digest: str, spec: Preprocess) -> str:
 
 
 def decode_files(stem: Path, paths: tuple[Path, ...], spec: Preprocess, title: str) -> Decoded:
-    """The pixels of `paths`, from `<stem>.npy` if it is there, else decoded into it.
+    """The pixels of `paths`, from `<stem>.npy` if that exists, else decoded into it.
 
     The array is mapped copy-on-write: its pages are the file's, and are dropped under pressure.
     A stop loses at most `CHUNK` images; another process of the same files waits for the first.

@@ -12,7 +12,7 @@ _LEAST_GAIN = 0.02  # of ln C, what a head that knows every center would gain ov
 
 @dataclass(frozen=True)
 class CenterCollapse(Detector[Standing]):
-    """Warns where the head cannot tell the centers apart and the pull outweighs cross-entropy.
+    """Warns where the head cannot distinguish the centers and the pull outweighs cross-entropy.
 
     Needs two of the loss's diagnostics: `center_probability`, which the head gives each center
     for its own class (geometric mean; 1 / C is guessing), and `pull_ratio`, the length of the

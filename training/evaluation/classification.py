@@ -33,7 +33,7 @@ def classification_section(
     """Measure how often the right class is named, of `names` in output order.
 
     `baseline` is what softmax predicts for the same images, in the same order; None where it is
-    not at hand.
+    not available.
     """
     labels, predicted = answers.labels, answers.predicted
     rows = _class_metrics(labels, predicted, names)

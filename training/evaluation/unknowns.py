@@ -182,7 +182,7 @@ def auroc(known: Known, unknown: Unknown) -> Estimate:
     """P(unknown > known) + P(unknown = known) / 2, with a 95 % interval.
 
     The variance is that of DeLong, DeLong and Clarke-Pearson 1988, by ranks as Sun and Xu 2014;
-    the ends are Wilson's, so that kinds which never overlap are not told apart beyond doubt. Needs
+    the ends are Wilson's, so that kinds which never overlap are not separated beyond doubt. Needs
     a score of either kind; the interval is 0..1 for fewer than 2.
     """
     ranks = rankdata(np.concatenate([unknown, known]))

@@ -24,7 +24,7 @@ LOSSES: dict[str, type[Loss]] = {
     "arcface": ArcFaceLoss,
     "triplet": TripletLoss,
 }
-"""What `--loss all` means and a comparison is of."""
+"""The losses of `--loss all` and of a comparison."""
 
 FURTHER_LOSSES: dict[str, type[Loss]] = {
     "normalized-softmax": NormalizedSoftmaxLoss,
@@ -33,7 +33,7 @@ FURTHER_LOSSES: dict[str, type[Loss]] = {
     "proxy-anchor": ProxyAnchorLoss,
     "subcenter-arcface": SubCenterArcFaceLoss,
 }
-"""What is trained where it is named."""
+"""Losses that are trained where they are named."""
 
 ALL_LOSSES: Mapping[str, type[Loss]] = ChainMap(FURTHER_LOSSES, LOSSES)
 

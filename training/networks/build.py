@@ -92,7 +92,7 @@ def _whole(
 def _named(recipe: Recipe) -> nn.Module:
     if recipe.backbone not in BACKBONES:
         names = ", ".join([*BACKBONES, f"{PREFIX}<name>"])
-        raise InvalidRecipe(f"no backbone {recipe.backbone!r}; there is: {names}")
+        raise InvalidRecipe(f"no backbone {recipe.backbone!r}; available: {names}")
     if recipe.depth and recipe.backbone not in ANY_DEPTH:
         raise InvalidRecipe(f"{recipe.backbone} has one depth; leave out depth")
     asked = {"widths": recipe.widths, "depth": recipe.depth}

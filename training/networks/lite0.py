@@ -9,7 +9,7 @@ from training.errors import InvalidWeights
 from training.networks.timm_model import PREFIX, blank_state
 
 LITE0 = "lite0"
-"""What `--weights` calls them."""
+"""Their name in `--weights`."""
 BACKBONE = f"{PREFIX}tf_efficientnet_lite0"
 SMALLEST_PX = 64
 """Smaller images are enlarged: at 32 px the last of five halvings leaves a single pixel."""

@@ -13,7 +13,7 @@ from training.recipes.recipe import Recipe
 
 PREFIX = "timm:"
 _REFUSALS = (RuntimeError, AssertionError, ValueError, TypeError, IndexError, ZeroDivisionError)
-"""What timm's models raise for sizes that they cannot take, and for states of other models."""
+"""The errors of timm's models for sizes that they cannot take, and for states of other models."""
 
 State = Mapping[str, Tensor]
 
@@ -38,7 +38,7 @@ def config(backbone: str) -> Any:
         tags = timm.list_models(f"{name.split('.')[0]}.*", pretrained=True)
         known = ", ".join(tags) or "none"
         raise InvalidRecipe(
-            f"timm's {name.split('.')[0]} has no weights tagged {name.split('.')[1]!r}; there are: "
+            f"timm's {name.split('.')[0]} has no weights tagged {name.split('.')[1]!r}; available: "
             f"{known}"
         ) from error
     if found is None:

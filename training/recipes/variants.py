@@ -18,7 +18,7 @@ def left_out(class_names: tuple[str, ...], number: int) -> tuple[str, ...]:
     Four of ten, as in OpenOOD's six known and four unknown classes of CIFAR-10; of 200 or more,
     half, as in metric learning's splits. Five rounds of two fifths leave out each class twice; two
     rounds of half (0 and 1, 2 and 3, ...) each class once. Two classes at least remain, and of four
-    or more two at least are left out, so that they can be told apart. Raises InvalidDataset for
+    or more two at least are left out, so that they can be distinguished. Raises InvalidDataset for
     fewer than three classes.
     """
     if len(class_names) <= FEWEST_KNOWN:

@@ -20,7 +20,7 @@ Among = Int64[np.ndarray, " r"]
 
 
 class Moved(Exception):
-    """Items that the index found or was told to look among are no longer there."""
+    """Items that the index found or should look among are gone."""
 
 
 class Searcher:

@@ -26,7 +26,7 @@ _SHOWN = 20
 def write(database: sqlite3.Connection, spec: CollectionSpec, folder: Path) -> Backup:
     """Copy what the connection's transaction sees, atomically. Writers go on meanwhile.
 
-    The copy counts once it was found whole. One of the same sequence that is there already stays:
+    The copy counts once it was found whole. An existing one of the same sequence stays:
     where it is another one, the new one has the beginning of its hash in its name.
     Raises CollectionDamaged.
     """

@@ -77,7 +77,7 @@ class Connections:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction; when the block ends well it is durable, else nothing of it is there."""
+        """One transaction; when the block ends well it is durable, else nothing of it stays."""
         if not can_write(self._folder):
             self.confirm()
             raise StorageReadOnly(self._folder.name, "its folder is not writable")

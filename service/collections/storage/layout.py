@@ -36,7 +36,7 @@ def check_name(name: str) -> None:
 
 
 def names(library: Path) -> tuple[str, ...]:
-    """The collections that are there, sorted."""
+    """Return the existing collections, sorted."""
     found = (path.parent.name for path in library.glob(f"*/{ITEMS}"))
     return tuple(sorted(name for name in found if _NAME.fullmatch(name)))
 

@@ -49,13 +49,13 @@ def picture(database: sqlite3.Connection, row: int, kind: Picture) -> bytes | No
 
 
 def items_of(database: sqlite3.Connection, rows: Sequence[int]) -> dict[int, Item]:
-    """The items of those rows that are there, by row."""
+    """Read the items of those rows, by row; missing ones are left out."""
     found = database.execute(f"{_ITEM} WHERE row IN {_AMONG}", (orjson.dumps(rows).decode(),))
     return {one[0]: _item(one) for one in found}
 
 
 def present(database: sqlite3.Connection, ids: Sequence[str]) -> dict[str, int]:
-    """The rows of those ids that are there, by id."""
+    """Read the rows of those ids, by id; missing ones are left out."""
     return dict(
         database.execute(
             f"SELECT id, row FROM items WHERE id IN {_AMONG}",  # noqa: S608 - our words

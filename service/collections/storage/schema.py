@@ -66,7 +66,7 @@ def rewrite(path: Path, spec: CollectionSpec) -> None:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a file that is there. Transactions are begun and ended by hand.
+    """Open an existing file. Transactions are begun and ended by the caller.
 
     Where its folder cannot be written, it can only be read. Raises CollectionDamaged where that
     is not possible.

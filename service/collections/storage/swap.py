@@ -20,8 +20,8 @@ _OLD = ".old-"  # and the name: the collection, while another takes its place
 def replacing(library: Path, name: str) -> Iterator[Callable[[Path], None]]:
     """Hold up who writes to the collection; the block may call what it gets with a folder.
 
-    That folder, whole and closed, takes the collection's place. Whoever was held up then meets
-    UnknownCollection, since what they had opened is gone. Raises CollectionBusy.
+    That folder, whole and closed, takes the collection's place. Writers that were held up then
+    meet UnknownCollection, since the files that they had open are gone. Raises CollectionBusy.
     """
     lock = FileLock(library / name / WRITE_LOCK)
     try:

@@ -1,6 +1,6 @@
 """The threads that work on collections.
 
-Who writes may wait for other writers, and who reads for an index to catch up. So neither takes a
+Writers may wait for other writers, and readers for an index to catch up. So neither takes a
 thread from the other, nor from what else the event loop has threads for.
 """
 

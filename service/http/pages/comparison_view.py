@@ -74,7 +74,7 @@ class Comparing:
 
     @property
     def undecided(self) -> list[Goal]:
-        """The goals for which no loss is told apart as the best."""
+        """The goals for which no loss is distinguished as the best."""
         return [verdict.goal for verdict in self.report.verdicts if verdict.tie]
 
     def reached(self, verdict: Verdict) -> Estimate | None:
@@ -123,7 +123,7 @@ def _row(report: ComparisonReport, measure: Measure) -> Row:
 def _marks(
     results: Mapping[str, Result], pairs: list[Difference], measure: Measure
 ) -> Mapping[str, Mark]:
-    """Only where every pair was tested: an untested one is neither tied nor told apart."""
+    """Only where every pair was tested: an untested one is neither tied nor distinguished."""
     tested = {frozenset((pair.first, pair.second)) for pair in pairs}
     if len(tested) < len(results) * (len(results) - 1) // 2:
         return {}

@@ -88,8 +88,8 @@ def _unknowns(found: UnknownsSection) -> Claim:
     answer = f"AUROC {mean.auroc:.3f}: {_grade(mean.auroc)}"
     detail = (
         f"Shown one image of a known class and one of a class left out of training, the score "
-        f"“{mean.scorer.replace('_', ' ')}” tells them apart {percent(mean.auroc, 1)} of the time "
-        f"(50 % is guessing; {_over(len(found.rounds))}). Accepting 95 % of the known "
+        f"“{mean.scorer.replace('_', ' ')}” distinguishes them in {percent(mean.auroc, 1)} "
+        f"of cases (50 % is guessing; {_over(len(found.rounds))}). Accepting 95 % of the known "
         f"lets {percent(mean.fpr95, 1)} of the unknown through (FPR95)."
     )
     return Claim(question, answer, detail, "unknowns")
@@ -131,7 +131,7 @@ def _against(loss: str, found: Comparison | None) -> Claim:
         detail = (
             "The other losses are compared to this one."
             if is_baseline
-            else "No softmax model of the same test set was at hand."
+            else "No softmax model of the same test set was available."
         )
         return Claim(question, answer, detail, "classification")
     detail = (

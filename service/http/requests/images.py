@@ -86,7 +86,7 @@ def _parse_json(max_images: int, body: bytes) -> list[Encoded]:
 def from_base64(text: str) -> Encoded:
     """The bytes of base64 or of a data URI, or why there are none."""
     if not text:
-        return UndecodableImage("it is an empty text")
+        return UndecodableImage("image must not be an empty string")
     try:
         return read_base64(text)
     except NotBase64 as error:

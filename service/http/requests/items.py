@@ -92,7 +92,7 @@ def _metadata_of(query: ItemQuery) -> dict[str, object]:
             return {}
         return {"metadata": from_json(query.metadata, allow_inf_nan=False)}
     except ValueError as error:
-        raise InvalidItems((0,), (f"its metadata is not JSON: {error}",)) from None
+        raise InvalidItems((0,), (f"metadata must be JSON: {error}",)) from None
 
 
 def _parse_json(spec: CollectionSpec, max_images: int, body: bytes) -> Batch:
@@ -121,7 +121,9 @@ def _drafts(values: Sequence[object], spec: CollectionSpec) -> tuple[Draft, ...]
             faults[i] = str(fault)
             continue
         if first.setdefault(draft.id, i) != i:
-            faults[i] = f"its id {draft.id!r} is also that of item {first[draft.id]}"
+            faults[i] = (
+                f"id must be unique in the request (item {first[draft.id]} has {draft.id!r}, too)"
+            )
     if faults:
         raise InvalidItems(tuple(faults), tuple(faults.values()))
     return tuple(drafts)
@@ -129,13 +131,11 @@ def _drafts(values: Sequence[object], spec: CollectionSpec) -> tuple[Draft, ...]
 
 def _draft(value: object, spec: CollectionSpec) -> Draft:
     if not isinstance(value, dict):
-        raise Unfit("it is no JSON object")
+        raise Unfit("must be a JSON object")
     if strange := value.keys() - _OF_AN_ITEM:
-        raise Unfit(
-            f"it has a member {min(strange)!r:.80}; known are {', '.join(sorted(_OF_AN_ITEM))}"
-        )
+        raise Unfit(f"unknown field {min(strange)!r:.80}; known: {', '.join(sorted(_OF_AN_ITEM))}")
     if ("image" in value) == ("vector" in value):
-        raise Unfit("it needs either an image or a vector")
+        raise Unfit("must have either an image or a vector")
     label, metadata = value.get("label"), value.get("metadata")
     item_id = _new_id() if value.get("id") is None else value["id"]
     _unless(item_problem(item_id, label, {} if metadata is None else metadata))
@@ -162,4 +162,4 @@ def _image(value: object) -> Encoded:
         return from_base64(value)
     if isinstance(value, bytes):
         return value
-    raise Unfit("its image is no base64 and no data URI")
+    raise Unfit("image must be base64 or a data URI")

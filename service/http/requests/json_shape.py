@@ -85,7 +85,7 @@ class _Outside:
         self._masks = list[Bytes]()  # packed, a bit for each byte
 
     def count(self) -> Shape:
-        """Count what is there, going through it once."""
+        """Count the parts, in one pass."""
         found, within, escapes = Shape(0, 0, 0), 0, 0
         for part in _parts(self._data):
             escaped, escapes = _escaped(part, escapes)

@@ -23,11 +23,11 @@ def read_vector(value: object, dimension: int, metric: Metric) -> Vector:
     """A vector from JSON numbers, or from base64 of little-endian float32. Raises Unfit."""
     vector = _from_base64(value) if isinstance(value, str) else _from_numbers(value)
     if len(vector) != dimension:
-        raise Unfit(f"its vector has {len(vector):,} numbers, not {dimension:,}")
+        raise Unfit(f"vector must have {dimension:,} numbers (got {len(vector):,})")
     if not math.isfinite(vector.sum(dtype=np.float64)):  # which finite float32 cannot overflow
-        raise Unfit("its vector has a number that is NaN, infinite or beyond float32")
+        raise Unfit("vector must be finite (a number is NaN, infinite or beyond float32)")
     if metric == "cosine" and not np.count_nonzero(vector):
-        raise Unfit("its vector is all zeros, which has no direction")
+        raise Unfit("vector must not be all zeros, which has no direction")
     return vector
 
 
@@ -47,19 +47,19 @@ def read_vectors(values: Sequence[object], dimension: int, metric: Metric) -> Ve
 
 def _from_numbers(value: object) -> Vector:
     if not isinstance(value, list) or not set(map(type, value)) <= _NUMBERS:
-        raise Unfit("its vector is no list of numbers and no base64")
+        raise Unfit("vector must be a list of numbers or base64")
     try:
         with np.errstate(over="ignore"):  # the infinity that it leaves is refused
             return np.array(value, np.float64).astype(np.float32)
     except OverflowError:
-        raise Unfit("its vector has an integer beyond float32") from None
+        raise Unfit("vector must fit into float32 (an integer is beyond float32)") from None
 
 
 def _from_base64(text: str) -> Vector:
     try:
         data = read_base64(text)
     except NotBase64 as error:
-        raise Unfit(f"its vector: {error}") from None
+        raise Unfit(f"vector: {error}") from None
     if len(data) % 4:
-        raise Unfit(f"its vector has {len(data):,} bytes, which are no float32 numbers")
+        raise Unfit(f"vector must be float32, 4 bytes a number (got {len(data):,} bytes)")
     return np.frombuffer(data, "<f4").astype(np.float32)

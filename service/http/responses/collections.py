@@ -34,7 +34,7 @@ class CollectionDetail(Schema):
 
 
 class UnavailableCollection(Schema):
-    """One that cannot be told about now."""
+    """A collection that cannot be described now."""
 
     name: str
     code: str = Field(description="of the problem that a request for it gets")

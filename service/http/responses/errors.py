@@ -57,7 +57,7 @@ TABLE: Mapping[type[Exception], Answer] = {
         415, "unsupported_media_type", "The content type is not accepted"
     ),
     service.MalformedBody: Answer(422, "malformed_body", "The body cannot be read"),
-    service.NoImage: Answer(422, "no_image", "There is no image in the body"),
+    service.NoImage: Answer(422, "no_image", "No image in the body"),
     service.UndecodableImages: Answer(422, "undecodable_image", "An image cannot be decoded"),
     models.UndecodableImage: Answer(422, "undecodable_image", "An image cannot be decoded"),
     models.BundleNotFound: Answer(404, "unknown_model", "No such model or collection"),
@@ -73,7 +73,7 @@ TABLE: Mapping[type[Exception], Answer] = {
     search.UnknownItem: Answer(404, "unknown_item", "No such item"),
     collections.UnknownImage: Answer(404, "unknown_image", "The item has no such picture"),
     collections.CollectionDiffers: Answer(
-        409, "collection_differs", "The collection is there with other choices"
+        409, "collection_differs", "The collection exists with other settings"
     ),
     collections.ModelMismatch: Answer(409, "model_mismatch", "Another model made the collection"),
     service.PrecisionMismatch: Answer(
@@ -83,7 +83,7 @@ TABLE: Mapping[type[Exception], Answer] = {
         409, "collection_damaged", "The collection's files are damaged"
     ),
     collections.CollectionBusy: Answer(503, "collection_busy", "Others write to the collection"),
-    collections.StorageFull: Answer(507, "storage_full", "There is no room on the disk"),
+    collections.StorageFull: Answer(507, "storage_full", "No room on the disk"),
     collections.StorageReadOnly: Answer(
         507, "storage_read_only", "The data folder cannot be written"
     ),
@@ -94,7 +94,7 @@ TABLE: Mapping[type[Exception], Answer] = {
     ),
     service.ModelNotReady: Answer(503, "not_ready", "The model is still loading"),
     service.TooManyOpenFiles: Answer(503, "too_many_open_files", "No further file can be opened"),
-    service.Overloaded: Answer(503, "overloaded", "Too much to do at the moment"),
+    service.Overloaded: Answer(503, "overloaded", "The service is overloaded"),
     service.Stopping: Answer(503, "stopping", "The service is shutting down"),
     service.DeadlineExceeded: Answer(504, "deadline_exceeded", "The answer took too long"),
     service.ClientGone: Answer(499, "client_gone", "The client closed the connection"),

@@ -159,7 +159,7 @@ class LossSummary(Schema):
     model_bytes: int
     training_seconds: float
     dataset_sha256: str = Field(description="models of the same images share it")
-    recipe: dict[str, object] = Field(description="what the training was told")
+    recipe: dict[str, object] = Field(description="the recipe of the training")
     report: str = Field(description="address of the whole report")
 
 

@@ -20,6 +20,6 @@ async def read(request: Request, parts: Services, work: Callable[[], _T]) -> _T:
 
 
 async def write(request: Request, parts: Services, work: Callable[[], _T]) -> _T:
-    """The same for work that writes, which may then be done though nobody was told of it."""
+    """Run work that writes; it may be done though no answer said so."""
     with parts.patience.waiting(request.receive):
         return await parts.threads.write(work)

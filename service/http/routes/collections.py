@@ -53,7 +53,7 @@ _BODY_MAX_BYTES = 64 * 1024
 async def put(
     request: Request, response: Response, parts: Parts, name: str, _query: NoParameters
 ) -> CollectionDetail:
-    """Make a collection of one model's vectors, unless it is there as it is asked for.
+    """Make a collection of one model's vectors, unless it exists as it is asked for.
 
     What the body does not say has its default where the collection is made, and is not compared
     where one is there.

@@ -41,7 +41,7 @@ class Place(ABC):
 
     @abstractmethod
     async def search(self, queries: Vectors, query: Search) -> list[list[dict[str, Any]]]:
-        """The hits of each query, as they are told."""
+        """Return the hits of each query, as they are shown."""
 
 
 class GalleryPlace(Place):

@@ -25,7 +25,7 @@ def open_milvus(
 ) -> tuple["MilvusIndex", int]:
     """The index of a collection, made where there is none, and the sequence that it reflects.
 
-    The identity tells the collection from every other that ever had its name: its model's hash,
+    The identity distinguishes the collection from all others of its name, ever: its model's hash,
     when it was made, and whatever else begins its rows anew. Raises IndexUnavailable.
     """
     rows = MilvusRows(server, spec, name_in_milvus(name, identity))
@@ -70,11 +70,11 @@ class MilvusIndex:
         return self._rows.count(None)
 
     def add(self, rows: Rows, vectors: Vectors) -> None:
-        """Make rows findable; rows that are there are passed over."""
+        """Make rows findable; known rows are passed over."""
         self._rows.add(rows, comparable(vectors, self._spec.metric))
 
     def remove(self, rows: Rows) -> None:
-        """Make rows unfindable; rows that are not there are passed over."""
+        """Make rows unfindable; unknown rows are passed over."""
         self._rows.remove(rows)
 
     def search(self, queries: Queries, k: int, among: Rows | None = None) -> Hits:

@@ -62,7 +62,7 @@ class MilvusRows:
         self._server.drop(self._name)
 
     def add(self, rows: Rows, vectors: Vectors) -> None:
-        """Add the rows that are not there."""
+        """Add the missing rows."""
         for part in _parts(len(rows), min(NAMED_ROWS, self._at_once)):
             # Each process adds each row. To look is cheaper for Milvus than another version of it;
             # where the look comes too early, another version does no harm.
@@ -76,7 +76,7 @@ class MilvusRows:
                     client.upsert(self._name, items, timeout=ANSWER_S)
 
     def remove(self, rows: Rows) -> None:
-        """Delete the rows that are there."""
+        """Delete the rows that exist."""
         for part in _parts(len(rows), NAMED_ROWS):
             with self._reached() as client:
                 client.delete(self._name, ids=rows[part].tolist(), timeout=ANSWER_S)
@@ -110,7 +110,7 @@ class MilvusRows:
 
     @contextmanager
     def _reached(self) -> Iterator[Any]:
-        """The client; a Milvus that was started anew is told first to load the collection."""
+        """The client; a Milvus that was started anew loads the collection first."""
         if self._failed:
             self._server.load(self._name)
             self._failed = False

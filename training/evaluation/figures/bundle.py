@@ -46,7 +46,7 @@ class Material:
 
     examples: Images
     pictures: tuple[Picture, Picture] | None = None
-    """Before and after training; None where the run's own weights are not at hand."""
+    """Before and after training; None where the run's own weights are not available."""
     plane: PlanePoints | None = None
 
 

@@ -47,7 +47,7 @@ def describe_differences(report: ComparisonReport) -> Figure:
         caption=f"Each loss less {report.baseline}, trained and tested with the same "
         f"{report.protocol.seeds} seeds: mean and 95 % interval of the test, over seeds and, where "
         "the measure's part is known, test images. Filled: different at 5 % after Holm's "
-        "correction over all pairs of losses on that measure. Hollow: not told apart. The arrow "
+        "correction over all pairs of losses on that measure. Hollow: not distinguished. The arrow "
         "says which way is better.",
     )
 

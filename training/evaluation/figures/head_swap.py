@@ -1,4 +1,4 @@
-"""Each loss's embeddings read by every kind of head, so that loss and head are told apart."""
+"""Each loss's embeddings read by every kind of head, so that loss and head are distinguished."""
 
 from pathlib import Path
 

@@ -40,7 +40,7 @@ def scatter(
 def name_classes(figure: Figure, names: tuple[str, ...]) -> None:
     """The legend, below the panels; with more than 20 classes a sentence in its place."""
     if len(names) > MOST_NAMED:
-        words = f"{len(names):,} classes, told apart by color and shape"
+        words = f"{len(names):,} classes, distinguished by color and shape"
         figure.supxlabel(words, fontsize=SMALL_PT, color=SOFT)
         return
     handles = [_handle(label) for label in range(len(names))]

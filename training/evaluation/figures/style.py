@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from models.evidence.estimate import Estimate
 
-# Paul Tol's muted scheme with black: told apart by people with any color vision, legible on white.
+# Paul Tol's muted scheme with black: legible on white, and distinct in any color vision.
 # With the shapes it tells 110 classes before a pair repeats.
 COLORS = (
     "#332288",

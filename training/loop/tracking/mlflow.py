@@ -23,7 +23,7 @@ class MlflowTracker:
     """One MLflow run for one run folder, however often it is resumed.
 
     MLflow cannot forget a number, so rows are sent once an epoch, and a resumed run sends only
-    what is not there yet: the steps in between come out the same. Where the server does not
+    what is missing: the steps in between come out the same. Where the server does not
     answer in mid-training, the training goes on and the rows wait for the next epoch's.
     """
 

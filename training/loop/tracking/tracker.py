@@ -75,7 +75,7 @@ class Start:
 class Tracker(Protocol):
     """Somewhere that a run is written down as it goes.
 
-    A row is told before the checkpoint that holds its step is saved, so nothing goes missing.
+    A row is written before the checkpoint that holds its step is saved, so nothing goes missing.
     """
 
     def step(self, row: StepRow) -> None:

@@ -1,4 +1,4 @@
-"""The load generator, against a real server that does as it is told."""
+"""The load generator, against a real server whose behavior is given."""
 
 import time
 from itertools import cycle, islice

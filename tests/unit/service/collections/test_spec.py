@@ -26,7 +26,7 @@ def manifest(tmp_path: Path) -> Manifest:
 def test_no_two_collections_are_the_same_one(
     manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the clock says: it may stand still, or be set back."""
+    """The clock does not matter: it may stand still, or be set back."""
     monkeypatch.setattr("service.collections.spec._now", lambda: IN_2026)
     made = [CollectionSpec.new("pets", manifest) for _ in range(100)]
     made += [spec.copied("pets") for spec in made]

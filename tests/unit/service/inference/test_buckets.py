@@ -70,7 +70,7 @@ def test_recording_changes_no_answer(tmp_path: Path) -> None:
 
 
 class Recorder(onnxruntime.InferenceSession):  # type: ignore[misc]  # it has no types
-    """Stands in for a session on a GPU: what a recorded run does is told."""
+    """Stands in for a session on a GPU: a recorded run is given."""
 
     def __init__(self, path: Path, recorded: str) -> None:
         super().__init__(path, providers=[CPU])

@@ -1,4 +1,4 @@
-"""The map of the highest probability rises, keeps the order, and mends what is not linear."""
+"""The map of the highest probability rises, keeps the order, and straightens bends."""
 
 from dataclasses import dataclass
 
@@ -74,9 +74,9 @@ def test_a_distortion_that_no_temperature_undoes_is_undone() -> None:
     found = fit_confidence_map(distorted, labels).knots
     assert found is not None
     assert list(found.calibrated_log_odds) == sorted(found.calibrated_log_odds)
-    mended = ConfidenceLayer(found)(distorted).max(dim=1).values
+    fixed = ConfidenceLayer(found)(distorted).max(dim=1).values
     truth = honest.max(dim=1).values
-    assert (mended - truth).abs().mean() < 0.03 < (distorted.max(dim=1).values - truth).abs().mean()
+    assert (fixed - truth).abs().mean() < 0.03 < (distorted.max(dim=1).values - truth).abs().mean()
 
 
 def test_equal_confidences_have_no_map() -> None:
@@ -118,7 +118,7 @@ class Simulated:
 
 
 def simulated(n: int, bend: ConfidenceMap | None, draws: int) -> Simulated:
-    """Confidences of a model that is right in 85 %, told from honest ones by `bend`."""
+    """Confidences of a model that is right in 85 %, bent from honest ones by `bend`."""
     honest = random_probabilities(20_000, 10, seed=99, sharpness=4.0).double()
     told = honest if bend is None else ConfidenceLayer(bend).double()(honest)
     truth = honest.max(dim=1).values

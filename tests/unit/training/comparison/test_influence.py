@@ -12,7 +12,7 @@ CLASSES = 5
 
 
 def answers(n: int, seed: int, spread: float = 1.0) -> Answers:
-    """Classes that overlap, told by a head that is a little too sure."""
+    """Classes that overlap, by a head that is a little too sure."""
     random = np.random.default_rng(seed)
     labels = random.integers(CLASSES, size=n)
     centers = np.random.default_rng(99).normal(size=(CLASSES, 8))

@@ -22,7 +22,7 @@ SPREAD = {loss: 0.003 * (1 + place / 4) for place, loss in enumerate(LOSSES)}  #
 
 
 def false_alarms(world: World, seeds: int, images: int, count: int) -> int:
-    """In how many of `count` comparisons of equal losses some pair is told apart."""
+    """In how many of `count` comparisons of equal losses some pair is distinguished."""
     found = 0
     for number in range(count):
         tests = differences("accuracy", *measured(drawn(world, seeds, images, number)))

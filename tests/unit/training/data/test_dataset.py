@@ -119,7 +119,7 @@ def test_left_out_classes_are_gone_and_the_others_renumbered() -> None:
 
 
 def test_a_class_that_is_not_there_cannot_be_left_out() -> None:
-    with pytest.raises(InvalidDataset, match=r"no class unicorn .*; there is: class 0, class 1"):
+    with pytest.raises(InvalidDataset, match=r"no class unicorn .*; available: class 0, class 1"):
         dataset(torch.arange(60) % 4).leave_out(("unicorn",))
 
 

@@ -1,4 +1,4 @@
-"""A run that learns from earlier runs: what it is told, and who may tell it."""
+"""A run that learns from earlier runs: its input, and the runs that may teach."""
 
 from dataclasses import replace
 from pathlib import Path

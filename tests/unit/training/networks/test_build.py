@@ -65,7 +65,7 @@ def test_the_statistics_travel_with_the_weights() -> None:
 
 
 def test_an_unknown_backbone_is_refused_with_the_names_that_exist() -> None:
-    with pytest.raises(InvalidRecipe, match="no backbone 'huge'; there is: airbench, compact"):
+    with pytest.raises(InvalidRecipe, match="no backbone 'huge'; available: airbench, compact"):
         backbone_of(of("huge"), images())
 
 

@@ -84,7 +84,7 @@ def test_every_part_of_a_report_has_its_section() -> None:
 
 @pytest.mark.parametrize("anchor", PARTS)
 def test_a_section_shows_everything_that_the_json_says(anchor: str) -> None:
-    """Every number and text, each different; the confusion matrix is told apart below."""
+    """Every number and text, each different; the confusion matrix is distinguished below."""
     shown = scrambled(report("arcface"))
     text = section(page(shown), anchor)
     found = [
@@ -264,7 +264,7 @@ def test_differences_to_the_baseline_say_what_could_be_detected() -> None:
     assert "\N{MINUS SIGN}5.41 to \N{MINUS SIGN}4.59" in triplet
     assert "p = 0.0016</small><small>detectable 0.61<" in triplet
     assert "▼ worse" in triplet
-    assert row.count("not told apart") == 3
+    assert row.count("not distinguished") == 3
 
 
 def test_without_a_comparison_the_overview_ranks_nothing() -> None:

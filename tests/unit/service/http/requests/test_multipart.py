@@ -125,12 +125,12 @@ def test_a_boundary_that_cannot_be_is_malformed(wrong: str) -> None:
     ],
 )
 def test_a_form_field_is_pointed_to_the_address(field: bytes) -> None:
-    with pytest.raises(MalformedBody, match=r"'loss' is no file.*\?loss="):
+    with pytest.raises(MalformedBody, match=r"'loss' is not a file.*\?loss="):
         read(part(b"x") + part(b"softmax", field) + END)
 
 
 def test_a_part_that_says_nothing_is_no_file() -> None:
-    with pytest.raises(MalformedBody, match="'' is no file"):
+    with pytest.raises(MalformedBody, match="'' is not a file"):
         read(part(b"x", b"X-Other: 1") + END)
 
 

@@ -79,7 +79,7 @@ class Bundle:
         return next((one for one in self.manifest.variants if one.precision == precision), None)
 
     def may_mix(self, one: Precision, other: Precision) -> bool:
-        """Whether vectors of the two precisions may stand beside each other."""
+        """Return whether vectors of the two precisions may stand beside each other."""
         if one == other:
             return True
         variants = [found for each in (one, other) if (found := self.variant(each)) is not None]

@@ -15,7 +15,7 @@ LARGEST_LOSS = 0.005
 
 
 class PrecisionSection(Frozen):
-    """What a precision changes. Differences are this precision less float32."""
+    """The effect of a precision. Differences are this precision less float32."""
 
     precision: Precision
     published: bool = Field(
@@ -52,5 +52,5 @@ class PrecisionSection(Frozen):
 
     @property
     def may_mix(self) -> bool:
-        """Whether its vectors may stand beside those of float32."""
+        """Return whether its vectors may stand beside those of float32."""
         return min(self.recall_in_float32, self.recall_by_float32) >= LEAST_RECALL

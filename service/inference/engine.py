@@ -102,7 +102,7 @@ class Engine:
         return search() if quick else await asyncio.to_thread(search)
 
     def may_mix_with(self, precision: Precision) -> bool:
-        """Whether what it embeds may be searched among vectors of that precision."""
+        """Return whether its embeddings may be searched among vectors of that precision."""
         return self.bundle.may_mix(self.precision, precision)
 
     @property

@@ -1,4 +1,4 @@
-"""Which of a model's graphs answers, where it has one in int8 beside the one in float32."""
+"""The graph of a model that answers, where it has one in int8 beside the one in float32."""
 
 from collections.abc import Iterable
 from time import perf_counter
@@ -20,7 +20,7 @@ def precision_here(choice: PrecisionChoice) -> PrecisionChoice:
 
 
 def is_faster(bundles: Iterable[Bundle]) -> bool:
-    """Whether the int8 graphs of these models take less than 0.9 of float32's time, in all.
+    """Return whether these models' int8 graphs take less than 0.9 of float32's time, in all.
 
     Each runs its golden batch 7 times on one thread; the shortest time counts. Raises
     BundleDamaged.

@@ -27,7 +27,7 @@ def why_no_gpu() -> str | None:
 
 
 def multiplies_int8(root: Path = Path("/")) -> bool:
-    """Whether the processor has instructions for dot products of int8.
+    """Return whether the processor has instructions for dot products of int8.
 
     That is VNNI on x86 and the dot product extension on arm64. Without them int8 gains little,
     and onnxruntime's kernels for x86 may saturate.

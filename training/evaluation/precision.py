@@ -23,7 +23,7 @@ Points = Float32[np.ndarray, "n d"]
 
 @dataclass(frozen=True)
 class BothWays:
-    """What float32 and the other precision answer, of the test images and of the gallery."""
+    """Answers of float32 and of the other precision, of the test images and of the gallery."""
 
     test: Answers
     test_other: Answers
@@ -32,7 +32,7 @@ class BothWays:
 
 
 def can_be_shown(n: int) -> bool:
-    """Whether so many test images could show that nothing is lost, if every answer agreed."""
+    """Return whether so many test images could show no loss, if every answer agreed."""
     same = np.ones(n, dtype=bool)
     return bool(paired_difference(same, same).low > -LARGEST_LOSS)
 

@@ -91,7 +91,7 @@ def _calibrated(found: Quantized, target: Path, splits: Splits) -> Calibration:
 
 
 def _temperature(path: Path) -> float:
-    """What the class scores are divided by in the graph."""
+    """Return the divisor of the class scores in the graph."""
     graph = onnx.load(path).graph
     softmax = next(node for node in reversed(graph.node) if node.op_type == "Softmax")
     division = next(node for node in graph.node if softmax.input[0] in node.output)

@@ -60,7 +60,7 @@ class Visitor:
         return self.page
 
     def findings(self) -> list[str]:
-        """What axe-core finds on the page."""
+        """Return axe-core's findings on the page."""
         self.page.evaluate(AXE)
         found: list[dict[str, Any]] = self.page.evaluate("async () => (await axe.run()).violations")
         return [

@@ -1,4 +1,4 @@
-"""Which graph answers: by the setting, the bundle, the processor and the golden batch."""
+"""The graph that answers: by the setting, the bundle, the processor and the golden batch."""
 
 from pathlib import Path
 

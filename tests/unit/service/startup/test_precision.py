@@ -1,4 +1,4 @@
-"""What `auto` comes to, once for all processes of a service."""
+"""The choice of `auto`, made once for all processes of a service."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ def processor_with_int8(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def in_this_process(monkeypatch: pytest.MonkeyPatch, *, faster: bool) -> Iterator[None]:
-    """What is looked at in a process of its own, here, with a time that is sure."""
+    """Make the check of a process of its own here, with a time that is sure."""
     monkeypatch.setattr(chosen_by, "is_faster", lambda _: faster)
     with monkeypatch.context() as patched:
         patched.setattr(

@@ -12,8 +12,10 @@ from pydantic import ValidationError
 
 from models.errors import BundleDamaged
 from models.files import sha256_of
+from models.image_map import ImageMap, InvalidMap, read_map
 from models.manifest import Manifest, Precision, Variant
 from models.report import Report
+from models.test_images import InvalidTestImages, TestImages, read_test_images
 
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
@@ -25,6 +27,7 @@ INT8_GOLDEN = "golden.int8.npz"
 INT8_GALLERY = "gallery.int8.npz"
 FLOAT32_TOLERANCE = 1e-4
 """Largest difference from the golden batch of the graph in float32."""
+MAP = "map.npz"
 THUMBNAILS = "thumbnails"
 _BAD_ARRAYS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
@@ -121,6 +124,31 @@ class Bundle:
         if not path.is_file() or sha256_of(path) != digest:
             raise self._damaged(f"{path.name} is missing or altered")
         return Thumbnails(*self._arrays(path, "data", "offsets"))
+
+    def test_images(self) -> TestImages | None:
+        """The test images that the map shows; None where there are none. Raises BundleDamaged."""
+        digest = self.manifest.test_images
+        if digest is None:
+            return None
+        path = self.path.parent.parent / THUMBNAILS / f"{digest}.npz"
+        if not path.is_file() or sha256_of(path) != digest:
+            raise self._damaged(f"{path.name} is missing or altered")
+        try:
+            return read_test_images(path)
+        except InvalidTestImages as error:
+            raise self._damaged(f"{path.name}: {error}") from error
+
+    def image_map(self) -> ImageMap | None:
+        """The map of its images; None where it has none. Raises BundleDamaged."""
+        if MAP not in self.manifest.files:
+            return None
+        try:
+            found = read_map(self.path / MAP)
+        except InvalidMap as error:
+            raise self._damaged(f"{MAP}: {error}") from error
+        if found.model_sha256 != self.manifest.files[MODEL].sha256:
+            raise self._damaged(f"{MAP} was made by another {MODEL}")
+        return found
 
     def figure_path(self, name: str) -> Path | None:
         """The SVG of that name; None where the bundle has no such figure."""

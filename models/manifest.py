@@ -143,6 +143,11 @@ class Manifest(Frozen):
     variants: tuple[Variant, ...] = Field(
         default=(), description="the model at other precisions, one each"
     )
+    test_images: Sha256 | None = Field(
+        default=None,
+        description="names registry/thumbnails/<sha256>.npz, the images of map.npz that are not "
+        "in the gallery, shared between models",
+    )
     files: dict[RelativePath, FileRecord] = Field(
         description="every other file of the bundle, by path"
     )

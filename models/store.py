@@ -25,6 +25,7 @@ from models.comparison import ComparisonReport
 from models.errors import BundleDamaged, BundleNotFound
 from models.files import sha256_of
 from models.manifest import FileRecord, Manifest, Sha256, is_name
+from models.test_images import TestImages, write_test_images
 
 _REQUIRED = (MODEL, REPORT, GOLDEN)
 COMPARISON = "comparison"
@@ -147,15 +148,27 @@ class Store:
 
     def put_thumbnails(self, jpegs: list[bytes]) -> str:
         """Store thumbnails under their content's sha256, once; returns it."""
-        folder = self.root / THUMBNAILS
-        folder.mkdir(parents=True, exist_ok=True)
         offsets = np.cumsum([0, *map(len, jpegs)], dtype=np.int64)
         data = np.frombuffer(b"".join(jpegs), dtype=np.uint8)
+
+        def write(path: Path) -> None:
+            with path.open("wb") as file:
+                np.savez(file, data=data, offsets=offsets)
+
+        return self._put_shared(write)
+
+    def put_test_images(self, images: TestImages) -> Sha256:
+        """Store test images under their content's sha256, once; returns it."""
+        return self._put_shared(lambda path: write_test_images(path, images))
+
+    def _put_shared(self, write: Callable[[Path], None]) -> Sha256:
+        folder = self.root / THUMBNAILS
+        folder.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=".publishing-", dir=folder)
+        os.close(descriptor)
         temporary = Path(name)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.savez(file, data=data, offsets=offsets)
+            write(temporary)
             temporary.chmod(0o644)
             fsync(temporary)
             digest = sha256_of(temporary)

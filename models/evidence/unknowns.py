@@ -108,3 +108,8 @@ class UnknownsSection(Frozen):
         description="share of this model's test images, all of known classes, that the rule "
         "accepts; none without test images"
     )
+
+    @property
+    def measured_rule(self) -> UnknownRule | None:
+        """The rule where a measurement chose it; None where it is the default."""
+        return self.rule if self.rounds and self.chosen_by != "default" else None

@@ -34,6 +34,7 @@ from service.http.routes import (
     health,
     home,
     items,
+    maps,
     neighbors,
     openai,
     registry,
@@ -57,6 +58,7 @@ from service.inference.precision import precision_here
 from service.logs import configure_logs
 from service.processes.workers import SHARED, keep_alike, meet
 from service.registry.published import Published, read_published
+from service.registry.sheets import SheetShelf
 from service.settings import Settings
 
 _GPU_BATCH = 256  # it gains from every image
@@ -74,6 +76,7 @@ ROUTES = (
     openai,
     registry,
     reports,
+    maps,
     health,
     home,
 )
@@ -193,6 +196,7 @@ def _build(
         pages,
         library,
         Threads(),
+        SheetShelf(settings.registry),
     )
 
 

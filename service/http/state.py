@@ -13,6 +13,7 @@ from service.http.pages.pages import Pages
 from service.inference.catalog import Catalog
 from service.inference.decode import Decoder
 from service.registry.comparison import Compared
+from service.registry.sheets import SheetShelf
 from service.settings import Settings
 
 
@@ -29,6 +30,7 @@ class Services:
     pages: Pages
     library: Library
     threads: Threads
+    sheets: SheetShelf
 
 
 def services(request: Request) -> Services:

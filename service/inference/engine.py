@@ -13,6 +13,7 @@ from service.inference.batch import Answer
 from service.inference.batcher import Batcher
 from service.inference.decode import Decoder, DecodeWith
 from service.inference.gallery import ModelGallery, Neighbor
+from service.inference.model_map import ModelMap
 from service.inference.open_set import Doubt
 from service.inference.pixel_budget import Encoded
 from service.inference.room import Room
@@ -36,6 +37,7 @@ class LoadedModel:
     index: VectorIndex
     thumbnails: Thumbnails | None
     doubt: Doubt | None
+    plane: ModelMap | None
     image_s: float  # for one image of a batch
 
 
@@ -55,6 +57,7 @@ class Engine:
             model.index,
             model.thumbnails,
         )
+        self.plane = model.plane
         self._doubt = model.doubt
         self._decoder = decoder
 

@@ -1,18 +1,20 @@
 """From a published bundle to a verified model in memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
 import structlog
 
-from models.bundle import FLOAT32_TOLERANCE, GALLERY, Bundle, Gallery, Golden, Thumbnails
+from models.bundle import FLOAT32_TOLERANCE, GALLERY, MAP, Bundle, Gallery, Golden, Thumbnails
 from models.errors import BundleDamaged
 from models.manifest import Precision, Sha256
 from models.store import Store
+from models.test_images import TestImages
 from service.inference.cuda import CudaSession, Gpu
 from service.inference.device import CPU, Provider
 from service.inference.engine import LoadedModel
+from service.inference.model_map import ModelMap, make_model_map
 from service.inference.open_set import make_doubt
 from service.inference.session import Session
 from service.machine.hardware import give_back_memory
@@ -32,6 +34,7 @@ class Loader:
     gpu: Gpu = field(default_factory=Gpu)  # idle where the provider is the processor
     precision: PrecisionChoice = "float32"
     _thumbnails: dict[Sha256, Thumbnails] = field(default_factory=dict)  # shared between models
+    _tests: dict[Sha256, TestImages] = field(default_factory=dict)  # shared, without their sheets
 
     def load(self, name: str, version: int, manifest_sha256: Sha256 | None = None) -> LoadedModel:
         """Verify every file, open the graph and replay the golden batch.
@@ -45,8 +48,9 @@ class Loader:
         gallery, index = _load_gallery(bundle, session.precision)
         thumbnails = self._load_thumbnails(bundle)
         doubt = make_doubt(bundle, gallery)
+        plane = self._load_map(bundle, gallery)
         give_back_memory()
-        return LoadedModel(bundle, session, gallery, index, thumbnails, doubt, image_s)
+        return LoadedModel(bundle, session, gallery, index, thumbnails, doubt, plane, image_s)
 
     def _checked(self, bundle: Bundle) -> tuple[Session, float]:
         """The graph that answers and what an image takes, its golden batch replayed.
@@ -90,6 +94,16 @@ class Loader:
         if len(self._thumbnails[digest]) != bundle.manifest.gallery_size:
             raise _damaged(bundle, "its thumbnails are not one for each gallery item")
         return self._thumbnails[digest]
+
+    def _load_map(self, bundle: Bundle, gallery: Gallery) -> ModelMap | None:
+        digest, points = bundle.manifest.test_images, bundle.image_map()
+        if points is None:
+            return None
+        if digest is None:
+            raise _damaged(bundle, f"it has {MAP}, and its manifest names no test images")
+        if digest not in self._tests and (images := bundle.test_images()) is not None:
+            self._tests[digest] = replace(images, sheets=())
+        return make_model_map(bundle, points, self._tests[digest], digest, gallery)
 
 
 def _check_golden(session: Session, bundle: Bundle) -> float:

@@ -34,7 +34,7 @@ class Doubt:
 
 def is_measured(found: UnknownsSection) -> bool:
     """Return whether a measurement chose the rule."""
-    return bool(found.rounds) and found.chosen_by != "default"
+    return found.measured_rule is not None
 
 
 def make_doubt(bundle: Bundle, gallery: Gallery) -> Doubt | None:

@@ -51,7 +51,9 @@ def why_changed(store: Store, published: Published, loaded: Iterable[Version]) -
     """
     for name, version in sorted(loaded):
         try:
-            store.load(name, version, published.manifests[name, version]).thumbnails()
+            bundle = store.load(name, version, published.manifests[name, version])
+            bundle.thumbnails()
+            bundle.test_images()
         except (ModelsError, OSError) as error:
             return str(error)
     return None

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from models.bundle import GALLERY, GOLDEN, MODEL, REPORT, Bundle
+from models.bundle import GALLERY, GOLDEN, MAP, MODEL, REPORT, Bundle
+from models.files import sha256_of
+from models.image_map import NOT_SAID, ImageMap, PlaneQuality, sha256_of_ids, write_map
 from models.manifest import Manifest, Metric, Preprocess, UnknownRule
 from models.report import Report
 from models.store import Store
+from models.test_images import Grid, TestImages
 from tests.support.classified import LABELS as LABELS
 from tests.support.reports import report as report
 
@@ -37,6 +40,7 @@ class Recipe:
     thumbnails: bool = True
     unknown: UnknownRule | None = None
     measured: bool = True  # whether rounds of left-out classes chose the rule
+    tests: int | None = 40  # test images on its map; None for a bundle from before there were maps
 
 
 def publish(root: Path, name: str = "arcface", recipe: Recipe | None = None) -> Bundle:
@@ -44,14 +48,21 @@ def publish(root: Path, name: str = "arcface", recipe: Recipe | None = None) -> 
     recipe = recipe or Recipe()
     store = Store(root)
     digest = store.put_thumbnails(_thumbnails(recipe)) if recipe.thumbnails else None
+    shown = None if recipe.tests is None else probe_images(recipe.tests)
+    images = None if shown is None else store.put_test_images(shown)
 
     def fill(folder: Path, version: int) -> Manifest:
         onnx.save(graph(recipe), folder / MODEL)
         _fill_arrays(folder, recipe)
         (folder / REPORT).write_text(_report(name, recipe).model_dump_json())
+        if shown is not None:
+            rule = recipe.unknown if recipe.measured else None
+            write_map(folder / MAP, image_map(folder, recipe, rule))
         (folder / "figures").mkdir()
         (folder / "figures" / "confusion-matrix.svg").write_bytes(SVG)
-        return manifest(name, version, recipe).model_copy(update={"thumbnails": digest})
+        return manifest(name, version, recipe).model_copy(
+            update={"thumbnails": digest, "test_images": images}
+        )
 
     return store.publish(name, fill)
 
@@ -62,6 +73,49 @@ def _report(name: str, recipe: Recipe) -> Report:
         return whole
     default = {"rounds": (), "means": (), "chosen_by": "default"}
     return whole.model_copy(update={"unknowns": whole.unknowns.model_copy(update=default)})
+
+
+def probe_pictures(n: int, size_px: int) -> NDArray[np.uint8]:
+    """Images as the model gets them."""
+    drawn = [Image.open(io.BytesIO(picture(1000 + row, (size_px,) * 2))) for row in range(n)]
+    return np.array([np.asarray(one) for one in drawn], np.uint8).reshape(n, size_px, size_px, 3)
+
+
+def probe_images(n: int) -> TestImages:
+    """n images of random classes, the same ones whatever the model."""
+    labels = np.random.default_rng(7).integers(0, len(LABELS), n)
+    ids = tuple(f"test/{LABELS[label]}/{row}.png" for row, label in enumerate(labels))
+    grid, tiles = Grid(8, 4, 4), probe_pictures(n, 8)
+    sheets = []
+    for first in range(0, n, grid.per_sheet):
+        sheet = Image.new("RGB", (32, 32))
+        for place, tile in enumerate(tiles[first : first + grid.per_sheet]):
+            sheet.paste(Image.fromarray(tile), (place % 4 * 8, place // 4 * 8))
+        buffer = io.BytesIO()
+        sheet.save(buffer, "JPEG", quality=95, subsampling=0)
+        sheets.append(buffer.getvalue())
+    return TestImages(ids, labels, grid, tuple(sheets))
+
+
+def image_map(folder: Path, recipe: Recipe, rule: UnknownRule | None) -> ImageMap:
+    """A map by the bundle's graph, with two dimensions of the embedding for a plane."""
+    tests = recipe.tests or 0
+    pixels = np.concatenate([probe_pictures(tests, recipe.size_px), _gallery_pictures(recipe)])
+    embedding, probabilities = run(folder / MODEL, pixels)
+    unknown = np.arange(len(pixels)) % 2 if rule else np.full(len(pixels), NOT_SAID)
+    return ImageMap(
+        x=embedding[:, 0],
+        y=embedding[:, 1],
+        prediction=probabilities.argmax(axis=1),
+        confidence=probabilities.max(axis=1),
+        unknown=unknown.astype(np.uint8),
+        tests=tests,
+        quality=PlaneQuality(0.75, 0.625, 15),
+        method="two dimensions",
+        model_sha256=sha256_of(folder / MODEL),
+        images_sha256=sha256_of_ids([*probe_images(tests).ids, str(recipe.gallery)]),
+        rule=rule,
+    )
 
 
 def manifest(name: str, version: int, recipe: Recipe) -> Manifest:
@@ -138,14 +192,19 @@ def picture(seed: int, size: tuple[int, int] = (24, 16), kind: str = "PNG") -> b
 
 def _fill_arrays(folder: Path, recipe: Recipe) -> None:
     rng = np.random.default_rng(recipe.seed + 1)
-    shape = (recipe.size_px, recipe.size_px, 3)
-    golden = rng.integers(0, 256, (5, *shape), dtype=np.uint8)
-    gallery = rng.integers(0, 256, (recipe.gallery, *shape), dtype=np.uint8)
+    golden = rng.integers(0, 256, (5, recipe.size_px, recipe.size_px, 3), dtype=np.uint8)
+    gallery = _gallery_pictures(recipe)
     embedding, probabilities = run(folder / MODEL, golden)
     np.savez(folder / GOLDEN, images=golden, embedding=embedding, probabilities=probabilities)
     labels = np.arange(recipe.gallery, dtype=np.int64) % len(LABELS)
     ids = np.array([f"train/{LABELS[label]}/{i}.png" for i, label in enumerate(labels)])
     np.savez(folder / GALLERY, embeddings=run(folder / MODEL, gallery)[0], labels=labels, ids=ids)
+
+
+def _gallery_pictures(recipe: Recipe) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(recipe.seed + 11)
+    shape = (recipe.gallery, recipe.size_px, recipe.size_px, 3)
+    return rng.integers(0, 256, shape, dtype=np.uint8)
 
 
 def _thumbnails(recipe: Recipe) -> list[bytes]:

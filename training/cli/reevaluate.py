@@ -17,12 +17,13 @@ from models.report import Report
 from models.store import Store
 from training import data
 from training.checkpoints.published import published
+from training.cli.maps import Mapped, map_again
 from training.cli.numbers import whole
 from training.cli.options import say
 from training.evaluation.evaluation import FIGURES
 from training.evaluation.figures.bundle import Material
 from training.evaluation.paired import BASELINE
-from training.evaluation.reevaluation import SECTIONS, Again, Asked, draw_again
+from training.evaluation.reevaluation import PARTS, Again, Asked, draw_again
 from training.evaluation.robustness import LIMIT
 from training.publishing.recalibration import check_alike, refit, write_recalibrated
 
@@ -48,10 +49,10 @@ def add_reevaluate_options(step: ArgumentParser) -> None:
     step.add_argument(
         "--only",
         nargs="+",
-        choices=SECTIONS,
-        default=SECTIONS,
-        metavar="SECTION",
-        help=f"the sections to write anew (default all: {', '.join(SECTIONS)})",
+        choices=PARTS,
+        default=PARTS,
+        metavar="PART",
+        help=f"the sections to write anew, and the map (default all: {', '.join(PARTS)})",
     )
     step.add_argument(
         "--recalibrate",
@@ -71,7 +72,7 @@ def add_reevaluate_options(step: ArgumentParser) -> None:
 
 def reevaluate(options: Namespace) -> None:
     """Evaluate each model again, and replace its report and figures."""
-    bundles = [published(path) for path in options.model]
+    bundles = _in_order([published(path) for path in options.model])
     dataset = data.load(options.data, bundles[0].manifest.preprocess, options.cache)
     asked = Asked(
         dataset,
@@ -86,10 +87,18 @@ def reevaluate(options: Namespace) -> None:
         with (
             _calibrated(bundle, again, asked) if options.recalibrate else nullcontext(bundle) as new
         ):
-            report, material = again.report(new, baselines.of(bundle, again))
-            _replace(bundle, new, report, material)
+            renewed = None
+            if asked.sections or asked.timed or asked.notes or new is not bundle:
+                renewed = again.report(new, baselines.of(bundle, again))
+            report = new.report if renewed is None else renewed[0]
+            _replace(bundle, new, renewed, map_again(bundle, new, report, again, asked.only))
         found = report.classification
         say(f"{bundle.path}: test accuracy {found.accuracy.value:.2%} (n = {found.n:,})")
+
+
+def _in_order(bundles: list[Bundle]) -> list[Bundle]:
+    """The baseline first, for the others' maps begin with its."""
+    return sorted(bundles, key=lambda bundle: bundle.report.loss != BASELINE)
 
 
 @contextmanager
@@ -106,16 +115,28 @@ def _calibrated(bundle: Bundle, again: Again, asked: Asked) -> Iterator[Bundle]:
     say(f"{bundle.path}: calibrated anew, temperature {calibration.temperature:.4g}")
 
 
-def _replace(old: Bundle, new: Bundle, report: Report, material: Material) -> None:
+def _replace(
+    old: Bundle,
+    new: Bundle,
+    renewed: tuple[Report, Material] | None,
+    mapped: Mapped | None,
+) -> None:
+    store = Store(old.path.parent.parent)
+
     def fill(folder: Path) -> Manifest:
+        manifest = new.manifest
         for file in (MODEL, GOLDEN):
             shutil.copyfile(new.path / file, folder / file)
-        shutil.rmtree(folder / FIGURES, ignore_errors=True)
-        drawn = draw_again(report, material, old.path / FIGURES, folder / FIGURES)
-        (folder / REPORT).write_text(drawn.model_dump_json(indent=2) + "\n")
-        return new.manifest.model_copy(update={"unknown": report.unknowns.rule})
+        if renewed is not None:
+            report, material = renewed
+            shutil.rmtree(folder / FIGURES, ignore_errors=True)
+            drawn = draw_again(report, material, old.path / FIGURES, folder / FIGURES)
+            (folder / REPORT).write_text(drawn.model_dump_json(indent=2) + "\n")
+            manifest = manifest.model_copy(update={"unknown": report.unknowns.rule})
+        if mapped is not None:
+            manifest = mapped.put(store, folder, manifest)
+        return manifest
 
-    store = Store(old.path.parent.parent)
     store.replace(old.manifest.name, old.manifest.version, fill, check_alike)
 
 

@@ -1,18 +1,22 @@
 """A published model's report anew, from its bundle and its data set: no run folder is needed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Int64
 
 from models.bundle import Bundle
+from models.files import sha256_of
+from models.manifest import UnknownRule
 from models.report import Figure, Report
+from models.test_images import TestImages
 from training import data
 from training.data.copies import Copies, find_copies
-from training.data.dataset import Dataset, Splits
+from training.data.dataset import Dataset, LabelledImages, Splits
 from training.errors import InvalidRun
 from training.evaluation.answers import Answers
 from training.evaluation.classification import classification_section
@@ -22,8 +26,10 @@ from training.evaluation.figures.bundle import Material, draw_report
 from training.evaluation.figures.confused import example_ids
 from training.evaluation.graph import Graph
 from training.evaluation.leaks import leaks
+from training.evaluation.mapping import Shown, shown_rows
 from training.evaluation.retrieval import retrieval
 from training.evaluation.robustness import robustness
+from training.evaluation.sheets import draw_sheets
 from training.evaluation.unknowns import unknowns
 from training.evaluation.verification import verification
 from training.recipes.recipe import Recipe
@@ -38,6 +44,9 @@ SECTIONS = (
     "leaks",
 )
 """Those that a bundle's files and its data set can give, but for the cost."""
+MAP = "map"
+PARTS = (*SECTIONS, MAP)
+"""The sections, and the map, which is a file of its own."""
 _KEPT_FIGURES = ("feature-space", "plane")  # of weights that a bundle does not have
 
 
@@ -52,8 +61,13 @@ class Asked:
     timed: bool = False
     """Whether the model is timed anew, which means something on a quiet machine only."""
     notes: tuple[str, ...] = ()
-    only: tuple[str, ...] = SECTIONS
-    """The sections to write; the others stay as they were published."""
+    only: tuple[str, ...] = PARTS
+    """The parts to write; the others stay as they were published."""
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """The parts that are sections of the report."""
+        return tuple(part for part in self.only if part in SECTIONS)
 
 
 class Again:
@@ -94,7 +108,7 @@ class Again:
             "robustness": lambda: robustness(graph.ask, images, test.labels, self._asked.images),
             "leaks": lambda: leaks(test, self._copied(old, splits)),
         }
-        parts = {name: write[name]() for name in self._asked.only}
+        parts = {name: write[name]() for name in self._asked.sections}
         parts["provenance"] = old.provenance.model_copy(
             update={
                 "evaluated": datetime.now(UTC),
@@ -111,6 +125,32 @@ class Again:
         """Predict the classes of the test images."""
         graph = Graph(bundle.model_path, bundle.manifest.temperature, self._asked.cache)
         return graph.answers(self.splits(bundle.report).test).predicted
+
+    def shown(self, bundle: Bundle, rule: UnknownRule | None) -> Shown:
+        """What the bundle's map shows, its answers from the graph. `rule` is a measured one.
+
+        Raises InvalidRun where the gallery is not made of the data set's images.
+        """
+        splits, gallery = self.splits(bundle.report), _gallery(bundle)
+        graph = Graph(bundle.model_path, bundle.manifest.temperature, self._asked.cache)
+        row = {one: place for place, one in enumerate(splits.train.ids)}
+        if missing := [one for one in gallery.ids if one not in row]:
+            raise InvalidRun(f"{bundle.path}: no training image {missing[0]} of its gallery")
+        shipped = splits.train.take(torch.tensor([row[one] for one in gallery.ids]).long())
+        return Shown(
+            test=graph.answers(self._on_map(splits)),
+            gallery=replace(gallery, probabilities=graph.answers(shipped).probabilities),
+            metric=bundle.manifest.metric,
+            rule=rule,
+            model_sha256=sha256_of(bundle.model_path),
+        )
+
+    def sheets(self, bundle: Bundle) -> TestImages:
+        """The pictures of the test images that are on the bundle's map."""
+        return draw_sheets(self._on_map(self.splits(bundle.report)))
+
+    def _on_map(self, splits: Splits) -> LabelledImages:
+        return splits.test.take(torch.from_numpy(shown_rows(len(splits.test))))
 
     def splits(self, report: Report) -> Splits:
         """The data set as the run behind the report split it. Raises InvalidRun for another."""

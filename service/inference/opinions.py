@@ -1,0 +1,70 @@
+"""What several models say of the same test images, by their maps."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.inference.model_map import ModelMap
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One model, by its map."""
+
+    loss: str
+    version: int
+    labels: tuple[str, ...]
+    plane: ModelMap
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Models of the same test images and classes; the first is the one that is asked about."""
+
+    voices: tuple[Voice, ...]
+
+    @property
+    def own(self) -> Voice:
+        """The model that is asked about."""
+        return self.voices[0]
+
+    @property
+    def predictions(self) -> NDArray[np.int64]:
+        """What each takes each test image for, [models, tests]."""
+        tests = self.own.plane.tests
+        return np.stack([voice.plane.points.prediction[:tests] for voice in self.voices])
+
+    @property
+    def confidences(self) -> NDArray[np.float32]:
+        """How sure each is, [models, tests]."""
+        tests = self.own.plane.tests
+        return np.stack([voice.plane.points.confidence[:tests] for voice in self.voices])
+
+    def suspects(self) -> NDArray[np.bool_]:
+        """Test images that all models take for one class which is not their label, [tests].
+
+        None where nobody but the model itself can be asked.
+        """
+        plane, said = self.own.plane, self.predictions
+        if len(said) == 1:
+            return np.zeros(plane.tests, dtype=bool)
+        agreed: NDArray[np.bool_] = (said == said[0]).all(axis=0) & plane.wrong
+        return agreed
+
+    def cell(self, true: int, predicted: int) -> NDArray[np.intp]:
+        """Rows of the test images of one class that the model takes for another.
+
+        Suspects come first; among these and among the others, the most confident does.
+        """
+        plane = self.own.plane
+        labels, said = plane.labels[: plane.tests], self.predictions[0]
+        rows = np.flatnonzero((labels == true) & (said == predicted))
+        sure, suspect = self.confidences[0][rows], self.suspects()[rows]
+        return rows[np.lexsort((rows, -sure, ~suspect))]
+
+    def mislabeled(self) -> NDArray[np.intp]:
+        """Rows of all suspects; that of the highest mean confidence comes first."""
+        rows = np.flatnonzero(self.suspects())
+        sure = self.confidences[:, rows].astype(np.float64).mean(axis=0)
+        return rows[np.lexsort((rows, -sure))]

@@ -109,7 +109,7 @@ def write_map(path: Path, made: ImageMap) -> None:
 def read_map(path: Path) -> ImageMap:
     """The map in `path`. Raises InvalidMap where the file is none."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             points = arrays["points"] * arrays["step"] + arrays["low"][:, None]
             trustworthiness, continuity = arrays["quality"].tolist()
             rule = str(arrays["rule"])

@@ -69,7 +69,7 @@ def write_test_images(path: Path, images: TestImages) -> None:
 def read_test_images(path: Path) -> TestImages:
     """The test images in `path`. Raises InvalidTestImages where the file holds none."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             data, offsets = arrays["data"], arrays["offsets"].tolist()
             sheets = [data[start:end].tobytes() for start, end in pairwise(offsets)]
             tile_px, columns, rows = arrays["grid"].tolist()

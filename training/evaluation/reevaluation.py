@@ -16,7 +16,7 @@ from models.report import Figure, Report
 from models.test_images import TestImages
 from training import data
 from training.data.copies import Copies, find_copies
-from training.data.dataset import Dataset, LabelledImages, Splits
+from training.data.dataset import Dataset, LabeledImages, Splits
 from training.errors import InvalidRun
 from training.evaluation.answers import Answers
 from training.evaluation.classification import classification_section
@@ -149,7 +149,7 @@ class Again:
         """The pictures of the test images that are on the bundle's map."""
         return draw_sheets(self._on_map(self.splits(bundle.report)))
 
-    def _on_map(self, splits: Splits) -> LabelledImages:
+    def _on_map(self, splits: Splits) -> LabeledImages:
         return splits.test.take(torch.from_numpy(shown_rows(len(splits.test))))
 
     def splits(self, report: Report) -> Splits:

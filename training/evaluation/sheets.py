@@ -7,13 +7,13 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from models.test_images import Grid, TestImages
-from training.data.dataset import LabelledImages
+from training.data.dataset import LabeledImages
 
 _WIDEST_TILE = 64
 _QUALITY = 85  # full color resolution, so that no tile's color runs into the next
 
 
-def draw_sheets(part: LabelledImages) -> TestImages:
+def draw_sheets(part: LabeledImages) -> TestImages:
     """The images, at most 64 pixels wide, on sheets of at most 4,096."""
     size = min(_WIDEST_TILE, part.images.shape[1])
     grid = Grid.of(size)

@@ -174,11 +174,10 @@ async def position(
     engine, plane = await _mapped(parts, loss, query.version)
     if plane.tests == len(plane):  # nothing is near where there is no gallery
         raise _unknown_map(engine)
-    with parts.metrics.counting_refusals():
-        engine.batcher.check_room()  # before the body is read, so that a refusal costs little
+    with engine.reserve() as room:  # before the body is read, so that a refusal costs little
         images = await read_images(request.scope, request.receive, parts.settings)
         with parts.patience.waiting(request.receive):
-            answer = await engine.answer(images)
+            answer = await engine.answer(images, room)
     near = await engine.neighbors(answer.outputs.embedding, Search(query.k))
     body = {
         "loss": engine.manifest.name,

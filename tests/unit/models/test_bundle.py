@@ -153,7 +153,7 @@ def test_no_thumbnails_is_not_damage(tmp_path: Path) -> None:
 
 def test_missing_or_altered_thumbnails_are_damage(tmp_path: Path) -> None:
     bundle = publish(tmp_path, "arcface", TINY)
-    (path,) = (tmp_path / "thumbnails").iterdir()
+    path = tmp_path / "thumbnails" / f"{bundle.manifest.thumbnails}.npz"
     flip(path)
     with pytest.raises(BundleDamaged, match="altered"):
         bundle.thumbnails()

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,13 @@ from models.exif import read_orientation
 from models.formats import FORMATS, HEIC, describe, find_format
 from models.jpeg_header import read_tags
 from models.jpeg_scans import count_scans
-from models.manifest import Preprocess
 from models.still import Crop, Size, Step
 
 __all__ = [
     "FORMATS",
     "MAX_PIXELS",
     "VERSION",
+    "Target",
     "effort",
     "preprocess",
     "preprocess_with_preview",
@@ -63,6 +64,18 @@ _UPRIGHT = {
 }
 
 
+class Target(Protocol):
+    """What an image becomes: a manifest's `Preprocess`, or what has its fields."""
+
+    @property
+    def size_px(self) -> int:
+        """Height and width."""
+
+    @property
+    def half_scale(self) -> bool:
+        """Whether a much larger JPEG may be decoded at half scale."""
+
+
 def size(data: bytes) -> Size:
     """The size of the picture as it is stored, from its header. Raises UndecodableImage."""
     return _size(data, jpeg.read_header(data))
@@ -84,7 +97,7 @@ def effort(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
 
 def preprocess(
     data: bytes,
-    spec: Preprocess,
+    spec: Target,
     max_pixels: int = MAX_PIXELS,
     header: jpeg.Header | None = None,
 ) -> NDArray[np.uint8]:
@@ -111,7 +124,7 @@ def preprocess(
 
 
 def preprocess_with_preview(
-    data: bytes, spec: Preprocess, side_px: int, max_pixels: int = MAX_PIXELS
+    data: bytes, spec: Target, side_px: int, max_pixels: int = MAX_PIXELS
 ) -> tuple[NDArray[np.uint8], Image.Image]:
     """Decode one image once, for the model and to be looked at.
 
@@ -157,7 +170,7 @@ def _refusal(error: Exception, max_pixels: int) -> UndecodableImage | ImageTooLa
 
 
 def _from_jpeg(
-    data: bytes, header: jpeg.Header, max_pixels: int, spec: Preprocess
+    data: bytes, header: jpeg.Header, max_pixels: int, spec: Target
 ) -> NDArray[np.uint8]:
     size_px = spec.size_px
     if header.tagged:
@@ -171,7 +184,7 @@ def _from_jpeg(
 
 
 def _decode(
-    data: bytes, header: jpeg.Header | None, max_pixels: int, spec: Preprocess
+    data: bytes, header: jpeg.Header | None, max_pixels: int, spec: Target
 ) -> tuple[Image.Image, tuple[int, int], int]:
     """Return the picture upright, its size in the file, and the step at which it was decoded."""
     if header is None:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from threading import Event
 from time import perf_counter
-from typing import TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,9 +15,10 @@ from PIL import Image
 from models.errors import ImageTooLarge, UndecodableImage
 from models.jpeg import Header, read_header
 from models.manifest import Preprocess
-from models.preprocess import preprocess
+from models.preprocess import preprocess, preprocess_with_preview
 from service.errors import OversizedImages, UndecodableImages
-from service.inference.decode_queue import Line
+from service.inference.apart import LARGE_PIXELS, Job, decode_apart
+from service.inference.decode_queue import Line, Work
 from service.inference.pixel_budget import Encoded, PixelBudget, tasks
 from service.inference.work import Decoded, Pixels
 
@@ -23,8 +26,14 @@ _Bad = UndecodableImage | ImageTooLarge
 _One = UInt8[np.ndarray, "h w 3"] | _Bad
 _T = TypeVar("_T")
 
-# An image, for a model and within a limit of pixels, to its pixels and something else.
-DecodeWith = Callable[[bytes, Preprocess, int], tuple[UInt8[np.ndarray, "h w 3"], _T]]
+
+@dataclass(frozen=True)
+class DecodeWith(Generic[_T]):
+    """What is made of each image besides its pixels: `make` of a preview of the whole picture."""
+
+    side_px: int
+    make: Callable[[UInt8[np.ndarray, "h w 3"]], _T]
+
 
 # A JPEG of up to so many pixels is decoded in less time than a thread is woken in
 # (docs/lab/performance.md).
@@ -34,7 +43,6 @@ SMALL_PIXELS = 128 * 128
 _BRIEF_BYTES = 64 * 1024
 
 _FEW = 8  # images whose headers are read in less time than a thread needs to begin
-_LARGE_PIXELS = 8 * 2**20  # of an image that is rare, and takes long
 
 
 class Deferred:
@@ -94,7 +102,8 @@ class Decoder:
     """Decodes images, and notes how long that takes for each request.
 
     Requests take turns on the threads. Large pictures have threads of their own, half as many: no
-    other request waits for one to be decoded, and no more of them are in memory at a time.
+    other request waits for one to be decoded, and no more of them are in memory at a time. A large
+    WebP or AVIF has a process of its own besides (`service.inference.apart`).
     """
 
     def __init__(
@@ -121,23 +130,22 @@ class Decoder:
         TooManyPixels or Overloaded before anything is decoded. When the caller is cancelled,
         images that have not begun are dropped.
         """
-        found, took_s = await self._run(
-            images, partial(_decode_one, spec=spec, max_pixels=self._most)
-        )
+        work = partial(_decode_large, spec=spec, max_pixels=self._most)
+        found, took_s = await self._run(images, work)
         return Decoded(_stacked(found, self._most), took_s)
 
     async def decode_with(
-        self, images: Sequence[Encoded], spec: Preprocess, decode_one: DecodeWith[_T]
+        self, images: Sequence[Encoded], spec: Preprocess, extra: DecodeWith[_T]
     ) -> tuple[Decoded, list[_T]]:
         """Decode every image once, with something else that is made of it. Raises the same."""
-        work = partial(_decode_with, decode_one=decode_one, spec=spec, max_pixels=self._most)
+        work = partial(_decode_with, extra=extra, spec=spec, max_pixels=self._most)
         found, took_s = await self._run(images, work)
         pixels = [one[0] if isinstance(one, tuple) else one for one in found]
         decoded = Decoded(_stacked(pixels, self._most), took_s)
         return decoded, [one[1] for one in found if isinstance(one, tuple)]
 
     async def _run(
-        self, images: Sequence[Encoded], work: Callable[[Encoded], _T]
+        self, images: Sequence[Encoded], work: Work[Encoded, _T]
     ) -> tuple[list[_T], float]:
         started = perf_counter()
         efforts = await self._efforts(images)
@@ -150,7 +158,7 @@ class Decoder:
         return found, took_s
 
     def _line(self, efforts: Sequence[int]) -> Line:
-        return self._large if max(efforts, default=0) > _LARGE_PIXELS else self._usual
+        return self._large if max(efforts, default=0) > LARGE_PIXELS else self._usual
 
     async def _efforts(self, images: Sequence[Encoded]) -> list[int]:
         """Count the pixels of each image; 0 for what is refused before it is decoded."""
@@ -202,15 +210,32 @@ def _decode_one(
         return _bare(error)
 
 
-def _decode_with(
-    image: Encoded, decode_one: DecodeWith[_T], spec: Preprocess, max_pixels: int
-) -> tuple[UInt8[np.ndarray, "h w 3"], _T] | _Bad:
+def _decode_large(image: Encoded, dropped: Event, spec: Preprocess, max_pixels: int) -> _One:
     if isinstance(image, UndecodableImage):
         return image
     try:
-        return decode_one(image, spec, max_pixels)
+        apart = decode_apart(image, Job(spec.size_px, max_pixels), dropped)
     except (UndecodableImage, ImageTooLarge) as error:
         return _bare(error)
+    return _decode_one(image, spec, max_pixels) if apart is None else apart[0]
+
+
+def _decode_with(
+    image: Encoded, dropped: Event, extra: DecodeWith[_T], spec: Preprocess, max_pixels: int
+) -> tuple[UInt8[np.ndarray, "h w 3"], _T] | _Bad:
+    if isinstance(image, UndecodableImage):
+        return image
+    job = Job(spec.size_px, max_pixels, extra.side_px)
+    try:
+        apart = decode_apart(image, job, dropped)
+        if apart is not None:
+            pixels, small = apart
+        else:
+            pixels, seen = preprocess_with_preview(image, spec, extra.side_px, max_pixels)
+            small = np.asarray(seen)
+    except (UndecodableImage, ImageTooLarge) as error:
+        return _bare(error)
+    return pixels, extra.make(small)
 
 
 def _bare(error: _Bad) -> _Bad:

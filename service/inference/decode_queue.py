@@ -18,6 +18,8 @@ _PIXEL_S = 10e-9  # until it is measured
 
 _E = TypeVar("_E", bytes, Encoded)
 _T = TypeVar("_T")
+Work = Callable[[_E, Event], _T]
+"""Makes something of an image. The event is set once nobody waits for it any more."""
 
 
 class Line:
@@ -44,7 +46,7 @@ class Line:
             retry_s = min(self._pace.seconds(self._pixels) / self._threads, self._wait_s)
             raise Overloaded(limit, max(1, math.ceil(retry_s)), "pixels")
 
-    async def run(self, tasks: Sequence[Task[_E]], work: Callable[[_E], _T]) -> list[_T]:
+    async def run(self, tasks: Sequence[Task[_E]], work: Work[_E, _T]) -> list[_T]:
         """Apply the work to each image, in order.
 
         When the caller is cancelled, images that have not begun are dropped.
@@ -111,7 +113,7 @@ class _Request:
     def __init__(
         self,
         tasks: Sequence[Task[Any]],
-        work: Callable[[Any], Any],
+        work: Work[Any, Any],
         answer: asyncio.Future[list[Any]],
     ) -> None:
         self.work = work
@@ -149,14 +151,12 @@ def _cost(task: Task[Any]) -> int:
     return max(1, task.effort)  # what is refused before it is decoded must have its turn, too
 
 
-def _do_all(
-    images: Sequence[_E], work: Callable[[_E], _T], dropped: Event
-) -> tuple[list[_T], float]:
+def _do_all(images: Sequence[_E], work: Work[_E, _T], dropped: Event) -> tuple[list[_T], float]:
     """Do the work, and time it; less where nobody waits for it any more."""
     started = perf_counter()
     made: list[_T] = []
     for image in images:
         if dropped.is_set():
             break
-        made.append(work(image))
+        made.append(work(image, dropped))
     return made, perf_counter() - started

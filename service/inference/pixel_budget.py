@@ -8,6 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 from models.errors import UndecodableImage
 from models.preprocess import effort
 from service.errors import TooManyPixels
+from service.inference.apart import START_PIXELS, costs_a_process
 
 Encoded = bytes | UndecodableImage  # an image's bytes, or why there are none
 _E = TypeVar("_E", bytes, Encoded)
@@ -44,9 +45,10 @@ class PixelBudget:
         if isinstance(image, UndecodableImage):
             return 0
         try:
-            return max(_LEAST_PIXELS, effort(image, self.image))
+            cost = effort(image, self.image)
         except UndecodableImage:  # to be said when it is decoded
             return _LEAST_PIXELS
+        return max(_LEAST_PIXELS, cost + START_PIXELS * costs_a_process(image, cost))
 
 
 class Task(NamedTuple, Generic[_E]):

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from service.collections import NewItem
-from service.collections.storage.thumbnails import decode_with_thumbnail
+from service.collections.storage.thumbnails import SIDE_PX, encode
 from service.errors import OversizedImages, UndecodableImages
 from service.http.requests.items import Draft
 from service.inference.batch import Answer
+from service.inference.decode import DecodeWith
 from service.inference.engine import Engine
 from service.inference.room import Room
 from service.vectors.protocol import Vectors
@@ -21,7 +22,7 @@ async def embed(engine: Engine, room: Room, drafts: Sequence[Draft]) -> tuple[An
     images = [draft.image for draft in drafts if draft.image is not None]
     try:
         with room:
-            return await engine.answer_with(images, room, decode_with_thumbnail)
+            return await engine.answer_with(images, room, DecodeWith(SIDE_PX, encode))
     except UndecodableImages as error:
         raise UndecodableImages(_renumbered(error, numbers), error.reasons) from None
     except OversizedImages as error:

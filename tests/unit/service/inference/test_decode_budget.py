@@ -12,9 +12,8 @@ from PIL import Image
 from models.errors import UndecodableImage
 from models.jpeg import Header
 from models.manifest import Preprocess
-from models.preprocess import preprocess
 from service.errors import Overloaded, OversizedImages, TooManyPixels, UndecodableImages
-from service.inference.decode import Decoder
+from service.inference.decode import Decoder, DecodeWith
 from service.inference.pixel_budget import Encoded, PixelBudget
 from service.inference.work import Decoded
 from tests.support.bundles import picture
@@ -105,22 +104,23 @@ def test_images_that_nobody_waits_for_are_not_decoded(side: int, decoded: list[b
 
 
 def test_images_with_something_else_made_of_them_have_the_same_budget() -> None:
-    begun: list[bytes] = []
+    begun: list[tuple[int, ...]] = []
 
-    def decode_one(data: bytes, spec: Preprocess, most: int) -> tuple[np.ndarray, int]:
-        begun.append(data)
-        return preprocess(data, spec, most), len(data)
+    def shape_of(preview: np.ndarray) -> tuple[int, ...]:
+        begun.append(preview.shape)
+        return preview.shape
 
     async def main() -> None:
         image = blank(1000)
+        extra = DecodeWith(50, shape_of)
         decoder = Decoder(PixelBudget(2_000_000, 1_500_000 - 128 * len(image)), 1, lambda _: None)
         with pytest.raises(TooManyPixels):
-            await decoder.decode_with([image, image], SPEC, decode_one)
+            await decoder.decode_with([image, image], SPEC, extra)
         assert begun == []
-        decoded, sizes = await decoder.decode_with([image], SPEC, decode_one)
-        assert (decoded.pixels().shape, sizes) == ((1, 8, 8, 3), [len(image)])
+        decoded, shapes = await decoder.decode_with([image], SPEC, extra)
+        assert (decoded.pixels().shape, shapes) == ((1, 8, 8, 3), [(50, 50, 3)])
         with pytest.raises(UndecodableImages) as refused:
-            await decoder.decode_with([image, b"bad", UndecodableImage("why")], SPEC, decode_one)
+            await decoder.decode_with([image, b"bad", UndecodableImage("why")], SPEC, extra)
         assert refused.value.indexes == (1, 2)
         decoder.close()
 

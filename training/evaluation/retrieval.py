@@ -135,7 +135,7 @@ def neighbor_labels(test: Points, gallery: Answers, k: int, metric: Metric) -> L
 
 
 def nearest_in(
-    gallery: Points, queries: Points, k: int, metric: Metric
+    gallery: Float32[np.ndarray, "g d"], queries: Float32[np.ndarray, "q d"], k: int, metric: Metric
 ) -> Int64[np.ndarray, "q k"]:
     """The rows of the k nearest items of the gallery to each query, nearest first."""
     index = (faiss.IndexFlatIP if metric == "cosine" else faiss.IndexFlatL2)(queries.shape[1])

@@ -89,6 +89,13 @@ def strip(model: onnx.ModelProto) -> None:
         part.ClearField("doc_string")
 
 
+def name_opsets_once(model: onnx.ModelProto) -> None:
+    """Drop what joined models import twice, which onnxruntime's quantization refuses."""
+    once = {opset.domain: opset.version for opset in model.opset_import}
+    model.ClearField("opset_import")
+    model.opset_import.extend(helper.make_opsetid(*each) for each in once.items())
+
+
 def _halve(graph: onnx.GraphProto) -> None:
     """Store float32 weights that are exact in float16 as such, cast back when a session opens."""
     casts = []

@@ -22,7 +22,7 @@ from onnxruntime.quantization import (
 
 from models.bundle import MODEL
 from training.errors import ExportMismatch
-from training.export.onnx import open_session, run, strip
+from training.export.onnx import name_opsets_once, open_session, run, strip
 
 CALIBRATED_ON = 512
 """Training images at most, whose activations' ranges are taken."""
@@ -47,7 +47,7 @@ class Quantized:
     calibrated_on: int
 
 
-def quantize(path: Path, images: Images, shown: Images) -> Quantized:
+def quantize(path: Path, images: Images, shown: UInt8[np.ndarray, "m h w 3"]) -> Quantized:
     """Quantize the convolutions of the file at `path`, all but the first few.
 
     Ranges are taken from `images`, of training. How many stay in float is tried in steps, until
@@ -113,6 +113,7 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has n
 
 def _without_halves(model: onnx.ModelProto) -> onnx.ModelProto:
     """With float32 weights where they were stored as float16: casts would hide them."""
+    name_opsets_once(model)
     graph = model.graph
     halves = {one.name: one for one in graph.initializer if one.data_type == TensorProto.FLOAT16}
     nodes = []

@@ -21,7 +21,7 @@ from training.calibration.confidence_map import ConfidenceLayer
 from training.data.dataset import LabeledImages
 from training.errors import InvalidRun
 from training.evaluation.graph import Graph
-from training.export.onnx import OPSET, open_session, run, strip
+from training.export.onnx import OPSET, name_opsets_once, open_session, run, strip
 
 _TEMPERED = "tempered_probabilities"
 _OUTPUT = "probabilities"
@@ -61,6 +61,7 @@ def recalibrated(path: Path, calibration: Calibration) -> onnx.ModelProto:
     whole = compose.merge_models(
         _renamed(head, _TEMPERED), tail, io_map=[(_TEMPERED, f"map/{_TEMPERED}")]
     )
+    name_opsets_once(whole)
     return _renamed(whole, _OUTPUT)
 
 

@@ -16,7 +16,7 @@ from service.machine.folders import shared_folder
 from service.machine.open_files import raise_limit
 from service.processes.sockets import listen, port_of
 from service.processes.supervisor import supervise
-from service.processes.workers import SHARED
+from service.processes.workers import PROMETHEUS_DIR
 from service.settings import Settings, flag, read_settings, to_environment
 from service.startup.checks import check, count_workers
 from service.startup.precision import settle_precision
@@ -82,7 +82,7 @@ def _serve(settings: Settings, listeners: Sequence[socket.socket]) -> int:
     if settings.workers == 1:
         return serve_alone(settings, listeners[0])
     with shared_folder(settings.data_dir) as shared:
-        os.environ.update(to_environment(settings), **{SHARED: str(shared)})
+        os.environ.update(to_environment(settings), **{PROMETHEUS_DIR: str(shared)})
         return supervise(care(settings, listeners[0], shared), listeners)
 
 

@@ -20,8 +20,8 @@ from service.cli.resources import model_of, open_library
 from service.cli.sources.base import T
 from service.cli.sources.folder import find_pictures
 from service.cli.sources.parquet import open_vectors, start_rows
-from service.cli.summary import tell_passed, tell_tally
-from service.cli.target import Wish, find_or_make
+from service.cli.summary import print_summary, tell_passed
+from service.cli.target import CollectionOptions, find_or_make
 from service.collections import Kind, Library
 from service.settings import Settings
 
@@ -117,8 +117,8 @@ def _index_vectors(
     return _run(out, into, batches, sum(file.rows for file in files))
 
 
-def _wish(options: argparse.Namespace, settings: Settings) -> Wish:
-    return Wish(
+def _wish(options: argparse.Namespace, settings: Settings) -> CollectionOptions:
+    return CollectionOptions(
         options.collection,
         options.loss,
         settings.default_loss,
@@ -132,4 +132,4 @@ def _run(out: Console, into: Ingest[T], batches: Iterable[Sequence[T]], total: i
     name = into.collection.spec.name
     with stop_on_interrupt() as stop, showing(out, name, total) as advance:
         tally = into.run(batches, stop, advance)
-    return tell_tally(out, tally, name)
+    return print_summary(out, tally, name)

@@ -17,7 +17,7 @@ from service.cli.errors import CannotReembed
 from service.cli.options import command_parser, parse, whole
 from service.cli.pool import making
 from service.cli.resources import REEMBEDDED, model_sha256, open_library, open_successors
-from service.cli.succession import Place, Succession, pages
+from service.cli.succession import Place, ReembedJob, pages
 from service.cli.summary import GO_ON, printable
 from service.collections import Collection, CollectionSpec, Library
 from service.collections.data_folder import COLLECTIONS, drop_index
@@ -94,7 +94,7 @@ class _Job:
         )
         new = _successor(successors, self._spec(), place)
         with making(self.bundle, self.settings, keep_images=True) as start:
-            succession = Succession(self.old, new, start, place)
+            succession = ReembedJob(self.old, new, start, place)
             with stop_on_interrupt() as stop, showing(out, new.spec.name, count) as advance:
                 if not succession.follow(stop, advance):
                     out.print(GO_ON)
@@ -105,7 +105,7 @@ class _Job:
         self._drop_index(out)
         return 0
 
-    def _exchange(self, out: Console, succession: Succession, successors: Library) -> None:
+    def _exchange(self, out: Console, succession: ReembedJob, successors: Library) -> None:
         name = self.old.spec.name
         with replacing(self.settings.data_dir / COLLECTIONS, name) as exchange:
             if not self.old.is_there():

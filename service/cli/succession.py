@@ -45,7 +45,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Succession:
+class ReembedJob:
     """Brings the items of one collection into another."""
 
     old: Collection

@@ -10,7 +10,7 @@ GO_ON = "interrupted; the same command goes on from here"
 _MOST_FAULTS = 20
 
 
-def tell_tally(out: Console, tally: Tally, collection: str) -> int:
+def print_summary(out: Console, tally: Tally, collection: str) -> int:
     """Say what came of the items; the exit status."""
     for fault in tally.faults[:_MOST_FAULTS]:
         out.print(printable(f"not taken: {fault.id}: {fault.reason}"))

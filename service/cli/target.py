@@ -9,7 +9,7 @@ from service.collections.errors import CollectionDiffers, UnknownCollection
 
 
 @dataclass(frozen=True)
-class Wish:
+class CollectionOptions:
     """The options of a collection; an existing collection decides what is None."""
 
     name: str
@@ -20,7 +20,7 @@ class Wish:
     keep_images: bool | None
 
 
-def find_or_make(library: Library, wish: Wish, store: Store) -> Collection:
+def find_or_make(library: Library, wish: CollectionOptions, store: Store) -> Collection:
     """Open the collection of that name, or make it.
 
     Raises CollectionDiffers where an existing one is not as wished, InvalidCollectionName, and

@@ -16,7 +16,7 @@ from service.access.hosts import own_hosts
 from service.collections.data_folder import open_library
 from service.http.middleware.access import RequireKey, RequireOwnSite
 from service.http.middleware.context import RequestContext
-from service.http.middleware.deadline import Patience
+from service.http.middleware.deadline import RequestTimeout
 from service.http.middleware.proxies import behind_proxies
 from service.http.middleware.threads import Threads
 from service.http.observability.metrics import Metrics, forget_ended_workers
@@ -56,7 +56,7 @@ from service.inference.loader import Loader
 from service.inference.pixel_budget import PixelBudget
 from service.inference.precision import precision_here
 from service.logs import configure_logs
-from service.processes.workers import SHARED, keep_alike, meet
+from service.processes.workers import PROMETHEUS_DIR, keep_alike, wait_for_all_workers
 from service.registry.published import Published, read_published
 from service.registry.sheets import SheetShelf
 from service.settings import Settings
@@ -100,10 +100,12 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
         parts.catalog.start()
         if settings.workers is not None and settings.workers > 1:
             await parts.catalog.loaded()
-            await meet(Path(os.environ[SHARED]), settings.workers, parts.catalog.answering)
+            await wait_for_all_workers(
+                Path(os.environ[PROMETHEUS_DIR]), settings.workers, parts.catalog.answering
+            )
         tasks = [asyncio.create_task(metrics.keep_showing(), name="show queues")]
         if settings.workers is not None and settings.workers > 1:
-            alike = keep_alike(Path(os.environ[SHARED]), parts.catalog)
+            alike = keep_alike(Path(os.environ[PROMETHEUS_DIR]), parts.catalog)
             tasks.append(asyncio.create_task(alike, name="keep workers alike"))
         yield
         for task in tasks:
@@ -184,7 +186,7 @@ def _build(
         return Engine(model, decoder, batcher)
 
     catalog = Catalog(published.versions(), settings.default_loss, load, serve)
-    patience = Patience(settings.deadline_s)
+    patience = RequestTimeout(settings.deadline_s)
     library = open_library(settings)
     return lanes, Services(
         settings,

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.collections import Library
-from service.http.middleware.deadline import Patience
+from service.http.middleware.deadline import RequestTimeout
 from service.http.middleware.threads import Threads
 from service.http.observability.metrics import Metrics
 from service.http.pages.pages import Pages
@@ -25,7 +25,7 @@ class Services:
     metrics: Metrics
     decoder: Decoder
     catalog: Catalog
-    patience: Patience
+    patience: RequestTimeout
     compared: Compared
     pages: Pages
     library: Library

@@ -12,7 +12,7 @@ import structlog
 from models.machine import memory_kills
 from service.processes.heartbeat import HUNG
 from service.processes.worker import WATCH_S, Care, Worker
-from service.processes.workers import CANNOT_START
+from service.processes.workers import EXIT_STARTUP_FAILED
 
 _ATTEMPTS = 3  # of workers that die before they are ready, while none is
 _CHECK_S = 5.0  # between two looks at what keeps a worker from being replaced
@@ -35,7 +35,7 @@ def supervise(care: Care, listeners: Sequence[socket.socket]) -> int:
         while not stopping.wait(WATCH_S):
             if team.look():
                 _kill(workers)  # none has answered anybody
-                return CANNOT_START
+                return EXIT_STARTUP_FAILED
         return 0
     finally:
         _end(workers, care.stop_s)
@@ -89,7 +89,7 @@ class _Team:
         ready = any(worker.ready for worker in self._workers)
         for worker in self._workers:
             if worker.ended:
-                if worker.code == CANNOT_START and not ready:
+                if worker.code == EXIT_STARTUP_FAILED and not ready:
                     return True
                 self._note_death(worker)
         if ready:

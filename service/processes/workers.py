@@ -18,8 +18,8 @@ from service.machine.hardware import why_no_gpu
 from service.registry.published import Version
 from service.settings import Device
 
-SHARED = "PROMETHEUS_MULTIPROC_DIR"  # the workers' folder; prometheus-client reads the variable
-CANNOT_START = 3  # a worker's exit code, as uvicorn has it
+PROMETHEUS_DIR = "PROMETHEUS_MULTIPROC_DIR"  # the workers' folder, as prometheus-client reads it
+EXIT_STARTUP_FAILED = 3  # a worker's exit code, as uvicorn has it
 
 # Forked workers start sooner and share the memory of what was imported; they get a socket each,
 # between which the kernel spreads connections evenly. Neither can be relied on elsewhere.
@@ -98,7 +98,7 @@ def memory_advice(workers: int, models_bytes: int) -> str:
     )
 
 
-async def meet(folder: Path, workers: int, loaded: Sequence[Version] = ()) -> None:
+async def wait_for_all_workers(folder: Path, workers: int, loaded: Sequence[Version] = ()) -> None:
     """Come back once all workers have come here, or after half a minute.
 
     Each leaves word of what it has loaded. A client keeps its connections: those opened while one

@@ -17,7 +17,7 @@ from models.store import Store
 from service.processes.heartbeat import Heart
 from service.processes.sockets import reopener
 from service.processes.worker import Care
-from service.processes.workers import CANNOT_START, loaded_by_any, memory_advice
+from service.processes.workers import EXIT_STARTUP_FAILED, loaded_by_any, memory_advice
 from service.registry.published import Published, newest_bytes, read_published, why_changed
 from service.settings import Settings, read_settings
 from service.startup.server import Server, make_server
@@ -58,7 +58,7 @@ def _run(server: Server, listener: socket.socket) -> int:
     """Serve until interrupted; CANNOT_START where it did not get as far as serving."""
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
-    return 0 if server.started else CANNOT_START
+    return 0 if server.started else EXIT_STARTUP_FAILED
 
 
 def _import_app() -> ModuleType:

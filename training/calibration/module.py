@@ -33,7 +33,7 @@ class ServedModel(nn.Module):
         self.backbone = embedder.backbone
         self.loss = embedder.loss
         self.register_buffer("temperature", torch.tensor(temperature))
-        self.mend = ConfidenceLayer(confidence_map) if confidence_map else nn.Identity()
+        self.confidence_layer = ConfidenceLayer(confidence_map) if confidence_map else nn.Identity()
 
     def uncalibrated(self) -> "ServedModel":
         """The same network at temperature 1, without a confidence map; it shares the weights."""
@@ -57,4 +57,4 @@ class ServedModel(nn.Module):
         features = self.backbone(images)
         logits = self.loss.compute_logits(features)
         embedding = F.normalize(features) if self.loss.metric == "cosine" else features
-        return embedding, self.mend(torch.softmax(logits / self.temperature, dim=1))
+        return embedding, self.confidence_layer(torch.softmax(logits / self.temperature, dim=1))

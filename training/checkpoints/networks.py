@@ -9,7 +9,7 @@ from training.checkpoints.state import Progress
 from training.data.dataset import Learnable, Splits
 from training.errors import InvalidRun
 from training.networks.embedder import Embedder
-from training.networks.fold_batchnorm import simplified
+from training.networks.fold_batchnorm import folded_batchnorm
 from training.networks.pretrained import Pretrained
 
 _SERVED = "served.pt"
@@ -39,7 +39,7 @@ def trained(folder: RunFolder, splits: Learnable) -> Embedder:
     embedder.load_state_dict(whole_state(folder, kept_weights(state)))
     if isinstance(splits, Splits):
         splits.calibration.finished(folder.path)
-    return simplified(embedder, recipe)
+    return folded_batchnorm(embedder, recipe)
 
 
 def save_served(model: ServedModel, calibration: Calibration, folder: RunFolder) -> None:
@@ -59,7 +59,7 @@ def calibration(folder: RunFolder) -> Calibration:
 def served(folder: RunFolder, splits: Learnable) -> ServedModel:
     """The calibrated model. Raises InvalidRun where the run was not exported."""
     fitted = calibration(folder)
-    blank = simplified(_blank(folder, splits), folder.record().recipe)
+    blank = folded_batchnorm(_blank(folder, splits), folder.record().recipe)
     model = ServedModel(blank, fitted.temperature, fitted.confidence_map)
     model.load_state_dict(folder.load(folder.path / _SERVED))
     return model.eval()

@@ -127,7 +127,7 @@ class ModelStart:
         return backbone_state(self._path)
 
 
-def start_in(path: Path) -> RunStart | ModelStart:
+def open_source(path: Path) -> RunStart | ModelStart:
     """Open the earlier run or published model of the folder. Raises InvalidWeights without one."""
     if is_published(path):
         return ModelStart(path)

@@ -11,7 +11,7 @@ from torch import Tensor
 from models.files import sha256_of
 from training.checkpoints.lite0 import lite0_file, with_lite0
 from training.checkpoints.published import is_published
-from training.checkpoints.sources import start_in
+from training.checkpoints.sources import open_source
 from training.errors import InvalidRecipe, InvalidWeights
 from training.networks.lite0 import LITE0, STATISTICS, by_timms_names
 from training.networks.pretrained import Origin, Pretrained
@@ -43,14 +43,14 @@ def pinned(recipe: Recipe) -> Recipe:
     fields: dict[str, object] = {"weights_sha256": _sha256(_checked(recipe))}
     if "size_px" not in recipe.model_fields_set:
         fields["size_px"] = _own_size_px(recipe)
-    start = start_in(Path(recipe.weights)) if _from_folder(recipe) else None
+    start = open_source(Path(recipe.weights)) if _from_folder(recipe) else None
     fields["first_weights"] = start and start.first_weights
     return recipe.varied(**fields)
 
 
 def _own_size_px(recipe: Recipe) -> int:
     if _from_folder(recipe):
-        return start_in(Path(recipe.weights)).size_px
+        return open_source(Path(recipe.weights)).size_px
     return own_size_px(recipe.backbone)
 
 
@@ -59,7 +59,7 @@ def frozen_trunk(path: Path) -> dict[str, object]:
 
     Raises InvalidWeights where there is none in the folder.
     """
-    return {**start_in(path).shape, "weights": str(path), "frozen": True}
+    return {**open_source(path).shape, "weights": str(path), "frozen": True}
 
 
 def classes_seen(recipe: Recipe) -> frozenset[str]:
@@ -69,7 +69,7 @@ def classes_seen(recipe: Recipe) -> frozenset[str]:
     """
     if not _from_folder(recipe):
         return frozenset()
-    return start_in(Path(recipe.weights)).seen(recipe.leave_out)
+    return open_source(Path(recipe.weights)).seen(recipe.leave_out)
 
 
 def opened(recipe: Recipe) -> Pretrained:
@@ -85,7 +85,7 @@ def opened(recipe: Recipe) -> Pretrained:
             return Pretrained("file", by_timms_names(state), {}, STATISTICS)
         return Pretrained("file", state, {})
     path = Path(recipe.weights)
-    start = start_in(path)
+    start = open_source(path)
     _check(recipe, start.file)
     origin: Origin = "model" if is_published(path) else "run"
     return Pretrained(origin, start.state(), start.shape)
@@ -122,7 +122,7 @@ def _check(recipe: Recipe, path: Path) -> None:
 def _located(recipe: Recipe) -> Path:
     path = Path(recipe.weights)
     if _from_folder(recipe):
-        return start_in(path).file
+        return open_source(path).file
     if recipe.weights == LITE0:
         return lite0_file(recipe.backbone)
     if not recipe.backbone.startswith(PREFIX):

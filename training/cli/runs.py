@@ -42,7 +42,7 @@ def fit_runs(options: Namespace) -> None:
     with machine(options.device, compiled=options.compile, precision=options.precision) as here:
         for loss in losses(options):
             chosen, run = recipe(options, loss), folder(options, loss)
-            whole = here.ranks.in_turn(partial(_dataset, chosen, run, options))
+            whole = here.ranks.main_process_first(partial(_dataset, chosen, run, options))
             known, splits = data.prepare(whole, chosen)
             check_teachers(chosen, known)
             trainer = Trainer(chosen, splits, len(known.class_names), here)

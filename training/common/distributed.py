@@ -61,7 +61,7 @@ class Ranks:
         dist.all_reduce(flags, dist.ReduceOp.MAX)
         return bool(flags)
 
-    def from_first(self, work: Callable[[], Result]) -> Result:
+    def broadcast_from_main(self, work: Callable[[], Result]) -> Result:
         """Run `work` in the first process and give its result, or TrainingError, to all."""
         if self.size == 1:
             return work()
@@ -70,7 +70,7 @@ class Ranks:
         result: Result = _result(told)
         return result
 
-    def in_turn(self, work: Callable[[], Result]) -> Result:
+    def main_process_first(self, work: Callable[[], Result]) -> Result:
         """`work` in one process of each machine, then in the others, which find its cache."""
         if self.size == 1:
             return work()

@@ -18,7 +18,7 @@ from training.comparison.far import far_moves, far_values
 from training.comparison.heads import head_swap
 from training.comparison.images import moved
 from training.comparison.measures import (
-    Said,
+    RunOutputs,
     round_influences,
     round_values,
     run_influences,
@@ -79,7 +79,7 @@ def measure_run(folder: RunFolder, splits: Splits, transfer: Sequence[TransferIm
     model, _ = calibrate(networks.trained(folder, splits), splits)
     train, test = (network_answers(model, part) for part in (splits.train, splits.test))
     metric = model.loss.metric
-    said = Said(metric, train, test)
+    said = RunOutputs(metric, train, test)
     calibration = network_answers(model, splits.calibration.read_to_calibrate())
     corrupted = corrupted_measures(
         partial(network_ask, model), splits.test.images.numpy(), test.labels, calibration

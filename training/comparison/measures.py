@@ -29,7 +29,7 @@ _FAR = 1e-3
 
 
 @dataclass(frozen=True)
-class Said(SearchedImages):
+class RunOutputs(SearchedImages):
     """The answers of one run about the images it was trained on and the test images."""
 
     metric: Metric
@@ -48,7 +48,7 @@ class Said(SearchedImages):
         return np.argsort(confidence, kind="stable")
 
 
-def run_values(said: Said) -> dict[str, float]:
+def run_values(said: RunOutputs) -> dict[str, float]:
     """Every measure of a run that knows all classes, by name; undefined ones are left out."""
     told = said.outcomes
     found = query_values(said.test.embeddings[said.rows], said.labels, said.metric).mean(axis=0)
@@ -74,7 +74,7 @@ def run_values(said: Said) -> dict[str, float]:
     }
 
 
-def run_influences(said: Said) -> dict[str, Influence]:
+def run_influences(said: RunOutputs) -> dict[str, Influence]:
     """By how much each test image moves each of `run_values`."""
     told, order = said.outcomes, said.by_confidence
     paired = influence.of_pairs(said.points, said.labels, said.metric, said.pairs, _FAR)

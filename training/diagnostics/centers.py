@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from models.report import Epoch
-from training.diagnostics.detector import Detector, Standing, Symptom
+from training.diagnostics.detector import Detector, Diagnosis, TrainingSnapshot
 
 _LEAST_GAIN = 0.02  # of ln C, what a head that knows every center would gain over guessing
 
 
 @dataclass(frozen=True)
-class CenterCollapse(Detector[Standing]):
+class CenterCollapse(Detector[TrainingSnapshot]):
     """Warns where the head cannot distinguish the centers and the pull outweighs cross-entropy.
 
     Needs two of the loss's diagnostics: `center_probability`, which the head gives each center
@@ -25,14 +25,14 @@ class CenterCollapse(Detector[Standing]):
     weight: float
     widest: float
 
-    def examine(self, seen: Standing) -> Symptom | None:
+    def examine(self, seen: TrainingSnapshot) -> Diagnosis | None:
         """Find centers that coincided, as far as the head can see, in the last two epochs."""
         classes = len(seen.train_counts)
         if not seen.lasting(lambda epoch: self._collapsed(epoch, classes)):
             return None
         health = seen.curve[-1].diagnostics
         equal = self.weight / health["pull_ratio"]
-        return Symptom(
+        return Diagnosis(
             f"the head gives each class center a probability of {health['center_probability']:.3f} "
             f"for its own class, where guessing gives {1 / classes:.3f}, and the pull to the "
             f"centers is {health['pull_ratio']:.2g} times as strong as the cross-entropy: the "

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from models.report import Epoch
-from training.diagnostics.detector import Detector, Standing, Symptom
+from training.diagnostics.detector import Detector, Diagnosis, TrainingSnapshot
 
 _CLOSE_TO_MARGIN = 0.1
 
 
 @dataclass(frozen=True)
-class TripletCollapse(Detector[Standing]):
+class TripletCollapse(Detector[TrainingSnapshot]):
     """Warns where a hinge on distances has stopped because all distances are about 0.
 
     Needs `spread`, the mean distance from the mean embedding, among the loss's diagnostics. Two
@@ -22,12 +22,12 @@ class TripletCollapse(Detector[Standing]):
     name: ClassVar[str] = "triplet-collapse"
     margin: float
 
-    def examine(self, seen: Standing) -> Symptom | None:
+    def examine(self, seen: TrainingSnapshot) -> Diagnosis | None:
         """Find two epochs that ended with every image at one point."""
         if not seen.lasting(self._collapsed):
             return None
         last = seen.curve[-1]
-        return Symptom(
+        return Diagnosis(
             f"the loss is {last.loss:.4f}, the margin {self.margin:g}, and the spread of the "
             f"embeddings {last.diagnostics['spread']:.2g}: all images have come to one point, "
             "where every distance is 0 and no gradient leads away; start again with a "

@@ -14,7 +14,7 @@ Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True)
-class Symptom:
+class Diagnosis:
     """An observation, why it matters and what to change, in one sentence.
 
     `degree` is positive and grows as it gets worse; the detector is heard again when it doubled.
@@ -26,7 +26,7 @@ class Symptom:
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrainingSnapshot:
     """The state of a run: before its first step, or after an epoch.
 
     `curve` holds every finished epoch. `tuning_logits` are the tuning split's, uncalibrated; before
@@ -64,5 +64,5 @@ class Detector(ABC, Generic[Seen]):
     """As docs/doctor.md calls it."""
 
     @abstractmethod
-    def examine(self, seen: Seen) -> Symptom | None:
+    def examine(self, seen: Seen) -> Diagnosis | None:
         """Return what is wrong, or None."""

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from training.diagnostics.detector import Detector, Symptom
+from training.diagnostics.detector import Detector, Diagnosis
 
 NOISE_SD = 8.0  # of 255, milder than most cameras in a dim room
 WORST_RATIO = 2.0
@@ -38,7 +38,7 @@ class FaintDirections(Detector[Responses]):
 
     name: ClassVar[str] = "faint-directions"
 
-    def examine(self, seen: Responses) -> Symptom | None:
+    def examine(self, seen: Responses) -> Diagnosis | None:
         """Find filters that noise moves `WORST_RATIO` times as much as images move the loudest."""
         loudest = seen.signal.max().clamp(min=torch.finfo(seen.signal.dtype).tiny)
         ratios = seen.noise / loudest
@@ -46,7 +46,7 @@ class FaintDirections(Detector[Responses]):
         if not faint.any():
             return None
         worst = float(ratios.max())
-        return Symptom(
+        return Diagnosis(
             f"noise of sd {NOISE_SD:g} (of 255) moves {int(faint.sum())} of {len(ratios)} filters "
             f"of {seen.layer} more than the training images move any, the worst {worst:.3g} "
             "times as much in variance: images with a little noise will be answered wrongly; "

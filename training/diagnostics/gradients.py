@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch.nn.utils import get_total_norm
 
-from training.diagnostics.detector import Detector, Gradients, Symptom
+from training.diagnostics.detector import Detector, Diagnosis, Gradients
 
 _NAMED = 3
 _LONGEST = 1e8  # sound ones, of all losses here, are below 1e4
@@ -25,7 +25,7 @@ class NonFiniteGradients(Detector[Gradients]):
 
     name: ClassVar[str] = "non-finite-gradients"
 
-    def examine(self, seen: Gradients) -> Symptom | None:
+    def examine(self, seen: Gradients) -> Diagnosis | None:
         """Find parameters whose gradients are infinite, NaN or too long to have a length."""
         length = get_total_norm(seen.gradients).item()
         if math.isfinite(length):
@@ -35,7 +35,7 @@ class NonFiniteGradients(Detector[Gradients]):
             for name, gradient in zip(seen.names, seen.gradients, strict=True)
             if not torch.linalg.vector_norm(gradient).isfinite()
         ]
-        return Symptom(
+        return Diagnosis(
             f"the length of the gradient became {length} ({_list(bad)}): a step would have made "
             "every later result NaN, so it was not taken and the last checkpoint is good; start "
             f"again with a learning_rate of {seen.learning_rate / 10:g} instead of "
@@ -45,10 +45,10 @@ class NonFiniteGradients(Detector[Gradients]):
         )
 
 
-def _too_long(seen: Gradients, length: float) -> Symptom:
+def _too_long(seen: Gradients, length: float) -> Diagnosis:
     lengths = [torch.linalg.vector_norm(gradient).item() for gradient in seen.gradients]
     longest = seen.names[lengths.index(max(lengths))]
-    return Symptom(
+    return Diagnosis(
         f"the length of the gradient became {length:.2g} (most of it in {longest}): the "
         "optimizer's averages would hold it for thousands of steps, so the step was not taken and "
         "the last checkpoint is good; start again with a learning_rate of "

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from training.diagnostics.detector import Detector, Standing, Symptom
+from training.diagnostics.detector import Detector, Diagnosis, TrainingSnapshot
 
 _CERTAIN = 0.9999
 _CERTAIN_LOG_ODDS = 9.2102  # ln(0.9999 / 0.0001)
@@ -15,7 +15,7 @@ _LEAST_WRONG = 5  # images; fewer are chance
 
 
 @dataclass(frozen=True)
-class SaturatedProbabilities(Detector[Standing]):
+class SaturatedProbabilities(Detector[TrainingSnapshot]):
     """Warns where most tuning images get a top probability above 0.9999 and many are wrong.
 
     Many is one in ten of them, and at least five; 0.9999 promises one in ten thousand.
@@ -26,7 +26,7 @@ class SaturatedProbabilities(Detector[Standing]):
     name: ClassVar[str] = "saturated-probabilities"
     scale: float | None
 
-    def examine(self, seen: Standing) -> Symptom | None:
+    def examine(self, seen: TrainingSnapshot) -> Diagnosis | None:
         """Find confidence that has come apart from accuracy on the tuning split."""
         if not len(seen.tuning_labels):
             return None
@@ -36,7 +36,7 @@ class SaturatedProbabilities(Detector[Standing]):
         total = int(certain.sum())
         if 2 * total <= len(odds) or wrong < max(_LEAST_WRONG, _WRONG * total):
             return None
-        return Symptom(
+        return Diagnosis(
             f"{total / len(odds):.0%} of {len(odds):,} tuning images get a probability above "
             f"{_CERTAIN}, and {wrong / total:.0%} of those are wrong: such confidence says nothing "
             f"about an answer, and images so far off hardly train; "
@@ -44,7 +44,7 @@ class SaturatedProbabilities(Detector[Standing]):
             degree=wrong / total,
         )
 
-    def _advice(self, median: float, seen: Standing) -> str:
+    def _advice(self, median: float, seen: TrainingSnapshot) -> str:
         if self.scale is None:
             rate = seen.learning_rate
             return (

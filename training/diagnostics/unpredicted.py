@@ -3,13 +3,13 @@
 import math
 from typing import ClassVar
 
-from training.diagnostics.detector import Detector, Standing, Symptom
+from training.diagnostics.detector import Detector, Diagnosis, TrainingSnapshot
 
 _CHANCE = 0.01
 _NAMED = 3
 
 
-class ClassNeverPredicted(Detector[Standing]):
+class ClassNeverPredicted(Detector[TrainingSnapshot]):
     """Warns, from half of training on, of classes that no tuning image is taken for.
 
     Only classes with enough tuning images for that to be no accident: a classifier that gives
@@ -19,7 +19,7 @@ class ClassNeverPredicted(Detector[Standing]):
 
     name: ClassVar[str] = "class-never-predicted"
 
-    def examine(self, seen: Standing) -> Symptom | None:
+    def examine(self, seen: TrainingSnapshot) -> Diagnosis | None:
         """Find classes that are never predicted."""
         if 2 * len(seen.curve) < seen.epochs or not len(seen.tuning_labels):
             return None
@@ -30,10 +30,10 @@ class ClassNeverPredicted(Detector[Standing]):
         labels = [int(label) for label in missing.nonzero()]
         if not labels:
             return None
-        return Symptom(_sentence(labels, seen, int(support[labels].sum())), float(len(labels)))
+        return Diagnosis(_sentence(labels, seen, int(support[labels].sum())), float(len(labels)))
 
 
-def _sentence(labels: list[int], seen: Standing, images: int) -> str:
+def _sentence(labels: list[int], seen: TrainingSnapshot, images: int) -> str:
     named = "; ".join(
         f"class {label} (such as {seen.examples[label]}; {int(seen.train_counts[label]):,} "
         "training images)"

@@ -14,7 +14,7 @@ from training.common.distributed import Ranks
 from training.networks.embedder import Embedder
 
 
-class JoinedStep(nn.Module):
+class DistributedStep(nn.Module):
     """From this process's part of the images to the loss of the whole batch.
 
     Embeddings are gathered with their gradient, and each process computes the same loss of all of

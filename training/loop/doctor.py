@@ -9,7 +9,7 @@ from torch import Tensor
 from models.evidence.finding import Finding
 from training.checkpoints.state import Progress
 from training.data.dataset import LabeledImages, Learnable
-from training.diagnostics.detector import Detector, Gradients, Seen, Standing
+from training.diagnostics.detector import Detector, Gradients, Seen, TrainingSnapshot
 from training.diagnostics.faint import FaintDirections, Responses, first_responses
 from training.diagnostics.gradients import NonFiniteGradients
 from training.diagnostics.saturation import SaturatedProbabilities
@@ -23,7 +23,7 @@ AT_EACH_STEP: tuple[Detector[Gradients], ...] = (NonFiniteGradients(),)
 BEFORE_TRAINING: tuple[Detector[Responses], ...] = (FaintDirections(),)
 
 
-def detectors(loss: Loss) -> tuple[Detector[Standing], ...]:
+def detectors(loss: Loss) -> tuple[Detector[TrainingSnapshot], ...]:
     """Return the detectors of a run of this loss, before its first step and after each epoch."""
     return (
         *loss.detectors(),
@@ -69,7 +69,7 @@ class Doctor:
         self._look(progress, logits, self._tuning_labels, progress.history[-1].epoch)
 
     def _look(self, progress: Progress, logits: Tensor, labels: Tensor, epoch: int) -> None:
-        standing = Standing(
+        standing = TrainingSnapshot(
             epochs=self._recipe.epochs,
             learning_rate=self._recipe.learning_rate,
             curve=tuple(progress.history),

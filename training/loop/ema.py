@@ -14,7 +14,7 @@ from training.recipes.recipe import Recipe
 _WARMUP = 10
 
 
-class KeptWeights:
+class EmaAndBest:
     """The weights that are evaluated, exported and published of the embedder in training.
 
     `embedder` is the trained one itself, or with `ema` its exponential moving average. With

@@ -35,7 +35,7 @@ def fit(
     the first alone reads and writes the folder; a signal to one of them stops all.
     """
     ranks = trainer.ranks
-    state = ranks.from_first(lambda: _opened(trainer, folder, record, resume))
+    state = ranks.broadcast_from_main(lambda: _opened(trainer, folder, record, resume))
     if state is not None:
         trainer.load_state(state)
     tracked = watched(trainer, folder, tracking) if ranks.first else nullcontext(Watch(trainer, []))

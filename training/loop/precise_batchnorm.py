@@ -11,7 +11,7 @@ _BATCH = 500
 
 
 @torch.no_grad()
-def take_statistics(backbone: nn.Module, images: Real[Tensor, "n ..."]) -> None:
+def recompute_batchnorm_statistics(backbone: nn.Module, images: Real[Tensor, "n ..."]) -> None:
     """Give every batch norm the mean, over batches of `images`, of their means and variances.
 
     The running ones follow the last few batches of training, and those were augmented. Nothing

@@ -19,11 +19,11 @@ from training.common.machine import Machine
 from training.common.seeds import seeded
 from training.data.dataset import Learnable
 from training.errors import Diverged, InvalidRecipe
-from training.loop.distributed_step import JoinedStep
+from training.loop.distributed_step import DistributedStep
 from training.loop.doctor import Doctor
-from training.loop.ema import KeptWeights
+from training.loop.ema import EmaAndBest
 from training.loop.in_memory import ResidentData
-from training.loop.precise_batchnorm import take_statistics
+from training.loop.precise_batchnorm import recompute_batchnorm_statistics
 from training.loop.teachers import Teachers
 from training.losses.balance import weigh
 from training.networks.embedder import Embedder
@@ -42,7 +42,19 @@ class Step:
 
 
 class Trainer:
-    """Fits one recipe to one split; iterate `steps()` until it ends, saving `state()` at will."""
+    """Fits one recipe to one split; iterate `steps()` until it ends, saving `state()` at will.
+
+    >>> from training.data.dataset import LabeledImages
+    >>> labels = torch.arange(32) % 2
+    >>> images = (100 * labels.view(-1, 1, 1, 1)).expand(-1, 8, 8, 3).to(torch.uint8)
+    >>> part = LabeledImages(images, labels, tuple(map(str, range(32))))
+    >>> recipe = Recipe(loss="softmax", epochs=1, batch_size=16, size_px=8, embedding_size=4)
+    >>> trainer = Trainer(recipe, Learnable(train=part, tuning=part), classes=2)
+    >>> [step.step for step in trainer.steps()]
+    [1, 2]
+    >>> trainer.finished, trainer.state()["progress"]["epoch"]
+    (True, 1)
+    """
 
     def __init__(
         self, recipe: Recipe, splits: Learnable, classes: int, machine: Machine | None = None
@@ -60,7 +72,7 @@ class Trainer:
             self.embedder = embedder.to(self.device)
         weigh(self.embedder.loss, splits.train.labels, recipe.balance)
         self.embedder.backbone.to(memory_format=torch.channels_last)
-        self.kept = KeptWeights(self.embedder, recipe)
+        self.kept = EmaAndBest(self.embedder, recipe)
         self.teachers = Teachers(recipe, splits, self.device)
         self.data = ResidentData(recipe, splits, self.embedder.loss.sampling, machine)
         self.steps_per_epoch = len(self.data.batches(epoch=0))
@@ -71,7 +83,7 @@ class Trainer:
         self._loss_of = self._joined_step(machine)
 
     def _joined_step(self, machine: Machine) -> nn.Module:
-        step = JoinedStep(self.embedder, self.ranks, self.autocast, compiled=machine.compiled)
+        step = DistributedStep(self.embedder, self.ranks, self.autocast, compiled=machine.compiled)
         smallest = min(len(rows) for rows in self.data.batches(epoch=0))
         if smallest < self.ranks.size:
             raise InvalidRecipe(
@@ -145,7 +157,7 @@ class Trainer:
             return self.teachers.probabilities(images, step)
 
     def _end_epoch(self) -> None:
-        assessed = self.ranks.from_first(self._assessed)
+        assessed = self.ranks.broadcast_from_main(self._assessed)
         if not self.ranks.first:
             self.progress = Progress.restored(assessed)
         self.kept.after_epoch(self.progress)
@@ -176,7 +188,7 @@ class Trainer:
     def _take_statistics(self) -> None:
         with self.autocast():
             sample = self.data.images[self.data.sample()]
-            take_statistics(self.kept.embedder.backbone, sample)
+            recompute_batchnorm_statistics(self.kept.embedder.backbone, sample)
 
     @torch.no_grad()
     def tuning_logits(self) -> Float[Tensor, "n c"]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.manifest import Metric
-from training.diagnostics.detector import Detector, Standing
+from training.diagnostics.detector import Detector, TrainingSnapshot
 from training.errors import InvalidRecipe
 
 Sampling = Literal["shuffled", "balanced"]
@@ -30,6 +30,15 @@ class Loss(nn.Module, ABC):
 
     Subclasses implement `compute_loss` and `compute_logits` on float32 (or float64) embeddings;
     callers use `forward` and `logits`, which lift half precision and switch autocast off.
+
+    >>> from training.losses import make_loss
+    >>> loss = make_loss("cosface", classes=3, dimension=2)
+    >>> embeddings = torch.tensor([[1.0, 0.0], [0.0, 2.0]], requires_grad=True)
+    >>> loss(embeddings, torch.tensor([0, 1])).backward()
+    >>> embeddings.grad.shape, loss.logits(embeddings).shape
+    (torch.Size([2, 2]), torch.Size([2, 3]))
+    >>> loss.metric, loss.sampling
+    ('cosine', 'shuffled')
     """
 
     metric: ClassVar[Metric]
@@ -141,7 +150,7 @@ class Loss(nn.Module, ABC):
         """Named numbers for the training log that show whether this loss is healthy."""
         return {}
 
-    def detectors(self) -> tuple[Detector[Standing], ...]:
+    def detectors(self) -> tuple[Detector[TrainingSnapshot], ...]:
         """Return the detectors of the ways in which only this loss goes wrong."""
         return ()
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from models.manifest import Metric
 from training.diagnostics.centers import CenterCollapse
-from training.diagnostics.detector import Detector, Standing
+from training.diagnostics.detector import Detector, TrainingSnapshot
 from training.losses.base import Loss, Range
 from training.losses.bounds import check_range
 
@@ -91,7 +91,7 @@ class CenterLoss(Loss):
             "pull_ratio": pull / max(entropy, _SMALLEST_GRADIENT),
         }
 
-    def detectors(self) -> tuple[Detector[Standing], ...]:
+    def detectors(self) -> tuple[Detector[TrainingSnapshot], ...]:
         """Of centers that the pull has drawn together."""
         return (CenterCollapse(self.weight, _LARGEST_USUAL_WEIGHT),)
 

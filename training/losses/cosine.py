@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.manifest import Metric
-from training.diagnostics.detector import Detector, Standing
+from training.diagnostics.detector import Detector, TrainingSnapshot
 from training.diagnostics.margin import TightMargin
 from training.diagnostics.scale import POOR_PROBABILITY, ScaleBelowBound
 from training.losses.base import Loss, Range
@@ -65,7 +65,7 @@ class CosineLoss(Loss):
             "margin": margin._replace(low=min(margin.low, largest), high=largest),
         }
 
-    def detectors(self) -> tuple[Detector[Standing], ...]:
+    def detectors(self) -> tuple[Detector[TrainingSnapshot], ...]:
         """Of a scale or a margin that is allowed, and poor."""
         least = smallest_scale(self.classes, POOR_PROBABILITY)
         largest = self.largest_margin(self.classes, self.dimension)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.manifest import Metric
-from training.diagnostics.detector import Detector, Standing
+from training.diagnostics.detector import Detector, TrainingSnapshot
 from training.diagnostics.scale import POOR_PROBABILITY, ScaleBelowBound
 from training.losses.base import Loss, Range
 from training.losses.bounds import check_scale, smallest_scale
@@ -55,7 +55,7 @@ class NormalizedSoftmaxLoss(Loss):
         """The directions W_j, of any length, [c, d]."""
         return self.weight
 
-    def detectors(self) -> tuple[Detector[Standing], ...]:
+    def detectors(self) -> tuple[Detector[TrainingSnapshot], ...]:
         """Of a scale that is allowed, and poor."""
         least = smallest_scale(self.classes, POOR_PROBABILITY)
         return (ScaleBelowBound(self.scale.item(), least),)

@@ -11,7 +11,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
 from training.diagnostics.collapse import TripletCollapse
-from training.diagnostics.detector import Detector, Standing
+from training.diagnostics.detector import Detector, TrainingSnapshot
 from training.losses.base import Range
 from training.losses.bounds import check_range
 from training.losses.direction import direction
@@ -74,7 +74,7 @@ class TripletLoss(PrototypeLoss):
             "spread": (unit - unit.mean(dim=0)).norm(dim=1).mean().item(),
         }
 
-    def detectors(self) -> tuple[Detector[Standing], ...]:
+    def detectors(self) -> tuple[Detector[TrainingSnapshot], ...]:
         """Of a collapse to one point."""
         return (TripletCollapse(self.margin.item()),)
 

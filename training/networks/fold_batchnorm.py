@@ -9,7 +9,7 @@ from training.recipes.recipe import Recipe
 
 
 @torch.no_grad()
-def simplified(embedder: Embedder, recipe: Recipe) -> Embedder:
+def folded_batchnorm(embedder: Embedder, recipe: Recipe) -> Embedder:
     """The same embedder, changed in place: batch norms folded, weights rounded if so asked.
 
     Everything after this (temperature, evaluation, gallery, export) sees the network that is

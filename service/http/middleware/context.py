@@ -38,7 +38,7 @@ class RequestContext:
         self._metrics = metrics
         self._budget = budget
         self._log_from = 400 if log_requests == "failed" else 0  # the lowest status that is logged
-        self._restraint = Restraint(_FAILURES_PER_S if log_requests == "failed" else None)
+        self._restraint = LogRateLimit(_FAILURES_PER_S if log_requests == "failed" else None)
         self._ids = map((secrets.token_hex(6) + "-{:x}").format, itertools.count())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,7 +107,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     await response(scope, receive, send)
 
 
-class Restraint:
+class LogRateLimit:
     """Lets so many lines a second into the log, and says how many it kept out.
 
     To write a line takes longer than to refuse a request: an overload must not spend on its log

@@ -11,7 +11,7 @@ from service.errors import ClientGone, DeadlineExceeded, ServiceError
 LOOK_S = 0.05
 
 
-class Patience:
+class RequestTimeout:
     """Ends requests that take longer than `deadline_s`, and those whose client has gone.
 
     Both are noticed at a look, every `LOOK_S` seconds while there are requests; who is answered

@@ -28,7 +28,7 @@ from service.http.transport.budget import BodyBudget
 from service.inference.batch import BatchRecord
 from service.inference.batcher import Batcher
 from service.inference.session import Session
-from service.processes.workers import SHARED
+from service.processes.workers import PROMETHEUS_DIR
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 REFRESH_S = 1.0  # age of the queues that another worker shows
@@ -158,7 +158,7 @@ class Metrics:
 
     async def keep_showing(self) -> None:
         """Note how long the queues are, so that the other workers can tell; until cancelled."""
-        while SHARED in os.environ:
+        while PROMETHEUS_DIR in os.environ:
             self._note_queues()
             await asyncio.sleep(REFRESH_S)
 
@@ -187,7 +187,7 @@ class Metrics:
     def exposition(self) -> bytes:
         """All metrics in Prometheus's text format."""
         self._note_queues()
-        if SHARED not in os.environ:
+        if PROMETHEUS_DIR not in os.environ:
             return generate_latest(self._registry)
         of_all_workers = CollectorRegistry()
         MultiProcessCollector(of_all_workers)
@@ -206,7 +206,7 @@ class Metrics:
 
 def forget_ended_workers() -> None:
     """Drop what workers that have ended say of the present; what they counted stays."""
-    for file in Path(os.environ[SHARED]).glob("gauge_live*.db"):
+    for file in Path(os.environ[PROMETHEUS_DIR]).glob("gauge_live*.db"):
         worker = int(file.stem.rpartition("_")[2])
         try:
             os.kill(worker, 0)

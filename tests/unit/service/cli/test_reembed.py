@@ -17,7 +17,7 @@ from service.cli import reembed
 from service.cli.resources import REEMBEDDED, open_library
 from service.cli.sources.base import Made
 from service.cli.sources.folder import Embedder, Picture
-from service.cli.succession import Succession
+from service.cli.succession import ReembedJob
 from service.collections import Collection, CollectionSpec, NewItem, data_folder
 from service.inference.device import CPU
 from service.inference.session import Session
@@ -127,7 +127,7 @@ def test_an_image_that_cannot_be_decoded_is_refused_or_dropped(
         assert ids_of(library.get("pets")) == IDS
 
 
-class Stopping(Succession):
+class Stopping(ReembedJob):
     """Wants to stop after its first transaction."""
 
     def follow(self, stop: Event, tell: Callable[[int], None]) -> bool:
@@ -206,15 +206,15 @@ def test_what_is_written_while_it_runs_is_there_at_the_end(
     """Between the last look and the exchange nobody can write; before, whatever came is seen."""
     fill(settings)
 
-    def pruning(self: Succession) -> list[str]:
+    def pruning(self: ReembedJob) -> list[str]:
         with open_library(settings) as library:
             if "late.png" not in ids_of(pets := library.get("pets")):
                 pets.put(items(settings, 1, ["late.png"]))
                 pets.delete(IDS[3])
         return prune(self)
 
-    prune = Succession.prune
-    monkeypatch.setattr(Succession, "prune", pruning)
+    prune = ReembedJob.prune
+    monkeypatch.setattr(ReembedJob, "prune", pruning)
     assert run(settings) == 0
     with open_library(settings) as library:
         assert ids_of(library.get("pets")) == [*IDS[:3], *IDS[4:], "late.png"]

@@ -8,12 +8,12 @@ from rich.console import Console
 from service.cli import INTERRUPTED
 from service.cli.ingest import Tally
 from service.cli.sources.base import Fault
-from service.cli.summary import printable, tell_tally
+from service.cli.summary import print_summary, printable
 
 
 def told(tally: Tally) -> tuple[int, list[str]]:
     file = io.StringIO()
-    status = tell_tally(Console(file=file, soft_wrap=True, markup=False), tally, "pets")
+    status = print_summary(Console(file=file, soft_wrap=True, markup=False), tally, "pets")
     return status, file.getvalue().splitlines()
 
 

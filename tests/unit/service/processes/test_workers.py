@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.processes import workers
-from service.processes.workers import default_workers, loaded_by_any, meet
+from service.processes.workers import default_workers, loaded_by_any, wait_for_all_workers
 from service.settings import Device
 
 
@@ -35,7 +35,7 @@ def test_there_are_no_more_than_memory_allows(
 
 def test_workers_wait_for_one_another(tmp_path: Path) -> None:
     async def main() -> None:
-        waiting = asyncio.create_task(meet(tmp_path, 2))
+        waiting = asyncio.create_task(wait_for_all_workers(tmp_path, 2))
         await asyncio.sleep(0.05)
         assert not waiting.done()
         (tmp_path / "here-of-another").touch()
@@ -46,7 +46,7 @@ def test_workers_wait_for_one_another(tmp_path: Path) -> None:
 
 def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_PATIENCE_S", 0.05)
-    asyncio.run(asyncio.wait_for(meet(tmp_path, 2), 5))
+    asyncio.run(asyncio.wait_for(wait_for_all_workers(tmp_path, 2), 5))
 
 
 def test_workers_fit_the_memory_limit(machine: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +67,6 @@ def test_the_advice_names_a_limit_that_holds_the_workers(monkeypatch: pytest.Mon
 
 
 def test_what_any_worker_has_loaded_is_known_to_all(tmp_path: Path) -> None:
-    asyncio.run(meet(tmp_path, 1, [("arcface", 2), ("center", 1)]))
+    asyncio.run(wait_for_all_workers(tmp_path, 1, [("arcface", 2), ("center", 1)]))
     (tmp_path / "here-of-another").write_text('["softmax", 1]\n')
     assert loaded_by_any(tmp_path) == {("arcface", 2), ("center", 1), ("softmax", 1)}

@@ -17,12 +17,12 @@ from models.store import Store
 from tests.support import bundles
 from tests.support.tiny_runs import backbone_of, tiny_recipe, tiny_splits, tiny_trainer, trunk_of
 from training.calibration.module import ServedModel
-from training.checkpoints.sources import start_in
+from training.checkpoints.sources import open_source
 from training.checkpoints.weights import classes_seen, frozen_trunk, pinned
 from training.errors import InvalidWeights
 from training.export.onnx import export, open_session, run
 from training.networks.embedder import Embedder
-from training.networks.fold_batchnorm import simplified
+from training.networks.fold_batchnorm import folded_batchnorm
 from training.networks.projection import FrozenBackbone, Projection
 from training.networks.trunk import cut, last_linear
 from training.recipes.recipe import Recipe
@@ -48,7 +48,7 @@ def trained(**fields: object) -> tuple[Embedder, Recipe]:
 def published(registry: Path, embedder: Embedder, recipe: Recipe) -> Path:
     """The folder of the embedder's first version, with the rest of a tiny bundle."""
     staged = bundles.publish(registry / "staged")
-    served = ServedModel(simplified(embedder, recipe)).eval()
+    served = ServedModel(folded_batchnorm(embedder, recipe)).eval()
 
     def fill(folder: Path, version: int) -> Manifest:
         shutil.copytree(
@@ -83,7 +83,7 @@ def test_a_backbone_answers_as_the_model_that_it_starts_from(
     tmp_path: Path, fields: dict[str, object]
 ) -> None:
     path = published(tmp_path, *trained(**fields))
-    shape = start_in(path).shape
+    shape = open_source(path).shape
     assert shape == {name: fields[name] for name in shape if name in fields} | {
         "backbone": fields.get("backbone", "compact")
     }
@@ -103,7 +103,7 @@ def test_without_a_size_the_model_s_own_is_taken(tmp_path: Path) -> None:
 def test_training_starts_where_the_model_ends(tmp_path: Path) -> None:
     """Batch norms normalize again, and on the images as a whole that changes nothing."""
     path = published(tmp_path, *trained(**DEEP))
-    recipe = tiny_recipe("triplet", weights=str(path), size_px=16, **start_in(path).shape)
+    recipe = tiny_recipe("triplet", weights=str(path), size_px=16, **open_source(path).shape)
     backbone = backbone_of(recipe, IMAGES)
     norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(norms) == 9
@@ -146,15 +146,18 @@ def test_other_backbones_and_what_is_no_version_of_a_model_are_refused(tmp_path:
         backbone_of(recipe, IMAGES)
     with pytest.raises(InvalidWeights, match="neither"):
         pinned(recipe.varied(weights=str(path.parent.parent / "missing")))
-    for call in (start_in, lambda all_versions: pinned(recipe.varied(weights=str(all_versions)))):
+    for call in (
+        open_source,
+        lambda all_versions: pinned(recipe.varied(weights=str(all_versions))),
+    ):
         with pytest.raises(InvalidWeights, match="holds neither a run nor one version"):
             call(path.parent)
     loose = shutil.copytree(path, tmp_path / "loose")
     with pytest.raises(InvalidWeights, match="no version of a published model"):
-        start_in(loose)
+        open_source(loose)
     (path / MODEL).write_bytes(b"not what its manifest says")
     with pytest.raises(InvalidWeights, match="damaged"):
-        start_in(path)
+        open_source(path)
 
 
 def test_a_model_whose_file_has_other_names_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from models.manifest import Metric
 from training.comparison.images import moved
-from training.comparison.measures import Said, run_influences, run_values
+from training.comparison.measures import RunOutputs, run_influences, run_values
 from training.evaluation.answers import Answers
 
 CLASSES = 5
@@ -23,8 +23,8 @@ def answers(n: int, seed: int, spread: float = 1.0) -> Answers:
     return Answers(embeddings, probabilities, labels, tuple(f"{seed}/{row}" for row in range(n)))
 
 
-def said(metric: Metric, n: int, seed: int) -> Said:
-    return Said(metric, answers(500, 1), answers(n, seed))
+def said(metric: Metric, n: int, seed: int) -> RunOutputs:
+    return RunOutputs(metric, answers(500, 1), answers(n, seed))
 
 
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
@@ -50,7 +50,7 @@ def test_an_influence_is_what_an_image_drawn_twice_does() -> None:
     values, influences = run_values(one), run_influences(one)
     for row in (0, 57, 211):
         rows = np.append(np.arange(400), row)
-        again = run_values(Said("cosine", one.train, one.test.take(rows)))
+        again = run_values(RunOutputs("cosine", one.train, one.test.take(rows)))
         for name in ("accuracy", "nll", "aurc", "augrc", "ece", "fisher_ratio", "angular_margin"):
             change = again[name] - values[name]
             assert change == pytest.approx(influences[name][row], abs=0.08 * abs(change) + 1e-5)

@@ -8,7 +8,7 @@ from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric, Scorer
 from tests.support.clusters import clusters
 from training.comparison.catalog import MEASURES
-from training.comparison.measures import Said, round_values, run_values
+from training.comparison.measures import RunOutputs, round_values, run_values
 from training.evaluation.classification import classification_section
 from training.evaluation.confidence import confidence_section
 from training.evaluation.geometry import geometry
@@ -22,7 +22,7 @@ NAMES = ("a", "b", "c")
 def test_a_run_is_measured_as_in_its_report(metric: Metric) -> None:
     train = clusters([row % 3 for row in range(90)], metric, seed=1)
     test = clusters([row % 3 for row in range(150)], metric, seed=2)
-    found = run_values(Said(metric, train, test))
+    found = run_values(RunOutputs(metric, train, test))
 
     sure = confidence_section(
         test, test, train, Calibration(temperature=1.0, nll_before=1.0, nll_after=1.0, n=90)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.evidence.finding import Finding
 from models.manifest import Metric
 from tests.support.tiny_runs import tiny_recipe, tiny_splits, tiny_trainer
-from training.diagnostics.detector import Detector, Standing, Symptom
+from training.diagnostics.detector import Detector, Diagnosis, TrainingSnapshot
 from training.errors import Diverged
 from training.loop.doctor import AT_EACH_STEP, BEFORE_TRAINING, Doctor, detectors
 from training.loop.trainer import Trainer
@@ -208,13 +208,13 @@ def test_absurdly_long_gradients_do_not_pass(monkeypatch: pytest.MonkeyPatch) ->
         assert torch.equal(parameter, weights[name])
 
 
-class Grumble(Detector[Standing]):
+class Grumble(Detector[TrainingSnapshot]):
     """Complains of every epoch, twice as much every other time."""
 
     name: ClassVar[str] = "grumble"
 
-    def examine(self, seen: Standing) -> Symptom | None:
-        return Symptom("bad", degree=2.0 ** (len(seen.curve) // 2)) if seen.curve else None
+    def examine(self, seen: TrainingSnapshot) -> Diagnosis | None:
+        return Diagnosis("bad", degree=2.0 ** (len(seen.curve) // 2)) if seen.curve else None
 
 
 class GrumblingLoss(SoftmaxLoss):
@@ -222,7 +222,7 @@ class GrumblingLoss(SoftmaxLoss):
 
     metric: ClassVar[Metric] = "cosine"
 
-    def detectors(self) -> tuple[Detector[Standing], ...]:
+    def detectors(self) -> tuple[Detector[TrainingSnapshot], ...]:
         return (Grumble(),)
 
 

@@ -14,7 +14,7 @@ from training.calibration.calibrate import calibrate
 from training.checkpoints import networks
 from training.checkpoints.best import kept_weights
 from training.checkpoints.run import RunFolder
-from training.loop.ema import KeptWeights
+from training.loop.ema import EmaAndBest
 from training.loop.fit import fit
 from training.loop.trainer import Trainer
 from training.losses import LOSSES
@@ -80,7 +80,7 @@ def test_a_resumed_run_ends_as_an_unbroken_one(
 def test_the_average_is_the_exponential_one_with_a_quick_start() -> None:
     recipe = tiny_recipe("center", ema=0.5)
     trained = Embedder(recipe, 4, tiny_splits().train.images, Pretrained.random())
-    kept = KeptWeights(trained, recipe)
+    kept = EmaAndBest(trained, recipe)
     expected = {name: value.clone() for name, value in trained.state_dict().items()}
     for done in range(1, 13):
         with torch.no_grad():

@@ -8,7 +8,7 @@ from torch import nn
 
 from tests.support.tiny_runs import tiny_trainer
 from tests.unit.training.loop.test_ema import assert_equal, run, through_a_file
-from training.loop.precise_batchnorm import take_statistics
+from training.loop.precise_batchnorm import recompute_batchnorm_statistics
 
 RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 FRESH = {"fresh_statistics": True, "backbone": "airbench", "widths": (4, 4, 4), "size_px": 16}
@@ -30,7 +30,7 @@ def test_statistics_are_the_means_over_even_batches(monkeypatch: pytest.MonkeyPa
     for _ in range(5):
         module(torch.randn(8, 3) * 9 + 5)
     images = torch.randn(10, 3)
-    take_statistics(module, images)
+    recompute_batchnorm_statistics(module, images)
     parts = (images[:4], images[4:7], images[7:])  # 10 rows in batches of 4 at most
     norm: Any = module[1]
     torch.testing.assert_close(
@@ -44,7 +44,7 @@ def test_statistics_are_the_means_over_even_batches(monkeypatch: pytest.MonkeyPa
 def test_the_second_norm_sees_what_the_first_makes_of_batches() -> None:
     module = net()
     images = torch.randn(50, 3) * 4 - 1
-    take_statistics(module, images)
+    recompute_batchnorm_statistics(module, images)
     answers = module.eval()(images)
     torch.testing.assert_close(answers.mean(0), torch.zeros(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(answers.var(0, unbiased=False), torch.ones(2), atol=0.05, rtol=0)
@@ -54,7 +54,7 @@ def test_the_second_norm_sees_what_the_first_makes_of_batches() -> None:
 def test_nothing_else_changes(training: bool) -> None:
     module = net().train(training)
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    take_statistics(module, torch.randn(20, 3))
+    recompute_batchnorm_statistics(module, torch.randn(20, 3))
     assert_equal(others(module.state_dict()), others(before))
     assert all(part.training == training for part in module.modules())
     norms = [part for part in module if isinstance(part, nn.BatchNorm1d)]
@@ -63,9 +63,9 @@ def test_nothing_else_changes(training: bool) -> None:
 
 def test_norms_without_statistics_and_networks_without_norms_are_left_alone() -> None:
     loose = nn.BatchNorm1d(3, track_running_stats=False)
-    take_statistics(loose, torch.randn(20, 3))
+    recompute_batchnorm_statistics(loose, torch.randn(20, 3))
     assert loose.running_mean is None
-    take_statistics(nn.Linear(3, 2), torch.randn(20, 3))
+    recompute_batchnorm_statistics(nn.Linear(3, 2), torch.randn(20, 3))
 
 
 @pytest.mark.parametrize("options", [{}, {"ema": 0.9}, {"ema": 0.9, "patience": 2}])
@@ -77,7 +77,7 @@ def test_training_takes_the_same_course_to_fresher_statistics(options: dict[str,
     kept = through_a_file(norm.state_dict())  # a copy: the norm's own change in place
     with fresh.autocast():
         images = fresh.data.images[fresh.data.sample()]
-        take_statistics(fresh.kept.embedder.backbone, images)
+        recompute_batchnorm_statistics(fresh.kept.embedder.backbone, images)
     assert_equal(kept, norm.state_dict())
 
 

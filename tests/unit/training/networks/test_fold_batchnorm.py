@@ -13,7 +13,7 @@ from tests.support.tiny_runs import tiny_recipe
 from training.calibration.module import ServedModel
 from training.export.onnx import export, open_session, run
 from training.networks.embedder import Embedder
-from training.networks.fold_batchnorm import simplified
+from training.networks.fold_batchnorm import folded_batchnorm
 from training.networks.pretrained import Pretrained
 from training.recipes.recipe import Recipe
 
@@ -47,7 +47,7 @@ def test_folded_batch_norms_change_no_answer(depth: int) -> None:
     embedder, recipe = strong(depth=depth)
     before = embedder.embed(images())
     assert batch_norms(embedder) == 3 * depth
-    folded = simplified(embedder, recipe)
+    folded = folded_batchnorm(embedder, recipe)
     assert batch_norms(folded) == 0
     torch.testing.assert_close(folded.embed(images()), before, atol=1e-5, rtol=1e-4)
 
@@ -57,7 +57,7 @@ def test_a_max_pool_keeps_a_batch_norm_of_negative_scale_behind_it() -> None:
     norm = next(module for module in embedder.modules() if isinstance(module, nn.BatchNorm2d))
     norm.weight.data[0] = -1.0
     before = embedder.embed(images())
-    folded = simplified(embedder, recipe)
+    folded = folded_batchnorm(embedder, recipe)
     assert batch_norms(folded) == 1
     torch.testing.assert_close(folded.embed(images()), before, atol=1e-5, rtol=1e-4)
 
@@ -66,7 +66,7 @@ def test_the_compact_network_stays_as_it_is() -> None:
     recipe = tiny_recipe("softmax")
     embedder = Embedder(recipe, 4, images()[:, :8, :8], Pretrained.random())
     before = {name: tensor.clone() for name, tensor in embedder.state_dict().items()}
-    after = simplified(embedder, recipe).state_dict()
+    after = folded_batchnorm(embedder, recipe).state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
@@ -74,7 +74,7 @@ def test_the_compact_network_stays_as_it_is() -> None:
 def test_weights_stored_as_float16_are_rounded_to_it_and_hardly_move_an_answer() -> None:
     embedder, recipe = strong(stored_as="float16")
     before = embedder.embed(images())
-    found = simplified(embedder, recipe)
+    found = folded_batchnorm(embedder, recipe)
     for weight in found.backbone.parameters():
         if weight.ndim > 1:
             assert torch.equal(weight.half().float(), weight)
@@ -87,7 +87,7 @@ def test_the_file_holds_weights_in_the_precision_asked_for_and_answers_alike(
     stored_as: str, tmp_path: Path
 ) -> None:
     embedder, recipe = strong(stored_as=stored_as)
-    model = ServedModel(simplified(embedder, recipe)).eval()
+    model = ServedModel(folded_batchnorm(embedder, recipe)).eval()
     path = tmp_path / "model.onnx"
     export(model, images(), path)  # refuses answers that differ by more than 1e-4
     graph = onnx.load(path).graph

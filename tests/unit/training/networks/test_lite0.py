@@ -20,7 +20,7 @@ from training.errors import ExtraMissing, InvalidRecipe, InvalidWeights
 from training.export.onnx import export, open_session, run
 from training.networks.embedder import Embedder
 from training.networks.enlarge import Enlarge
-from training.networks.fold_batchnorm import simplified
+from training.networks.fold_batchnorm import folded_batchnorm
 from training.networks.lite0 import BACKBONE, FIRST_WEIGHTS, by_timms_names
 from training.networks.trunk import last_linear
 from training.recipes.recipe import Recipe, load_recipe
@@ -89,7 +89,7 @@ def test_the_served_graph_has_the_features_of_the_reference_of_enlarged_images(
     linear = last_linear(embedding.backbone)[1]
     larger = nn.functional.interpolate(normal(images), size=(96, 96), mode="bicubic")
     expected = linear(lite0_by_hand.features(tensors(), larger)).detach()
-    simplified(embedding, chosen)
+    folded_batchnorm(embedding, chosen)
     assert not [m for m in embedding.modules() if isinstance(m, nn.BatchNorm2d)]
     export(ServedModel(embedding).eval(), images, tmp_path / "m.onnx")
     found, _ = run(open_session(tmp_path / "m.onnx"), images.numpy())

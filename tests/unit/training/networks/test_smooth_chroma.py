@@ -15,7 +15,7 @@ from tests.unit.training.checkpoints.test_weights_of_a_model import (
     published,
     trained,
 )
-from training.checkpoints.sources import start_in
+from training.checkpoints.sources import open_source
 from training.checkpoints.weights import pinned
 from training.errors import InvalidWeights
 from training.networks.normalize import Normalize
@@ -59,7 +59,7 @@ def test_the_border_repeats_its_pixels() -> None:
 @pytest.mark.parametrize("smooth", [True, False])
 def test_a_start_says_whether_it_smooths_and_is_carried_on(tmp_path: Path, smooth: bool) -> None:
     path = published(tmp_path, *trained(**DEEP, smooth_chroma=smooth))
-    shape = start_in(path).shape
+    shape = open_source(path).shape
     assert shape.get("smooth_chroma", False) is smooth
     recipe = pinned(tiny_recipe("triplet", weights=str(path), **shape).varied(size_px=16))
     assert recipe.smooth_chroma is smooth
@@ -69,7 +69,7 @@ def test_a_start_says_whether_it_smooths_and_is_carried_on(tmp_path: Path, smoot
 
 def test_a_start_without_it_can_be_given_it_and_not_the_other_way(tmp_path: Path) -> None:
     plain = published(tmp_path / "plain", *trained(**DEEP))
-    shape = start_in(plain).shape | {"weights": str(plain), "size_px": 16}
+    shape = open_source(plain).shape | {"weights": str(plain), "size_px": 16}
     before, after = (
         backbone_of(tiny_recipe("triplet", **shape, smooth_chroma=smooth), IMAGES).get_submodule(
             "0"
@@ -78,6 +78,6 @@ def test_a_start_without_it_can_be_given_it_and_not_the_other_way(tmp_path: Path
     )
     assert (before - after).abs().max() > 0.1
     smooth = published(tmp_path / "smooth", *trained(**DEEP, smooth_chroma=True))
-    given = start_in(smooth).shape | {"weights": str(smooth), "smooth_chroma": False}
+    given = open_source(smooth).shape | {"weights": str(smooth), "smooth_chroma": False}
     with pytest.raises(InvalidWeights, match="smooth_chroma=True"):
         backbone_of(tiny_recipe("triplet", size_px=16, **given), IMAGES)

@@ -1,7 +1,7 @@
 import pytest
 
 from service.http.middleware import context
-from service.http.middleware.context import Restraint
+from service.http.middleware.context import LogRateLimit
 
 
 class Clock:
@@ -31,7 +31,7 @@ def test_lines_beyond_the_limit_wait_for_the_next_second(
 ) -> None:
     log = Log()
     monkeypatch.setattr(context, "log", log)
-    restraint = Restraint(2)
+    restraint = LogRateLimit(2)
     assert [restraint.allows() for _ in range(5)] == [True, True, False, False, False]
     clock.now += 1
     assert [restraint.allows() for _ in range(3)] == [True, True, False]
@@ -39,5 +39,5 @@ def test_lines_beyond_the_limit_wait_for_the_next_second(
 
 
 def test_without_a_limit_every_line_is_written(clock: Clock) -> None:
-    restraint = Restraint(None)
+    restraint = LogRateLimit(None)
     assert all(restraint.allows() for _ in range(1000))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.errors import ClientGone, DeadlineExceeded
-from service.http.middleware.deadline import Patience
+from service.http.middleware.deadline import RequestTimeout
 from tests.support.serving import PATIENCE_S
 
 
@@ -24,7 +24,7 @@ def on_loop(scenario: Coroutine[Any, Any, None]) -> None:
 
 def test_work_that_ends_in_time_is_left_alone() -> None:
     async def scenario() -> None:
-        patience = Patience(deadline_s=PATIENCE_S)
+        patience = RequestTimeout(deadline_s=PATIENCE_S)
         with patience.waiting(stays):
             await asyncio.sleep(0.12)  # it is looked at twice
         await asyncio.sleep(0.12)  # and nobody looks again
@@ -37,7 +37,7 @@ def test_a_passed_deadline_cancels_the_work() -> None:
         work = asyncio.get_running_loop().create_future()
         with (
             pytest.raises(DeadlineExceeded, match=r"0\.01 s"),
-            Patience(deadline_s=0.01).waiting(stays),
+            RequestTimeout(deadline_s=0.01).waiting(stays),
         ):
             await work
         assert work.cancelled()
@@ -50,7 +50,7 @@ def test_a_passed_deadline_cancels_the_work() -> None:
 
 def test_a_client_that_goes_away_cancels_the_work() -> None:
     async def scenario() -> None:
-        patience = Patience(deadline_s=PATIENCE_S)
+        patience = RequestTimeout(deadline_s=PATIENCE_S)
         with pytest.raises(ClientGone), patience.waiting(leaves):
             await asyncio.Event().wait()
         with patience.waiting(stays):  # the next one is not disturbed
@@ -61,7 +61,7 @@ def test_a_client_that_goes_away_cancels_the_work() -> None:
 
 def test_cancelling_from_outside_stays_a_cancellation() -> None:
     async def work() -> None:
-        with Patience(deadline_s=PATIENCE_S).waiting(stays):
+        with RequestTimeout(deadline_s=PATIENCE_S).waiting(stays):
             await asyncio.Event().wait()
 
     async def scenario() -> None:
@@ -76,7 +76,10 @@ def test_cancelling_from_outside_stays_a_cancellation() -> None:
 
 def test_an_error_of_the_work_itself_comes_through() -> None:
     async def scenario() -> None:
-        with pytest.raises(TimeoutError, match="the disk"), Patience(PATIENCE_S).waiting(stays):
+        with (
+            pytest.raises(TimeoutError, match="the disk"),
+            RequestTimeout(PATIENCE_S).waiting(stays),
+        ):
             raise TimeoutError("the disk")
 
     on_loop(scenario())

@@ -23,7 +23,7 @@ class InvalidMap(ValueError):
 
 @dataclass(frozen=True)
 class PlaneQuality:
-    """How far neighbors on the plane are neighbors in the embedding, and the other way round.
+    """The agreement of neighbors on the plane and in the embedding, both ways.
 
     Source: Venna and Kaski 2001, Neighborhood Preservation in Nonlinear Projection Methods.
     """
@@ -76,7 +76,7 @@ def check_classes(what: str, numbers: NDArray[np.int64], classes: int) -> None:
 
 
 def sha256_of_ids(ids: Iterable[str]) -> Sha256:
-    """What tells whether two maps are of the same images in the same order."""
+    """Return a digest that two maps share where they are of the same images in the same order."""
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()
 
 

@@ -18,7 +18,7 @@ class InvalidTestImages(ValueError):
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the tile of image i is: sheet `i // per_sheet`, there row by row from the top left."""
+    """The place of image i: sheet `i // per_sheet`, there row by row from the top left."""
 
     tile_px: int
     columns: int
@@ -38,7 +38,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class TestImages:
-    """What is stored of the test images: their names, classes and pictures."""
+    """The stored facts of the test images: their names, classes and pictures."""
 
     __test__ = False  # nothing for pytest to collect
 

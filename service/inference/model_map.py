@@ -46,13 +46,13 @@ class ModelMap:
 
     @property
     def wrong(self) -> NDArray[np.bool_]:
-        """Which test images the model takes for another class, [tests]."""
+        """Return the test images that the model takes for another class, [tests]."""
         found: NDArray[np.bool_] = (self.points.prediction != self.labels)[: self.tests]
         return found
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """Where each column is in `data`."""
+        """Return the place of each column in `data`."""
         found, offset = list[Column](), 0
         for name, values in self._arrays.items():
             found.append(Column(name, values.dtype.name, offset))

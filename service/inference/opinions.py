@@ -1,4 +1,4 @@
-"""What several models say of the same test images, by their maps."""
+"""Predictions of several models for the same test images, by their maps."""
 
 from dataclasses import dataclass
 
@@ -31,13 +31,13 @@ class Panel:
 
     @property
     def predictions(self) -> NDArray[np.int64]:
-        """What each takes each test image for, [models, tests]."""
+        """Return each model's prediction for each test image, [models, tests]."""
         tests = self.own.plane.tests
         return np.stack([voice.plane.points.prediction[:tests] for voice in self.voices])
 
     @property
     def confidences(self) -> NDArray[np.float32]:
-        """How sure each is, [models, tests]."""
+        """Return the confidence of each, [models, tests]."""
         tests = self.own.plane.tests
         return np.stack([voice.plane.points.confidence[:tests] for voice in self.voices])
 

@@ -24,7 +24,7 @@ def supervise(care: Care, listeners: Sequence[socket.socket]) -> int:
     """Serve on each socket in a process of its own until SIGINT or SIGTERM.
 
     Who dies or hangs is replaced. A second signal ends all at once. Returns the exit code:
-    CANNOT_START where a worker says that or where they die before any is ready, else 0.
+    EXIT_STARTUP_FAILED where a worker says that or where they die before any is ready, else 0.
     """
     workers = [Worker(care, listener) for listener in listeners]
     stopping = _stop_on_signals(workers)

@@ -31,7 +31,7 @@ class Care:
     """The supervisor's facts of the workers.
 
     Attributes:
-        serve: what each of them does; leaves with CANNOT_START where no attempt can help.
+        serve: what each of them does; leaves with EXIT_STARTUP_FAILED where no attempt can help.
         reopen: gives a listener in place of one that was closed; None where all have the same.
         why_not: why a worker that starts now would not serve what the others do; None where it
             would. Then the others go on without it.

@@ -55,7 +55,7 @@ def _be_worker(published: Published, listener: socket.socket, outlet: Connection
 
 
 def _run(server: Server, listener: socket.socket) -> int:
-    """Serve until interrupted; CANNOT_START where it did not get as far as serving."""
+    """Serve until interrupted; EXIT_STARTUP_FAILED where it did not get as far as serving."""
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
     return 0 if server.started else EXIT_STARTUP_FAILED

@@ -114,7 +114,7 @@ class Bounded(Images):
 
 
 def unseen_cost(measure: Measure, n: int) -> float:
-    """What an image of a kind that was not drawn may count for in the measure of n images.
+    """Bound the weight of an image of a kind that was not drawn in the measure of n images.
 
     1 in what lies in 0..1. An error costs an NLL about ln(n + 2), which is what a model says that
     was wrong in none of n images; from 1,000 images on, those that were drawn say it well enough.

@@ -1,4 +1,4 @@
-"""How far the NLL and the Brier score of n images may lie from the true ones."""
+"""Intervals of the NLL and the Brier score of n images about the true ones."""
 
 import math
 

@@ -17,7 +17,7 @@ MOST_TESTS = 20_000
 
 @dataclass(frozen=True)
 class Shown:
-    """What the map shows: answers for test images and gallery, and whose they are."""
+    """The contents of the map: answers for test images and gallery, and their origins."""
 
     test: Answers
     gallery: Answers

@@ -1,4 +1,4 @@
-"""What each query's ranking is worth, and by how much each image moves the mean over queries.
+"""The worth of each query's ranking, and the weight of each image in the mean over queries.
 
 Influences are to first order (the infinitesimal jackknife; Efron 1982): an image that is drawn w
 times in a resample counts w times as a query, and w times among what every other query finds.
@@ -87,7 +87,7 @@ def _ranks(hits: Hits, relevant: Rows) -> tuple[Rows, Int64[np.ndarray, "q 1"], 
 
 
 def _after(gained: ByRank, relevant: Rows) -> ByQuery:
-    """What the rank after R would add; 0 where nothing is there."""
+    """Return the gain of the rank after R; 0 where nothing stands there."""
     depth = gained.shape[1]
     following = np.minimum(relevant, depth - 1)
     after: ByQuery = np.where(relevant < depth, gained[np.arange(len(gained)), following], 0)

@@ -127,7 +127,7 @@ class Again:
         return graph.answers(self.splits(bundle.report).test).predicted
 
     def shown(self, bundle: Bundle, rule: UnknownRule | None) -> Shown:
-        """What the bundle's map shows, its answers from the graph. `rule` is a measured one.
+        """Return the bundle's map, its answers from the graph. `rule` is a measured one.
 
         Raises InvalidRun where the gallery is not made of the data set's images.
         """

@@ -1,4 +1,4 @@
-"""What the routes of the map answer; the same models document them in OpenAPI."""
+"""Answers of the routes of the map; the same models document them in OpenAPI."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -22,7 +22,7 @@ class PointsColumn(Schema):
 
 
 class Points(Schema):
-    """Where the columns of the points are, and how they are to be read."""
+    """The columns of the points: their places, and how they are to be read."""
 
     address: str = Field(description="kept by caches for good: it names its content")
     bytes: int
@@ -87,7 +87,7 @@ class MapDescription(Schema):
 
 
 class SaidOfImage(Schema):
-    """What one model takes a test image for."""
+    """One model's prediction for a test image."""
 
     loss: str
     version: int
@@ -130,7 +130,7 @@ class NearPoint(Schema):
 
 
 class Position(Schema):
-    """Where a picture lies: the mean of its neighbors' positions, the nearer the heavier."""
+    """The place of a picture: the mean of its neighbors' positions, the nearer the heavier."""
 
     x: float
     y: float
@@ -177,7 +177,7 @@ def describe_map(engine: Engine, plane: ModelMap) -> MapDescription:
 
 
 def show_sheets(plane: ModelMap) -> Sheets:
-    """Where the pictures of the map's test images are."""
+    """Return the places of the pictures of the map's test images."""
     grid, digest = plane.grid, plane.test_images
     count = -(-plane.tests // grid.per_sheet)
     return Sheets(

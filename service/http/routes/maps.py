@@ -40,7 +40,7 @@ _NEAR = 1e-6  # distance below which two images are at one place
 
 
 class VersionQuery(BaseModel):
-    """Which version of the model."""
+    """The version of the model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +48,7 @@ class VersionQuery(BaseModel):
 
 
 class PointsQuery(VersionQuery):
-    """Which points."""
+    """The points that are asked for."""
 
     sha256: str | None = Field(
         None, description="of the columns, from the description; others are not answered"
@@ -56,14 +56,14 @@ class PointsQuery(VersionQuery):
 
 
 class ListQuery(VersionQuery):
-    """Which version, and which part of the list."""
+    """The version, and the part of the list."""
 
     limit: int = Field(200, ge=1, le=1000, description="most images of the list")
     offset: int = Field(0, ge=0, le=2**31, description="images to leave out at its beginning")
 
 
 class PositionQuery(VersionQuery):
-    """Which version, and how many neighbors place the picture."""
+    """The version, and the number of neighbors that place the picture."""
 
     k: int = Field(10, ge=1, le=100, description="neighbors whose positions are averaged")
 

@@ -141,7 +141,7 @@ def interrupted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings
     fill(settings)
     with monkeypatch.context() as patch:
         patch.setattr("service.cli.succession._AT_ONCE", 6)
-        patch.setattr(reembed, "Succession", Stopping)
+        patch.setattr(reembed, "ReembedJob", Stopping)
         assert run(settings) == 130
     with open_library(settings) as library:
         assert library.get("pets").spec.version == 1

@@ -61,7 +61,7 @@ def test_retrieval(world: Classes) -> None:
 
 
 def held(found: list[Estimate]) -> float:
-    """How often the mean of the values, which is the true one, is in the interval."""
+    """Return how often the mean of the values, which is the true one, is in the interval."""
     truth = np.mean([one.value for one in found])
     return float(np.mean([one.low <= truth <= one.high for one in found]))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.machine import processors
 from service.collections import CollectionSpec, Library, OpenIndex
+from service.collections.storage.backup import sweep
 from service.settings import Settings
 from service.vectors import IndexSpec, LocalIndex, Rows, VectorIndex, Vectors
 
@@ -18,11 +19,14 @@ _Fetch = Callable[[Rows], Vectors]
 def open_library(settings: Settings) -> Library:
     """The collections; nothing is written before the first of them is made.
 
+    Unfinished snapshots of processes that were killed are deleted.
+
     Call it after the process was forked. Raises DistributedUnavailable where the index is to run
     elsewhere and its client is not installed.
     """
     workers = settings.workers or 1
     folder = settings.data_dir / COLLECTIONS
+    sweep(settings.data_dir / SNAPSHOTS)
     if settings.index_url != EMBEDDED:
         return _milvus_library(folder, settings.index_url)
     threads = max(1, processors() // workers - 1)  # one is left to requests

@@ -88,7 +88,10 @@ class StorageFull(ServiceError):
     """The disk has no room; nothing of this request was written."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"no room on the disk for collection {name!r}; this write was undone")
+        super().__init__(
+            f"no room on the disk for collection {name!r}; this write was undone; "
+            "free some, or give the service a larger DATA_DIR"
+        )
         self.name = name
 
 

@@ -1,5 +1,6 @@
 """A copy of a collection's items in one file, and a collection from such a copy."""
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -14,11 +15,15 @@ from service.collections.errors import BackupRefused, CollectionDamaged
 from service.collections.items import Backup
 from service.collections.spec import CollectionSpec
 from service.collections.storage import reads, schema, writes
+from service.collections.storage.connections import translated
 from service.collections.storage.integrity import Stray, check_whole, strays
 from service.collections.storage.layout import ITEMS, check_name, making
-from service.collections.storage.locks import alone
+from service.collections.storage.locks import FileLock, alone
+from service.machine.folders import can_write
 
 _LOCK = ".lock"  # held while a copy gets its name
+# A copy that is not finished, and what its writer and SQLite have beside it.
+_UNFINISHED = re.compile(r"(\.[a-z0-9_-]+-[0-9a-f]{32})(\.lock|-journal|-wal|-shm)?")
 _DIGITS = 12  # of the hash, in the name of a copy whose own name has another copy
 _SHOWN = 20
 
@@ -32,6 +37,10 @@ def write(database: sqlite3.Connection, spec: CollectionSpec, folder: Path) -> B
     """
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{spec.name}-{uuid4().hex}"
+    with alone(folder / _LOCK):
+        _sweep(folder)
+        writer = FileLock(_lock_of(temporary))
+        writer.try_hold()  # tells a sweep that somebody is at work
     try:
         sequence, items = _copy(database, temporary, spec)
         sha256, size_bytes = sha256_of(temporary), temporary.stat().st_size
@@ -39,9 +48,16 @@ def write(database: sqlite3.Connection, spec: CollectionSpec, folder: Path) -> B
             path = _free(folder, f"{spec.name}-{sequence}", sha256)
             place(temporary, path, sha256)
     finally:
-        for left in folder.glob(f"{temporary.name}*"):  # SQLite has files beside it, too
-            left.unlink(missing_ok=True)
+        _remove(temporary)
+        writer.close()
     return Backup(path, sequence, items, size_bytes, sha256)
+
+
+def sweep(folder: Path) -> None:
+    """Delete the unfinished copies of processes that were killed."""
+    if folder.is_dir() and _unfinished(folder) and can_write(folder):
+        with alone(folder / _LOCK):
+            _sweep(folder)
 
 
 def place(copy: Path, path: Path, sha256: str) -> None:
@@ -68,15 +84,17 @@ def restore(
     """Make a collection of a backup, under any free name; its index is built anew.
 
     Raises BackupRefused where the file is not whole, the name is taken, or items are beyond the
-    limits of today that `leave_out` does not name; InvalidCollectionName.
+    limits of today that `leave_out` does not name; InvalidCollectionName, StorageFull and
+    StorageReadOnly.
     """
     check_name(name)
     if (library / name).exists():
         raise BackupRefused(file, f"collection {name!r} exists already")
     _verify(file)
-    library.mkdir(parents=True, exist_ok=True)
     try:
-        with making(library, name) as folder:
+        with translated(name):
+            library.mkdir(parents=True, exist_ok=True)
+        with translated(name), making(library, name) as folder:
             shutil.copyfile(file, folder / ITEMS)
             return _taken(file, folder / ITEMS, name, {stray.id for stray in leave_out})
     except FileExistsError:
@@ -101,6 +119,30 @@ def _copy(database: sqlite3.Connection, path: Path, spec: CollectionSpec) -> tup
         counted = reads.counts(copy)
     fsync(path)
     return counted
+
+
+def _sweep(folder: Path) -> None:
+    for copy in _unfinished(folder):
+        lock = FileLock(_lock_of(copy))
+        try:
+            if lock.try_hold():
+                _remove(copy)
+        finally:
+            lock.close()
+
+
+def _unfinished(folder: Path) -> set[Path]:
+    found = map(_UNFINISHED.fullmatch, (path.name for path in folder.iterdir()))
+    return {folder / match[1] for match in found if match}
+
+
+def _lock_of(copy: Path) -> Path:
+    return copy.with_name(f"{copy.name}.lock")
+
+
+def _remove(copy: Path) -> None:
+    for left in copy.parent.glob(f"{copy.name}*"):  # SQLite has files beside it, too
+        left.unlink(missing_ok=True)
 
 
 def _free(folder: Path, stem: str, sha256: str) -> Path:
@@ -128,12 +170,13 @@ def _verify(file: Path) -> None:
 
 def _taken(file: Path, items: Path, name: str, left_out: set[str]) -> CollectionSpec:
     try:
-        with closing(schema.connect(items)) as database:
+        with translated(name), closing(schema.connect(items)) as database:
             written = schema.read_spec(database, name)
             check_whole(database, written)
             _leave_out(file, database, left_out)
         spec = written.copied(name)
-        schema.rewrite(items, spec)
+        with translated(name):
+            schema.rewrite(items, spec)
     except CollectionDamaged as error:
         raise BackupRefused(file, error.reason) from error
     except (sqlite3.DatabaseError, ValueError) as error:

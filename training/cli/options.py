@@ -8,17 +8,18 @@ from functools import cache
 
 from rich.console import Console
 
-from models.manifest import Preprocess
 from training import data
 from training.checkpoints.frozen import on_features
 from training.checkpoints.run import RunFolder
 from training.checkpoints.weights import frozen_trunk, pinned
-from training.data.dataset import Dataset, Splits
-from training.errors import InvalidRun
+from training.data.dataset import Dataset
 from training.loop.teachers import with_pinned_teachers
 from training.loop.tracking.track import Tracking
 from training.losses import LOSSES
 from training.recipes.recipe import Recipe, load_recipe
+
+_STATED = ("epochs", "batch_size", "embedding_size", "size_px", "seed")
+_BACKBONE = ("backbone", "weights", "views")
 
 
 def losses(options: Namespace) -> tuple[str, ...]:
@@ -33,19 +34,19 @@ def folder(options: Namespace, loss: str) -> RunFolder:
 
 def recipe(options: Namespace, loss: str) -> Recipe:
     """The loss's recipe with what the command line says instead, settled."""
-    chosen = load_recipe(
-        loss,
-        options.recipe,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        embedding_size=options.embedding_size,
-        size_px=options.size_px,
-        seed=options.seed,
-        teachers=options.teacher,
-        **backbone(options),
+    return settled(
+        stated(options, loss, learning_rate=options.learning_rate, teachers=options.teacher),
+        options,
     )
-    return settled(chosen, options)
+
+
+def stated(options: Namespace, loss: str, **others: object) -> Recipe:
+    """The loss's recipe with what the command line says instead, and `others`.
+
+    A step without one of the options leaves the recipe's own.
+    """
+    said = {name: getattr(options, name, None) for name in _STATED}
+    return load_recipe(loss, options.recipe, **{**said, **backbone(options), **others})
 
 
 def settled(chosen: Recipe, options: Namespace) -> Recipe:
@@ -61,7 +62,7 @@ def _sized(chosen: Recipe, options: Namespace) -> Recipe:
     if "size_px" in chosen.model_fields_set:
         return chosen
     side = data.choose_size_px(options.data, chosen.backbone)
-    _say_once(f"data: images become {side} x {side} px, by their sizes; --size-px N to choose")
+    say_once(f"data: images become {side} x {side} px, by their sizes; --size-px N to choose")
     early_px = chosen.early_px and max(8, chosen.early_px * side // chosen.size_px)
     cutout_px = chosen.cutout_px * side // chosen.size_px
     return chosen.varied(size_px=side, early_px=early_px, cutout_px=cutout_px)
@@ -69,13 +70,10 @@ def _sized(chosen: Recipe, options: Namespace) -> Recipe:
 
 def backbone(options: Namespace) -> dict[str, object]:
     """Read the backbone from the command line; None where it names none."""
-    said = {
-        "backbone": options.backbone,
-        "weights": options.weights,
-        "frozen": options.frozen or None,
-        "views": options.views,
-    }
-    return said if options.trunk is None else said | frozen_trunk(options.trunk)
+    said: dict[str, object] = {name: getattr(options, name, None) for name in _BACKBONE}
+    said["frozen"] = getattr(options, "frozen", None) or None
+    trunk = getattr(options, "trunk", None)
+    return said if trunk is None else said | frozen_trunk(trunk)
 
 
 def tracking(options: Namespace) -> Tracking:
@@ -85,31 +83,9 @@ def tracking(options: Namespace) -> Tracking:
     return Tracking(csv=options.csv, tensorboard=options.tensorboard, mlflow=uri)
 
 
-def dataset(options: Namespace, spec: Preprocess) -> Dataset:
-    """The data set that `--data` names, at the recipe's size."""
-    found = data.load(options.data, spec, options.cache)
-    if found.inventory is not None:
-        _say_once("\n".join(found.inventory.lines()))
-    return found
-
-
 def seen(whole: Dataset, chosen: Recipe, run: RunFolder, options: Namespace) -> Dataset:
     """Load the input of training: the images, or their features by a frozen trunk."""
     return on_features(chosen, whole, run, options.cache) if chosen.frozen else whole
-
-
-def dataset_of(run: RunFolder, options: Namespace) -> Dataset:
-    """The data set that the run was trained on. Raises InvalidRun where it has changed."""
-    record = run.record()
-    found = data.load(record.source, record.recipe.preprocess, options.cache)
-    if found.sha256 != record.dataset.sha256:
-        raise InvalidRun(f"{record.source} has changed since {run.path} was trained on it")
-    return found
-
-
-def splits_of(run: RunFolder, options: Namespace) -> Splits:
-    """The splits that the run was trained with. Raises InvalidRun where the data changed."""
-    return data.prepare(dataset_of(run, options), run.record().recipe)[1]
 
 
 def named_classes(given: Sequence[str], class_names: tuple[str, ...]) -> tuple[str, ...]:
@@ -130,6 +106,6 @@ def say(message: str) -> None:
 
 
 @cache
-def _say_once(message: str) -> None:
+def say_once(message: str) -> None:
     """Print what holds for every loss of a command, at the first one."""
     say(message)

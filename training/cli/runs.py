@@ -11,16 +11,14 @@ from training.calibration.calibrate import calibrate
 from training.checkpoints import networks
 from training.checkpoints.run import RunFolder, describe
 from training.checkpoints.weights import classes_seen, pinned
+from training.cli.datasets import DataSets
 from training.cli.options import (
-    dataset,
-    dataset_of,
     folder,
     losses,
     named_classes,
     recipe,
     say,
     seen,
-    splits_of,
     tracking,
 )
 from training.common.machine import is_first, machine
@@ -39,10 +37,14 @@ from training.recipes.variants import left_out, plane
 
 def fit_runs(options: Namespace) -> None:
     """Train each loss that was asked for, with all processes that torchrun started."""
+    _fit(options, DataSets(options.cache))
+
+
+def _fit(options: Namespace, sets: DataSets) -> None:
     with machine(options.device, compiled=options.compile, precision=options.precision) as here:
         for loss in losses(options):
             chosen, run = recipe(options, loss), folder(options, loss)
-            whole = here.ranks.main_process_first(partial(_dataset, chosen, run, options))
+            whole = here.ranks.main_process_first(partial(_dataset, chosen, run, options, sets))
             known, splits = data.prepare(whole, chosen)
             check_teachers(chosen, known)
             trainer = Trainer(chosen, splits, len(known.class_names), here)
@@ -50,15 +52,16 @@ def fit_runs(options: Namespace) -> None:
             fit(trainer, run, record, options.resume, tracking(options))
 
 
-def _dataset(chosen: Recipe, run: RunFolder, options: Namespace) -> Dataset:
-    return seen(dataset(options, chosen.preprocess), chosen, run, options)
+def _dataset(chosen: Recipe, run: RunFolder, options: Namespace, sets: DataSets) -> Dataset:
+    return seen(sets.load(options.data, chosen.preprocess), chosen, run, options)
 
 
 def fit_unknown_rounds(options: Namespace) -> None:
     """Train each run again without some classes, to score how they are rejected."""
+    sets = DataSets(options.cache)
     for loss in losses(options):
         run = folder(options, loss)
-        record, whole = run.record(), dataset_of(run, options)
+        record, whole = run.record(), sets.of(run)
         for number, names in enumerate(_left_out(options, whole)):
             varied = _started(record.recipe, options).varied(
                 leave_out=names,
@@ -97,9 +100,10 @@ def _left_out(options: Namespace, whole: Dataset) -> list[tuple[str, ...]]:
 
 def fit_planes(options: Namespace) -> None:
     """Train each run again with a true 2-D embedding."""
+    sets = DataSets(options.cache)
     for loss in losses(options):
         run = folder(options, loss)
-        record, whole = run.record(), dataset_of(run, options)
+        record, whole = run.record(), sets.of(run)
         flat = plane(record.recipe, len(whole.class_names))
         varied = flat.varied(epochs=options.epochs or record.recipe.epochs)
         shown = seen(whole, varied, run.plane, options)
@@ -116,9 +120,13 @@ def train(chosen: Recipe, source: str, whole: Dataset, run: RunFolder, *, resume
 
 def export_runs(options: Namespace) -> None:
     """Calibrate each trained run, and write its ONNX file."""
+    _export(options, DataSets(options.cache))
+
+
+def _export(options: Namespace, sets: DataSets) -> None:
     for loss in losses(options):
         run = folder(options, loss)
-        splits = splits_of(run, options)
+        splits = sets.splits_of(run)
         model, calibration = calibrate(networks.trained(run, splits), splits)
         networks.save_served(model, calibration, run)
         export(model, splits.tuning.images, run.path / MODEL)
@@ -127,10 +135,14 @@ def export_runs(options: Namespace) -> None:
 
 def evaluate_runs(options: Namespace) -> None:
     """Write each run's report; errors are counted against the softmax run beside it."""
+    _evaluate(options, DataSets(options.cache))
+
+
+def _evaluate(options: Namespace, sets: DataSets) -> None:
     baseline = folder(options, BASELINE)
     for loss in losses(options):
         run = folder(options, loss)
-        found = evaluate(run, dataset_of(run, options), baseline, options.cache).classification
+        found = evaluate(run, sets.of(run), baseline, options.cache).classification
         track_result(run, "test_accuracy", found.accuracy.value)
         say(f"{loss}: test accuracy {found.accuracy.value:.2%} (n = {found.n:,}){_beside(found)}")
 
@@ -143,15 +155,20 @@ def _beside(found: Classification) -> str:
 
 def publish_runs(options: Namespace) -> None:
     """Add each evaluated run to the registry."""
+    _publish(options, DataSets(options.cache))
+
+
+def _publish(options: Namespace, sets: DataSets) -> None:
     for loss in losses(options):
         run = folder(options, loss)
-        published = publish(run, splits_of(run, options), Store(options.registry))
+        published = publish(run, sets.splits_of(run), Store(options.registry))
         say(f"{loss}: published as {published.bundle.path}; {published.int8}")
 
 
 def run_all(options: Namespace) -> None:
-    """Fit, export, evaluate and publish; all but the first in one process."""
-    fit_runs(options)
+    """Fit, export, evaluate and publish; all but the first in one process, on one data set."""
+    sets = DataSets(options.cache)
+    _fit(options, sets)
     if is_first():
-        for step in (export_runs, evaluate_runs, publish_runs):
-            step(options)
+        for step in (_export, _evaluate, _publish):
+            step(options, sets)

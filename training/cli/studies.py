@@ -12,7 +12,8 @@ from models.store import Store
 from training import data
 from training.checkpoints.run import RunFolder
 from training.checkpoints.weights import RANDOM
-from training.cli.options import backbone, dataset, losses, say, seen, settled, tracking
+from training.cli.datasets import DataSets
+from training.cli.options import losses, say, seen, settled, stated, tracking
 from training.cli.tables import tuning_table
 from training.common.machine import Machine, machine
 from training.comparison.others import OtherImages
@@ -26,7 +27,7 @@ from training.evaluation.evaluation import FIGURES
 from training.evaluation.figures.bundle import draw_comparison
 from training.loop.teachers import check_teachers
 from training.losses import ALL_LOSSES, LOSSES
-from training.recipes.recipe import Recipe, load_recipe
+from training.recipes.recipe import Recipe
 from training.tuning.tune import Budget, Tuning
 
 
@@ -38,12 +39,11 @@ def tune_losses(options: Namespace) -> None:
         epochs=options.epochs,
         prune=options.prune,
     )
-    done, classes = [], 0
+    done, classes, sets = [], 0, DataSets(options.cache)
     for loss in losses(options):
-        changes = {"seed": options.seed, "size_px": options.size_px, **backbone(options)}
-        start = settled(load_recipe(loss, options.recipe, **changes), options)
+        start = settled(stated(options, loss, epochs=None), options)
         path = options.runs / "tuning" / loss
-        whole = seen(dataset(options, start.preprocess), start, RunFolder(path), options)
+        whole = seen(sets.load(options.data, start.preprocess), start, RunFolder(path), options)
         known, splits = data.prepare(whole, start)
         check_teachers(start, known)
         tuning = Tuning(path, start, budget, tracking(options))
@@ -64,7 +64,7 @@ def compare_losses(options: Namespace) -> None:
     """Tune all losses alike, train each with every seed, and compare what came out."""
     with machine(options.device, compiled=options.compile, precision=options.precision) as here:
         protocol = _protocol(options, here)
-        whole = dataset(options, protocol.common.preprocess)
+        whole = DataSets(options.cache).load(options.data, protocol.common.preprocess)
         others = _others(options, whole, protocol.common.preprocess)
         protocol = protocol.model_copy(update={"others": others.record})
         comparison = Comparison(options.runs, protocol, options.data, whole, here, others)
@@ -117,16 +117,7 @@ def _compared(options: Namespace) -> tuple[str, ...]:
 
 def _start(options: Namespace, loss: str) -> Recipe:
     """The first trial of a loss, from random weights: others may have seen what is left out."""
-    chosen = load_recipe(
-        loss,
-        options.recipe,
-        backbone=options.backbone,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        embedding_size=options.embedding_size,
-        size_px=options.size_px,
-        seed=START_SEED,
-    )
+    chosen = stated(options, loss, seed=START_SEED)
     if chosen.weights != RANDOM or chosen.teachers or chosen.leave_out:
         raise InvalidRecipe(
             "a comparison trains from random weights, without teachers, on all classes; the recipe "

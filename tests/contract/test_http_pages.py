@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from tests.support.serving import ready
 
-PAGES = ["/", "/report", "/report/arcface", "/report/softmax", "/docs"]
+PAGES = ["/", "/explore", "/report", "/report/arcface", "/report/softmax", "/docs"]
 LOADS = {"src", "srcset", "poster", "data", "background", "action", "formaction", "ping"}
 HTML = {"Accept": "text/html"}
 

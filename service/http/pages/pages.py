@@ -1,5 +1,6 @@
 """Pages for people: plain HTML; scripts of our own add to it, nothing is fetched from elsewhere."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,10 @@ class Pages:
             entries=entries,
             most_labels=_MOST_LABELS,
         )
+
+    def explore(self, losses: Sequence[str]) -> Response:
+        """The map, on which images are looked at under two of these losses."""
+        return self._render("explore.html", here="/explore", losses=losses)
 
     def overview(self, overview: ReportOverview) -> Response:
         """Show which loss to choose: the comparison over seeds, and the published models."""

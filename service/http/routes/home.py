@@ -1,4 +1,6 @@
-"""The front page."""
+"""The front page and the map."""
+
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -9,12 +11,20 @@ from service.http.state import Parts
 router = APIRouter(tags=["home"])
 
 
-@router.get(
-    "/",
-    response_class=Response,
-    responses={200: {"content": {HTML: {"schema": {"type": "string"}}}}, **problems()},
-)
+_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {HTML: {"schema": {"type": "string"}}}},
+    **problems(),
+}
+
+
+@router.get("/", response_class=Response, responses=_PAGE)
 async def home(request: Request, parts: Parts) -> Response:
     """Show what is served here and where to go on."""
     address = str(request.base_url).rstrip("/")
     return parts.pages.home(address, parts.catalog.default, parts.catalog.newest())
+
+
+@router.get("/explore", response_class=Response, responses=_PAGE)
+async def explore(parts: Parts) -> Response:
+    """Show the images of two models on their maps."""
+    return parts.pages.explore([entry.name for entry in parts.catalog.newest()])

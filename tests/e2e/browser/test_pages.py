@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.browser.conftest import DESKTOP, PHONE, Visit
 
-PAGES = ["/", "/report", "/report/softmax", "/report/arcface?version=1"]
+PAGES = ["/", "/explore", "/report", "/report/softmax", "/report/arcface?version=1"]
 
 
 @pytest.mark.parametrize("path", PAGES)

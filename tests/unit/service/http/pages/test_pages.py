@@ -157,7 +157,7 @@ def test_figures_stand_in_their_sections() -> None:
     assert "/figures/feature-space.svg" in section(html, "feature-space")
     assert "/figures/confusion-matrix.svg" in section(html, "classification")
     assert "/figures/something.svg" in section(html, "training")
-    styles = 2
+    styles = 3  # and a script
     assert len(Balanced(html).fetched) == 1 + styles + len(names)
 
 

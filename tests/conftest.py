@@ -40,6 +40,7 @@ install_import_hook(
 
 # What `make test` leaves to `make test-rest`; pyproject.toml says what each kind is.
 LATER = (
+    "bench",
     "browser",
     "compile",
     "container",

@@ -68,13 +68,13 @@ class Pair:
         assert hit.mean() >= self.engine.least_recall
 
 
-@pytest.fixture(params=PARAMETERS)
+@pytest.fixture(scope="module", params=PARAMETERS)
 def engine(request: pytest.FixtureRequest) -> Engine:
     assert isinstance(request.param, Engine)
     return request.param
 
 
-@pytest.fixture(params=["cosine", "l2"])
+@pytest.fixture(scope="module", params=["cosine", "l2"])
 def metric(request: pytest.FixtureRequest) -> Metric:
     chosen: Metric = request.param
     return chosen
@@ -89,11 +89,26 @@ def empty(engine: Engine, metric: Metric, tmp_path: Path) -> Iterator[Pair]:
 
 @pytest.fixture
 def filled(empty: Pair) -> Pair:
+    """For a test that changes it."""
+    return fill(empty)
+
+
+@pytest.fixture(scope="module")
+def shared(
+    engine: Engine, metric: Metric, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pair]:
+    """For tests that only search."""
+    oracle = Oracle(metric)
+    with engine.open(tmp_path_factory.mktemp("shared"), DIMENSION, metric, oracle) as index:
+        yield fill(Pair(engine, index, oracle))
+
+
+def fill(pair: Pair) -> Pair:
     """Settled, then a little more; rows have gaps, as where items were replaced."""
-    empty.add(2 * np.arange(SETTLED), VECTORS[:SETTLED])
-    settle(empty.index)
-    empty.add(2 * np.arange(SETTLED, SIZE), VECTORS[SETTLED:])
-    return empty
+    pair.add(2 * np.arange(SETTLED), VECTORS[:SETTLED])
+    settle(pair.index)
+    pair.add(2 * np.arange(SETTLED, SIZE), VECTORS[SETTLED:])
+    return pair
 
 
 def test_it_is_a_vector_index(empty: Pair) -> None:
@@ -107,26 +122,26 @@ def test_an_empty_index_finds_nothing(empty: Pair) -> None:
     empty.index.remove(np.array([1, 2]))
 
 
-def test_no_queries_have_no_answers(filled: Pair) -> None:
-    assert filled.index.search(QUERIES[:0], 5).rows.shape == (0, 5)
+def test_no_queries_have_no_answers(shared: Pair) -> None:
+    assert shared.index.search(QUERIES[:0], 5).rows.shape == (0, 5)
 
 
 @pytest.mark.parametrize("k", [1, 10, 150])
-def test_hits_are_those_of_brute_force_nearest_first(filled: Pair, k: int) -> None:
-    assert len(filled.index) == SIZE
-    filled.check(k)
+def test_hits_are_those_of_brute_force_nearest_first(shared: Pair, k: int) -> None:
+    assert len(shared.index) == SIZE
+    shared.check(k)
     for query in QUERIES[:8]:  # one alone may be searched in another way than many
-        filled.check(k, queries=query[None])
+        shared.check(k, queries=query[None])
 
 
-def test_there_are_no_more_hits_than_rows(filled: Pair) -> None:
-    filled.check(10_000, queries=QUERIES[:3])
+def test_there_are_no_more_hits_than_rows(shared: Pair) -> None:
+    shared.check(10_000, queries=QUERIES[:3])
 
 
-def test_a_row_is_its_own_nearest(filled: Pair) -> None:
-    hits = filled.index.search(VECTORS, 1)
+def test_a_row_is_its_own_nearest(shared: Pair) -> None:
+    hits = shared.index.search(VECTORS, 1)
     own = hits.rows[:, 0] == 2 * np.arange(SIZE)
-    assert own.mean() >= filled.engine.least_recall
+    assert own.mean() >= shared.engine.least_recall
 
 
 def test_what_is_new_is_found_before_anything_is_built(empty: Pair) -> None:
@@ -167,22 +182,31 @@ def test_what_is_replaced_comes_back_under_a_new_row(filled: Pair) -> None:
 
 
 @pytest.mark.parametrize("allowed", [0, 1, 7, 100, 1_500, SIZE])
-def test_a_search_looks_only_among_the_rows_that_it_is_given(filled: Pair, allowed: int) -> None:
-    among = np.sort(np.random.default_rng(0).choice(SIZE, allowed, replace=False)) * 2
-    filled.check(10, among)
-    filled.check(10, among, QUERIES[:1])
+def test_a_search_looks_only_among_the_rows_that_it_is_given(shared: Pair, allowed: int) -> None:
+    among = drawn(allowed)
+    shared.check(10, among)
+    shared.check(10, among, QUERIES[:1])
+
+
+def drawn(count: int) -> Rows:
+    return np.sort(np.random.default_rng(0).choice(SIZE, count, replace=False)) * 2
+
+
+@pytest.mark.parametrize("allowed", [7, 1_500])
+def test_of_the_rows_that_it_is_given_some_may_be_gone(filled: Pair, allowed: int) -> None:
+    among = drawn(allowed)
     filled.remove(among[::2])
     filled.check(10, among)
 
 
-def test_rows_far_from_the_query_are_found_where_only_they_are_allowed(filled: Pair) -> None:
-    order = np.argsort(filled.oracle.scores(QUERIES[:1], filled.oracle.rows)[0])
-    among = np.sort(filled.oracle.rows[order[:600]])
-    filled.check(20, among, QUERIES[:1])
+def test_rows_far_from_the_query_are_found_where_only_they_are_allowed(shared: Pair) -> None:
+    order = np.argsort(shared.oracle.scores(QUERIES[:1], shared.oracle.rows)[0])
+    among = np.sort(shared.oracle.rows[order[:600]])
+    shared.check(20, among, QUERIES[:1])
 
 
-def test_rows_that_are_not_there_are_not_found_among_others(filled: Pair) -> None:
-    filled.check(10, np.array([1, 2, 3, 4, 5, 10**12]))
+def test_rows_that_are_not_there_are_not_found_among_others(shared: Pair) -> None:
+    shared.check(10, np.array([1, 2, 3, 4, 5, 10**12]))
 
 
 def test_equal_vectors_are_all_found(empty: Pair) -> None:
@@ -192,8 +216,8 @@ def test_equal_vectors_are_all_found(empty: Pair) -> None:
     empty.check(200, queries=VECTORS[:3])
 
 
-def test_a_zero_query_has_no_direction_and_no_nan(filled: Pair) -> None:
-    hits = filled.index.search(np.zeros((1, DIMENSION), np.float32), 3)
+def test_a_zero_query_has_no_direction_and_no_nan(shared: Pair) -> None:
+    hits = shared.index.search(np.zeros((1, DIMENSION), np.float32), 3)
     assert hits.rows.shape == (1, 3)
     assert np.isfinite(hits.scores).all()
 

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from models.store import Store
+from service.__main__ import main as service
 from service.cli.resources import open_library
 from service.settings import Settings
 from tests.e2e.conftest import ROOT, SAMPLE, training
-from training.__main__ import main
+from tests.support.commands import training_here
 
 PATIENCE_S = 300
 NEWEST = Store(ROOT / "models" / "registry").versions("arcface")[-1]
@@ -47,19 +48,18 @@ def command(photos: Path, out: Path) -> list[str | Path]:
     return ["embed", "--model", "arcface", "--data", photos, "--out", out, *sizes]
 
 
-def index(path: Path, name: str, data: Path) -> subprocess.CompletedProcess[str]:
+def index(path: Path, name: str, data: Path) -> int:
     words = [path, "--collection", name, "--loss", "arcface", "--data-dir", data]
-    line = [sys.executable, "-m", "service", "index", *map(str, words), "--device=cpu"]
-    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    return service(["index", *map(str, words), "--device=cpu"])
 
 
 def test_embeddings_are_indexed_as_the_images_would_be(
-    embedded: Path, photos: Path, tmp_path: Path
+    embedded: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bulk, direct = index(embedded, "bulk", tmp_path), index(photos, "direct", tmp_path)
-    assert (bulk.returncode, bulk.stderr) == (0, "")
-    assert "collection bulk: 100 added" in bulk.stdout
-    assert "collection direct: 100 added, 1 not taken" in direct.stdout
+    assert index(embedded, "bulk", tmp_path) == 0
+    assert "collection bulk: 100 added" in capsys.readouterr().out
+    assert index(photos, "direct", tmp_path) == 1
+    assert "collection direct: 100 added, 1 not taken" in capsys.readouterr().out
     with open_library(Settings(data_dir=tmp_path)) as library:
         ours, theirs = library.get("bulk"), library.get("direct")
         ids = [item.id for item in theirs.page(0, 1000).items]
@@ -132,12 +132,9 @@ def test_a_mistake_is_one_line_and_status_1(
     message: str,
     photos: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = [*map(str, command(photos, tmp_path / "out")), *more]
-    monkeypatch.setattr(sys, "argv", ["training", *words])
-    assert main() == 1
+    assert training_here(*command(photos, tmp_path / "out"), *more) == 1
     said = capsys.readouterr().err
     assert said.startswith("error: ")
     assert message in said
@@ -149,14 +146,18 @@ def test_a_mistake_is_one_line_and_status_1(
     [("ray", ["--engine=ray"], "distributed"), ("pyarrow", [], "parquet")],
 )
 def test_a_missing_extra_is_named(
-    package: str, more: list[str], extra: str, photos: Path, tmp_path: Path
+    package: str,
+    more: list[str],
+    extra: str,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = [*map(str, command(photos, tmp_path / "out")), *more]
-    code = f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv[1:] = {words!r}; "
-    line = [sys.executable, "-c", code + "runpy.run_module('training', run_name='__main__')"]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert f"needs the extra '{extra}'" in done.stderr
+    monkeypatch.delitem(sys.modules, "training.bulk.cluster", raising=False)  # else it has its ray
+    monkeypatch.setitem(sys.modules, package, None)
+    assert training_here(*command(photos, tmp_path / "out"), *more) == 1
+    assert f"needs the extra '{extra}'" in capsys.readouterr().err
 
 
 def test_ray_is_not_loaded_without_being_asked_for() -> None:

@@ -28,6 +28,7 @@ def test_a_loss_is_measured_within_its_memory() -> None:
     assert found.allocated_bytes >= 40 * 40 * 4  # all distances
 
 
+@pytest.mark.bench
 @pytest.mark.parametrize(
     ("way", "source"), [("ours", "memory"), ("loop", "files"), ("metric-learning", "memory")]
 )

@@ -156,7 +156,16 @@ def ece(shown: torch.Tensor, truth: torch.Tensor) -> float:
 BENT = ConfidenceMap(log_odds=(-1.0, 2.0, 6.0), calibrated_log_odds=(-0.9, 2.4, 5.0))
 
 
-@pytest.mark.parametrize(("n", "draws"), [(50, 20), (300, 12), (1_000, 12), (4_000, 6)])
+# Sizes of the split, and how often each is drawn.
+DRAWN = [
+    (50, 20),
+    (300, 12),
+    pytest.param(1_000, 12, marks=pytest.mark.simulation),
+    pytest.param(4_000, 6, marks=pytest.mark.simulation),
+]
+
+
+@pytest.mark.parametrize(("n", "draws"), DRAWN)
 def test_honest_probabilities_hardly_ever_get_a_map_and_are_not_harmed(n: int, draws: int) -> None:
     found = simulated(n, None, draws)
     assert found.served <= 0.25
@@ -165,7 +174,7 @@ def test_honest_probabilities_hardly_ever_get_a_map_and_are_not_harmed(n: int, d
     assert found.ece < 0.004
 
 
-@pytest.mark.parametrize(("n", "draws"), [(50, 20), (300, 12), (1_000, 12), (4_000, 6)])
+@pytest.mark.parametrize(("n", "draws"), [(1_000, 3), *DRAWN])
 def test_bent_probabilities_are_helped_by_large_splits_and_not_harmed_by_small(
     n: int, draws: int
 ) -> None:

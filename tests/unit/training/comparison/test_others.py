@@ -165,7 +165,7 @@ def test_changed_images_are_measured_one_by_one() -> None:
 
 def test_changed_images_move_as_other_images_would() -> None:
     calibration = said(400, 2)
-    found = [corrupted_measures(linear, *colored(300, seed), calibration) for seed in range(60)]
+    found = [corrupted_measures(linear, *colored(300, seed), calibration) for seed in range(30)]
     for name in ("corrupted_accuracy", "corrupted_coverage", "corrupted_error"):
         true = np.std([one.values[name] for one in found])
         spread = np.mean([np.std(one.moves[name]) for one in found])

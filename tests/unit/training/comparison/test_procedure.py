@@ -33,9 +33,19 @@ def false_alarms(world: World, seeds: int, images: int, count: int) -> int:
 
 @pytest.mark.parametrize(
     ("seeds", "images", "count"),
-    [(2, 20, 25), (3, 20, 25), (5, 20, 25), (2, 200, 25), (3, 200, 25), (5, 200, 25),
-     (2, 2000, 8), (5, 2000, 8), (3, 10_000, 3)],
-)  # fmt: skip
+    [
+        (2, 20, 25),
+        (5, 200, 25),
+        (3, 10_000, 3),
+        *(
+            pytest.param(*drawn, marks=pytest.mark.simulation)
+            for drawn in (
+                *((3, 20, 25), (5, 20, 25), (2, 200, 25), (3, 200, 25)),
+                *((2, 2000, 8), (5, 2000, 8)),
+            )
+        ),
+    ],
+)
 def test_equal_losses_are_seldom_told_apart(seeds: int, images: int, count: int) -> None:
     """At 5 % in each of four worlds, fewer than the 99.9th percentile of a binomial."""
     most = stats.binom.ppf(0.999, count * len(WORLDS), 0.05)
@@ -50,7 +60,9 @@ def normal(random: np.random.Generator, seeds: int, leads: dict[str, float]) -> 
     }
 
 
-@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize(
+    "seeds", [2, *(pytest.param(count, marks=pytest.mark.simulation) for count in (3, 5))]
+)
 def test_at_most_one_family_in_twenty_is_wrong_over_seeds_alone(seeds: int) -> None:
     """Without images: as measures are tested of which no image's part is known."""
     random, count = np.random.default_rng(seeds), 150

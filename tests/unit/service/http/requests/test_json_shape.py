@@ -32,10 +32,11 @@ def counted(text: str) -> Shape:
 
 def pieces(seed: int) -> str:
     choose = random.Random(seed)
-    said = list[str]()
-    while sum(map(len, said)) < LONG:
+    said, length = list[str](), 0
+    while length < LONG:
         inner = "".join(choose.choices('a\\",[{:}é', k=choose.randint(0, 30)))
         said.append(choose.choice([json.dumps(inner, ensure_ascii=False), *"[]{},:1 "]))
+        length += len(said[-1])
     return "".join(said)
 
 

@@ -12,6 +12,8 @@ from tests.e2e.conftest import SAMPLE
 from tests.support.serving import ready
 from training.losses import LOSSES
 
+pytestmark = pytest.mark.trained
+
 LABELS = sorted(path.name for path in (SAMPLE / "test").iterdir())
 TEST_IMAGES = sorted((SAMPLE / "test").glob("*/*.jpg"))
 CAT = SAMPLE / "test" / "cat"

@@ -3,16 +3,20 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from models.bundle import Bundle
+from models.bundle import MAP, Bundle
 from models.manifest import Manifest
 from models.store import Store
 from tests.support.tiny_runs import SAMPLE
+from training import data
 from training.__main__ import parser
 from training.cli.reevaluate import reevaluate
 from training.data.folder import load_folder
 from training.errors import InvalidRun
+from training.export.onnx import open_session, run
+from training.recipes.recipe import Recipe
 
 REGISTRY = Path(__file__).parents[4] / "models" / "registry"
 
@@ -47,9 +51,16 @@ def _claimed(registry: Path, bundle: Bundle) -> None:
     provenance = told.model_copy(update={"dataset": dataset})
     report = bundle.report.model_copy(update={"provenance": provenance})
 
+    train = data.prepare(sample, Recipe.model_validate(told.recipe))[1].train
+    embeddings, _ = run(open_session(bundle.model_path), train.images.numpy())
+
     def fill(folder: Path) -> Manifest:
         (folder / "report.json").write_text(report.model_dump_json())
-        return bundle.manifest
+        (folder / MAP).unlink(missing_ok=True)
+        labels, ids = train.labels.numpy(), np.array(train.ids)
+        np.savez(folder / "gallery.npz", embeddings=embeddings, labels=labels, ids=ids)
+        here = {"gallery_size": len(train), "thumbnails": None, "test_images": None}
+        return bundle.manifest.model_copy(update=here)
 
     Store(registry).replace(bundle.manifest.name, 1, fill)
 
@@ -110,6 +121,29 @@ def test_only_the_sections_that_are_asked_for_are_new(registry: Path) -> None:
     assert new.robustness.images == 20
     for kept in ("confidence", "unknowns", "retrieval", "verification", "leaks"):
         assert getattr(new, kept) == getattr(old, kept)
+
+
+def test_maps_are_of_the_same_images_and_the_report_stays(registry: Path) -> None:
+    of_the_sample(registry)
+    before = [Store(registry).load(name, 1).manifest.files for name in ("softmax", "arcface")]
+    again(registry, "--only", "map")
+    softmax, arcface = (Store(registry).load(name, 1) for name in ("softmax", "arcface"))
+    first, second = softmax.image_map(), arcface.image_map()
+    assert first is not None
+    assert second is not None
+    assert first.images_sha256 == second.images_sha256
+    assert "laid onto" in second.method
+    images = arcface.test_images()
+    assert images is not None
+    assert softmax.manifest.test_images == arcface.manifest.test_images
+    sample = load_folder(SAMPLE, arcface.manifest.preprocess, registry.parent / "cache")
+    assert images.ids == sample.test.ids
+    _, probabilities = run(open_session(arcface.model_path), sample.test.images.numpy())
+    assert (second.prediction[: second.tests] == probabilities.argmax(axis=1)).all()
+    assert second.confidence[: second.tests] == pytest.approx(probabilities.max(axis=1), abs=1e-3)
+    for bundle, files in zip((softmax, arcface), before, strict=True):
+        kept = {name: record for name, record in bundle.manifest.files.items() if name != MAP}
+        assert kept == {name: record for name, record in files.items() if name != MAP}
 
 
 def test_a_calibration_that_a_small_split_does_not_favor_is_taken_out(registry: Path) -> None:

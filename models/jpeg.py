@@ -52,7 +52,8 @@ def decode(data: bytes, header: Header, step: int) -> NDArray[np.uint8]:
     end marker alone, or bytes before or behind it, are none of that.
     """
     _check_length(data, header)
-    check_scans(data, header)
+    if not header.in_one_scan:
+        check_scans(data, header)
     try:
         return _turbo(data, header, step)
     except ValueError as error:

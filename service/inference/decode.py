@@ -78,7 +78,10 @@ class Deferred:
     @property
     def effort(self) -> int:
         """Count the pixels to decode."""
-        return sum(self._headers[i].pixels for i in self._part)
+        headers = self._headers
+        if len(headers) == 1:
+            return headers[0].pixels
+        return sum(headers[i].pixels for i in self._part)
 
     def pixels(self) -> Pixels:
         """Decode them: uint8 [n h w 3].
@@ -87,6 +90,8 @@ class Deferred:
         request, also of those in its other parts.
         """
         decoded = self._decode(self._part)
+        if len(self._images) == 1:
+            return _stacked(decoded, self._max_pixels)
         if not all(isinstance(one, np.ndarray) for one in decoded):
             decoded = self._decode(range(len(self._images)))
         return _stacked(decoded, self._max_pixels)

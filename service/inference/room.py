@@ -17,8 +17,7 @@ class Capacity:
     def __init__(self, limits: Limits, pace: Pace) -> None:
         self._pace = pace
         self._most, self._batch, self._wait_s = limits.queue_items, limits.max_batch, limits.wait_s
-        self._requests = 0
-        self.items = 0  # that have room
+        self.items = self.requests = 0  # that have room; each `Room` counts its own
 
     @property
     def limit(self) -> int:
@@ -42,23 +41,12 @@ class Capacity:
         if held <= self._most:
             if not before or held <= self._batch:
                 return
-            in_turn = ahead(before, self._requests, items) + items
+            in_turn = ahead(before, self.requests, items) + items
             if self._pace.seconds(in_turn) <= self._wait_s:
                 return
         limit = self.limit if before else self._most
         retry_s = min(self._pace.seconds(before), self._wait_s)
         raise Overloaded(limit, max(1, ceil(retry_s)))
-
-    def hold(self, items: int) -> None:
-        """Count a request. Raises Overloaded."""
-        self.check(items)
-        self.items += items
-        self._requests += 1
-
-    def release(self, items: int) -> None:
-        """Count it no more."""
-        self.items -= items
-        self._requests -= 1
 
 
 class Room:
@@ -76,7 +64,10 @@ class Room:
 
     def take(self, items: int) -> None:
         """Hold room for this many images until the block ends. Raises Overloaded."""
-        self._capacity.hold(items)
+        capacity = self._capacity
+        capacity.check(items)
+        capacity.items += items
+        capacity.requests += 1
         self._items = items
 
     def __enter__(self) -> Self:
@@ -85,4 +76,5 @@ class Room:
     def __exit__(self, *_: object) -> None:
         items, self._items = self._items, 0
         if items:
-            self._capacity.release(items)
+            self._capacity.items -= items
+            self._capacity.requests -= 1

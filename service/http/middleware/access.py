@@ -87,8 +87,7 @@ class RequireOwnSite(Gate):
 
     def refusal(self, scope: Scope) -> ServiceError | None:
         """Return why it is not of this site."""
-        headers = _Headers(scope)
-        asked = headers.asked
+        asked = [header for header in scope["headers"] if header[0] in _ASKED]
         if len(asked) == 1 and asked[0][0] == b"host" and asked[0][1] in self._known:
             return None  # as programs send it
         hosts = [value for name, value in asked if name == b"host"]
@@ -100,6 +99,7 @@ class RequireOwnSite(Gate):
             self._remember(hosts[0])
         if len(asked) == len(hosts):
             return None
+        headers = _Headers(scope)
         return CrossSite(headers.sender) if headers.cross_site(scope, self._hosts) else None
 
     def _refusal_of_host(self, host: bytes) -> ServiceError | None:

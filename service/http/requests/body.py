@@ -36,8 +36,8 @@ class Body:
 
     async def read(self) -> bytes:
         """All of it."""
-        first = await self._next()
-        if not self._more:
+        first = self._take(await self._receive())
+        if not self._more:  # as nearly always
             return first
         return b"".join([first, *[piece async for piece in self]])
 
@@ -62,7 +62,8 @@ class Body:
         self.size_bytes += len(piece)
         if self.size_bytes > self._limit_bytes:  # a chunked body declares no length
             raise BodyTooLarge(self._limit_bytes)
-        self.take(len(piece))
+        if self._budget is not None:
+            self._budget.take(self._state, len(piece))
         self._more = message.get("more_body", False)
         return piece
 

@@ -40,8 +40,10 @@ class BodyBudget:
 
     def take(self, state: dict[str, Any], size_bytes: int) -> None:
         """Take room for more of a request's body. Raises BodiesFull."""
-        self.check(size_bytes)
-        self._held_bytes += size_bytes
+        held_bytes = self._held_bytes + size_bytes
+        if held_bytes > self._limit_bytes:
+            raise BodiesFull(self._limit_bytes)
+        self._held_bytes = held_bytes
         state[_HELD] = state.get(_HELD, 0) + size_bytes
 
     def give_back(self, state: dict[str, Any]) -> None:

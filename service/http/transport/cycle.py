@@ -44,8 +44,10 @@ class Cycle(RequestResponseCycle):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.waiting_for_100_continue = False
         if not (self.disconnected or self.response_complete or self._refused):
-            self.resume_reading()
-            await self.message_event.wait()
+            if self.flow.read_paused:
+                self.resume_reading()
+            if not self.message_event.is_set():
+                await self.message_event.wait()
             self.message_event.clear()
         if self.disconnected or self.response_complete or self._refused:
             return {"type": "http.disconnect"}

@@ -32,7 +32,9 @@ class RequestTimeout:
         loop = asyncio.get_running_loop()
         if self._next is None:
             self._next = loop.call_later(self._look_s, self._look)
-        return _Request(receive, loop.time() + self._deadline_s, self._requests)
+        task = asyncio.current_task(loop)
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        return _Request(task, receive, loop.time() + self._deadline_s, self._requests)
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
@@ -48,9 +50,13 @@ class RequestTimeout:
 class _Request:
     __slots__ = ("_reason", "_receive", "_requests", "_seen", "_task", "_watcher", "deadline")
 
-    def __init__(self, receive: Receive, deadline: float, requests: "set[_Request]") -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine runs in a task
+    def __init__(
+        self,
+        task: asyncio.Task[object],
+        receive: Receive,
+        deadline: float,
+        requests: "set[_Request]",
+    ) -> None:
         self.deadline = deadline
         self._task = task
         self._receive = receive

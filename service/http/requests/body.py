@@ -25,10 +25,11 @@ class Body:
         self._budget: BodyBudget | None = self._state.get(BUDGET)
         declared = header(scope, b"content-length")
         if declared.isdecimal():
-            if int(declared) > limit_bytes:
+            size_bytes = int(declared)
+            if size_bytes > limit_bytes:
                 raise BodyTooLarge(limit_bytes)
             if self._budget is not None:
-                self._budget.check(int(declared))
+                self._budget.check(size_bytes)
         self._receive = receive
         self._limit_bytes = limit_bytes
         self.size_bytes = 0  # read so far

@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from collections.abc import Awaitable
 
 from starlette.types import Receive, Scope
 
@@ -23,7 +24,7 @@ _FREE_BYTES = 2**20
 _MEMBERS = 16  # gzip files one behind the other
 
 
-async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
+def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> Awaitable[bytes]:
     """The whole body, decoded on a thread where it is coded.
 
     Raises UnsupportedEncoding before it is read, BodyTooLarge as soon as that is known,
@@ -31,9 +32,11 @@ async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
     """
     coding = _coding(scope)
     body = Body(scope, receive, limit_bytes)
+    return body.read() if coding is None else _read_coded(body, coding, limit_bytes)
+
+
+async def _read_coded(body: Body, coding: str, limit_bytes: int) -> bytes:
     data = await body.read()
-    if coding is None:
-        return data
     plain = await asyncio.to_thread(decoded, data, coding, limit_bytes)
     body.take(max(0, len(plain) - len(data)))  # of which one is held from here on
     return plain

@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 from fastapi import Response
 from jaxtyping import Float32
+from starlette.types import Receive, Scope, Send
 
 from service.http.requests.negotiation import JSON
 from service.inference.batch import Answer
@@ -33,6 +34,13 @@ class Written(Response):
         self.background = None
         self.body = body
         self.raw_headers = [(b"content-length", b"%d" % len(body)), *headers]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        del scope, receive
+        headers = self.raw_headers
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 def as_json(body: dict[str, Any], *headers: Header) -> Response:

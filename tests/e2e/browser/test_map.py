@@ -20,11 +20,12 @@ def about(atlas: httpx.Client) -> dict[str, int]:
 
 
 def circle(page: Page) -> None:
+    page.check("#lasso")
+    page.locator("#left-map canvas").scroll_into_view_if_needed()
     frame = page.locator("#left-map canvas").bounding_box()
     assert frame is not None
     x, y = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
     radius = min(frame["width"], frame["height"]) / 3
-    page.check("#lasso")
     page.mouse.move(x + radius, y)
     page.mouse.down()
     for step in range(1, 25):

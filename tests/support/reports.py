@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from models.evidence.classification import McNemar
 from models.evidence.confidence import (
     Calibration,
     Confidence,
@@ -23,6 +24,7 @@ from models.evidence.geometry import (
     Silhouette,
 )
 from models.evidence.leaks import Copy, Leaks, Overlap
+from models.evidence.precision import PrecisionSection
 from models.evidence.retrieval import (
     AcceptRate,
     NeighbourAccuracy,
@@ -60,6 +62,7 @@ def report(name: str) -> Report:
         retrieval=retrieval(),
         verification=verification(),
         robustness=robustness(),
+        precisions=(_int8(),),
         leaks=leaks(),
         feature_space=feature_space(),
         cost=cost(),
@@ -115,6 +118,7 @@ def least(name: str) -> Report:
             before=_projection(None), after=_projection(None), plane=None
         ),
         "robustness": None,
+        "precisions": (),
         "leaks": None,
         "cost": whole.cost.model_copy(update={"latencies": ()}),
         "learning_curve": (),
@@ -348,6 +352,31 @@ def feature_space() -> FeatureSpace:
             largest_margin=0.6283,
             separation_deg=36.0,
         ),
+    )
+
+
+def _int8() -> PrecisionSection:
+    return PrecisionSection(
+        precision="int8",
+        published=True,
+        n=N,
+        calibrated_on=512,
+        float_convolutions=2,
+        convolutions=9,
+        calibration=Calibration(temperature=1.31, nll_before=0.71, nll_after=0.68, n=90, errors=17),
+        accuracy=estimate(0.84),
+        accuracy_difference=estimate(-0.001, 0.0031),
+        test=McNemar(
+            only_own_right=11, only_baseline_right=14, statistic=11.0, p_value=0.69, exact=False
+        ),
+        agreement=estimate(0.97),
+        ece=estimate(0.021),
+        ece_of_float32=estimate(0.019),
+        cosine=0.9991,
+        least_cosine=0.9812,
+        recall_in_float32=0.985,
+        recall_by_float32=0.987,
+        cost=cost(),
     )
 
 

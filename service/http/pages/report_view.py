@@ -15,6 +15,7 @@ SECTIONS: Mapping[str, str] = {
     "classification": "Classification",
     "confidence": "Confidence",
     "robustness": "Robustness",
+    "precision": "Precision",
     "leaks": "Leaks",
     "unknowns": "Unknowns",
     "geometry": "Geometry",

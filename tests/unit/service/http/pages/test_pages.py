@@ -20,6 +20,7 @@ PARTS = {  # of the report, by the section that shows them
     "classification": ("classification",),
     "confidence": ("confidence",),
     "robustness": ("robustness",),
+    "precision": ("precisions",),
     "leaks": ("leaks",),
     "unknowns": ("unknowns",),
     "geometry": ("geometry",),
@@ -179,7 +180,7 @@ def hostile(node: Any) -> Any:
         kept = ("name", "schema_version", "severity", "scorer", "chosen_by", "metric", "score",
                 "sha256", "evaluated", "goal", "reader", "loss", "measure", "baseline",
                 "method", "interval", "image_variance", "secondary_to", "primary",
-                "secondary", "split", "other", "runs")  # fmt: skip
+                "secondary", "split", "other", "runs", "precision")  # fmt: skip
         return {key: value if key in kept else hostile(value) for key, value in node.items()}
     if isinstance(node, list):
         return [hostile(value) for value in node]

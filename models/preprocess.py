@@ -65,7 +65,7 @@ _UPRIGHT = {
 
 
 class Target(Protocol):
-    """What an image becomes: a manifest's `Preprocess`, or what has its fields."""
+    """The form of a preprocessed image: a manifest's `Preprocess`, or what has its fields."""
 
     @property
     def size_px(self) -> int:
@@ -73,7 +73,7 @@ class Target(Protocol):
 
     @property
     def half_scale(self) -> bool:
-        """Whether a much larger JPEG may be decoded at half scale."""
+        """Return whether a much larger JPEG may be decoded at half scale."""
 
 
 def size(data: bytes) -> Size:

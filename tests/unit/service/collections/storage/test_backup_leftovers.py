@@ -1,4 +1,4 @@
-"""What a snapshot that was cut off leaves, and a restore that finds no room."""
+"""Leftovers of a snapshot that was cut off, and a restore that finds no room."""
 
 import errno
 import shutil

@@ -44,7 +44,7 @@ log = structlog.get_logger("service")
 
 @dataclass(frozen=True)
 class Job:
-    """The products wanted of a picture: a model's input, and with `preview_px` a preview of it all."""
+    """The products wanted of a picture: an input and, with `preview_px`, a preview of it all."""
 
     size_px: int
     max_pixels: int

@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class DecodeWith(Generic[_T]):
-    """A second product of each image besides its pixels: `make` of a preview of the whole picture."""
+    """A second product of each image: `make` of a preview of the whole picture."""
 
     side_px: int
     make: Callable[[UInt8[np.ndarray, "h w 3"]], _T]

@@ -17,7 +17,11 @@ def read(budget: BodyBudget) -> bytes:
         return {"type": "http.request", "body": CODED}
 
     scope = {"headers": [(b"content-encoding", b"gzip")], "state": {BUDGET: budget}}
-    return asyncio.run(read_body(scope, receive, len(PLAIN)))
+
+    async def run() -> bytes:
+        return await read_body(scope, receive, len(PLAIN))
+
+    return asyncio.run(run())
 
 
 def test_what_a_body_is_decoded_to_is_counted_as_held() -> None:

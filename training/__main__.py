@@ -6,6 +6,7 @@ import sys
 from models.errors import ModelsError
 from training.cli import embed, make_data, quantize, reevaluate, runs, studies
 from training.cli.arguments import add_options
+from training.cli.options import say_once
 from training.common.machine import is_first, launched
 from training.common.memory import keep_freed_memory
 from training.errors import Interrupted, InvalidMachine, TrainingError
@@ -72,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run one step; errors made on purpose end in one line and exit status 1, stops in 130."""
     arguments = parser().parse_args()
+    say_once.cache_clear()
     keep_freed_memory()
     try:
         if launched() and arguments.step not in _TOGETHER:

@@ -6,6 +6,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -13,11 +14,13 @@ from models.bundle import MANIFEST, Bundle
 from models.errors import ModelsError
 from models.manifest import Manifest
 from models.store import Store
-from service.collections import CollectionSpec, Library
 from service.errors import ServiceError
 from service.machine.hardware import multiplies_int8
 from service.settings import PrecisionChoice, Settings
-from service.vectors import ExactIndex, VectorIndex
+
+if TYPE_CHECKING:
+    from service.collections import CollectionSpec
+    from service.vectors import VectorIndex
 
 _LONGEST_S = 120.0
 
@@ -75,7 +78,8 @@ def _look(registry: Path, data_dir: Path, names: list[str]) -> str | None:
     return None if is_faster(bundles.values()) else "int8 takes more than 0.9 of float32's time"
 
 
-def _specs(data_dir: Path) -> Iterator[CollectionSpec]:
+def _specs(data_dir: Path) -> "Iterator[CollectionSpec]":
+    from service.collections import Library
     from service.collections.data_folder import COLLECTIONS
 
     library = Library(data_dir / COLLECTIONS, _no_index, maintain_every_s=None)
@@ -87,11 +91,13 @@ def _specs(data_dir: Path) -> Iterator[CollectionSpec]:
         library.close()
 
 
-def _would_not_mix(spec: CollectionSpec, bundle: Bundle | None) -> bool:
+def _would_not_mix(spec: "CollectionSpec", bundle: Bundle | None) -> bool:
     if bundle is None or spec.version != bundle.manifest.version:
         return False
     return not bundle.may_mix("int8", spec.precision)
 
 
-def _no_index(spec: CollectionSpec, *_: object) -> tuple[VectorIndex, int]:
+def _no_index(spec: "CollectionSpec", *_: object) -> "tuple[VectorIndex, int]":
+    from service.vectors import ExactIndex
+
     return ExactIndex(spec.dimension, spec.metric), 0

@@ -97,6 +97,7 @@ def test_images_find_what_their_embeddings_find(service: httpx.Client) -> None:
     assert raw.json() == {
         "loss": "softmax",
         "version": 1,
+        "precision": "float32",
         "collection": "l2",
         "neighbors": expected[:1],
     }

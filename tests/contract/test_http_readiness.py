@@ -40,8 +40,8 @@ def forget_manifest(bundle: Bundle) -> None:
 
 
 def break_thumbnails(bundle: Bundle) -> None:
-    for path in (bundle.path.parent.parent / "thumbnails").glob("*.npz"):
-        path.write_bytes(b"")
+    folder = bundle.path.parent.parent / "thumbnails"
+    (folder / f"{bundle.manifest.thumbnails}.npz").write_bytes(b"")
 
 
 def rewrite(bundle: Bundle, name: str, arrays: dict[str, np.ndarray]) -> None:

@@ -99,9 +99,15 @@ def test_the_models_of_a_version_share_one_file_of_thumbnails() -> None:
         version: {Store(REGISTRY).load(name, version).manifest.thumbnails for name in LOSS_NAMES}
         for version in (1, 2)
     }
+    tests = {
+        Store(REGISTRY).load(name, version).manifest.test_images
+        for name in LOSS_NAMES
+        for version in (1, 2)
+    }
+    assert len(tests) == 1
     assert [len(of_version) for of_version in files.values()] == [1, 1]
     there = {path.stem for path in (REGISTRY / "thumbnails").iterdir()}
-    assert there == files[1] | files[2]
+    assert there == files[1] | files[2] | tests
 
 
 @dataclass(frozen=True)

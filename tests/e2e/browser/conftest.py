@@ -18,14 +18,6 @@ AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test of this folder its kind."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker("browser")
-
-
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A browser for all of these tests."""

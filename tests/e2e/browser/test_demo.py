@@ -12,6 +12,8 @@ from playwright.sync_api import Page, expect
 from tests.e2e.browser.conftest import DESKTOP, PHONE, Visit
 from tests.support.serving import ROOT
 
+pytestmark = pytest.mark.browser
+
 PHOTOS = ROOT / "tests" / "data" / "photos"
 
 

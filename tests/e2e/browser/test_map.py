@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.browser.conftest import DESKTOP, PHONE, Visit
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture
 def about(atlas: httpx.Client) -> dict[str, int]:

@@ -4,6 +4,8 @@ import pytest
 
 from tests.e2e.browser.conftest import DESKTOP, PHONE, Visit
 
+pytestmark = pytest.mark.browser
+
 PAGES = ["/", "/explore", "/report", "/report/softmax", "/report/arcface?version=1"]
 
 

@@ -17,6 +17,7 @@ COPIED = (
     "pyproject.toml",
     "models/*.py",
     "models/evidence",
+    "reports",
     "training",
     "tests/*.py",
     "tests/support/*.py",

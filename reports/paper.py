@@ -13,18 +13,18 @@ def paper(report: ComparisonReport) -> str:
 
 
 def _head(report: ComparisonReport) -> str:
-    told, data = report.protocol, report.dataset
+    study, data = report.protocol, report.dataset
     return f"""# What holds of the paper
 The student paper that LossAtlas grew out of compared five losses on a subset of CIFAR-10 with a
 compact CNN, by confusion matrices and feature-space plots of single runs. Here are its claims, one
-by one, against `python -m training compare`: {told.seeds} runs of each loss (seeds 0 to
-{told.seeds - 1}, each with its own split and start), {told.epochs} epochs each, all alike but for
+by one, against `python -m training compare`: {study.seeds} runs of each loss (seeds 0 to
+{study.seeds - 1}, each with its own split and start), {study.epochs} epochs each, all alike but for
 the loss, with how it draws a batch, and what was tuned: {_trials(report)}
-of {told.tuning_epochs} epochs for every
+of {study.tuning_epochs} epochs for every
 loss, softmax included, on the tuning split. {data.name} ({data.edition} files):
 {data.train:,} images trained on, n = {data.test:,} test images. {report.hardware}.
 
-`±` is half of a 95 % interval over the {told.seeds} seeds and the draw of the test images; p is
+`±` is half of a 95 % interval over the {study.seeds} seeds and the draw of the test images; p is
 Holm's, over the {len(report.losses) * (len(report.losses) - 1) // 2} pairs of losses. What they
 know of the test images: {images_known(report)}.{_revised(report)}
 {_edges(report)}
@@ -33,10 +33,10 @@ This page is made by `python -m reports paper` from `models/registry/comparison/
 
 
 def _trials(report: ComparisonReport) -> str:
-    told = report.protocol
-    if told.trials_per_value is None:
-        return f"{told.trials} Optuna trials"
-    return f"{told.trials_per_value} Optuna trials for each searched value"
+    study = report.protocol
+    if study.trials_per_value is None:
+        return f"{study.trials} Optuna trials"
+    return f"{study.trials_per_value} Optuna trials for each searched value"
 
 
 def _revised(report: ComparisonReport) -> str:

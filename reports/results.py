@@ -74,23 +74,23 @@ def _short(verdict: Verdict, report: ComparisonReport) -> str:
 
 
 def _protocol(report: ComparisonReport) -> str:
-    told, data = report.protocol, report.dataset
+    study, data = report.protocol, report.dataset
     share = (
-        f"{told.trials} trials"
-        if told.trials_per_value is None
-        else (f"{told.trials_per_value} trials for each searched value")
+        f"{study.trials} trials"
+        if study.trials_per_value is None
+        else (f"{study.trials_per_value} trials for each searched value")
     )
     return (
         f"All {len(report.losses)} under one protocol, by `python -m training compare`, runs of "
         f"{report.evaluated:%Y-%m-%d}:\n\n"
         "| | |\n|---|---|\n"
-        f"| Network | {told.backbone}, {told.embedding_size} dimensions |\n"
+        f"| Network | {study.backbone}, {study.embedding_size} dimensions |\n"
         f"| Data | {data.name}, {data.edition} files; {data.train:,} images trained on, "
         f"n = {data.test:,} test images |\n"
-        f"| Tuning | {share} of {told.tuning_epochs} epochs for each loss, softmax included, "
+        f"| Tuning | {share} of {study.tuning_epochs} epochs for each loss, softmax included, "
         "on the tuning split |\n"
-        f"| Final runs | {told.seeds} seeds of {told.epochs} epochs; for unknowns {told.seeds} "
-        f"more of {told.unknown_epochs} epochs that leave {len(told.left_out[0])} classes out |\n"
+        f"| Final runs | {study.seeds} seeds of {study.epochs} epochs; for unknowns {study.seeds} "
+        f"more of {study.unknown_epochs} epochs that leave {len(study.left_out[0])} classes out |\n"
         f"| Machine | {report.hardware} |"
     )
 

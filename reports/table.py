@@ -42,9 +42,9 @@ def _better(measure: Measure) -> str:
 
 
 def _marked(report: ComparisonReport, measure: Measure, loss: str) -> str:
-    told = interval(result_of(report, measure.name, loss).mean, measure)
+    text = interval(result_of(report, measure.name, loss).mean, measure)
     verdict = next(one for one in report.verdicts if one.measure == measure.name)
-    return f"**{told}**" if loss in verdict.best else told
+    return f"**{text}**" if loss in verdict.best else text
 
 
 def _row(report: Report) -> str:
@@ -56,8 +56,8 @@ def _row(report: Report) -> str:
     )
 
 
-def _calibration(told: Confidence) -> str:
-    return f"{told.before.ece.value:.2%}, {told.after.ece.value:.2%}"
+def _calibration(confidence: Confidence) -> str:
+    return f"{confidence.before.ece.value:.2%}, {confidence.after.ece.value:.2%}"
 
 
 def _errors(report: Report) -> str:
@@ -69,8 +69,8 @@ def _errors(report: Report) -> str:
 
 def _training(report: Report) -> str:
     """The run's own epochs and time, and whether something was trained before."""
-    told, recipe = report.provenance, report.provenance.recipe
-    own = f"{_epochs(len(report.learning_curve))}, {duration(told.training_seconds)}"
+    origin, recipe = report.provenance, report.provenance.recipe
+    own = f"{_epochs(len(report.learning_curve))}, {duration(origin.training_seconds)}"
     if recipe.get("frozen"):
         return f"last layers alone: {own}; the trunk before"
     if recipe.get("weights", "random") != "random":

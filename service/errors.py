@@ -182,8 +182,8 @@ class UndecodableImages(ServiceError):
         self.indexes = indexes
 
     def __str__(self) -> str:
-        told = zip(self.indexes, self.reasons, strict=True)
-        return "; ".join(f"image {i}: {reason}" for i, reason in told)
+        pairs = zip(self.indexes, self.reasons, strict=True)
+        return "; ".join(f"image {i}: {reason}" for i, reason in pairs)
 
     @property
     def reasons(self) -> tuple[str, ...]:

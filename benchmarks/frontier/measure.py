@@ -19,23 +19,23 @@ _WARM_UP_S = 1.0
 
 def point(folder: Path, images: NDArray[np.uint8], threads: int, seconds: float) -> Point:
     """The network in `folder` (a bundle or an evaluated run), timed on `images` [n, h, w, 3]."""
-    told = Evaluation.model_validate_json((folder / REPORT).read_bytes())
+    evaluation = Evaluation.model_validate_json((folder / REPORT).read_bytes())
     single, batch = (
         _timed(folder / MODEL, images[np.arange(size) % len(images)], threads, seconds)
         for size in (1, BATCH_SIZE)
     )
-    recipe = told.provenance.recipe
+    recipe = evaluation.provenance.recipe
     return Point(
         network=_network(recipe),
-        loss=told.loss,
+        loss=evaluation.loss,
         epochs=int(str(recipe["epochs"])),
-        parameters=told.cost.parameters,
-        model_bytes=told.cost.model_bytes,
-        training_s=told.provenance.training_seconds,
-        trained_on=told.provenance.hardware,
-        dataset=f"{told.provenance.dataset.name} ({told.provenance.dataset.edition})",
-        accuracy=told.classification.accuracy.value,
-        test_images=told.classification.n,
+        parameters=evaluation.cost.parameters,
+        model_bytes=evaluation.cost.model_bytes,
+        training_s=evaluation.provenance.training_seconds,
+        trained_on=evaluation.provenance.hardware,
+        dataset=f"{evaluation.provenance.dataset.name} ({evaluation.provenance.dataset.edition})",
+        accuracy=evaluation.classification.accuracy.value,
+        test_images=evaluation.classification.n,
         single=single,
         batch=batch,
         images_per_s=round(1000 * BATCH_SIZE / batch.p50_ms, 1),

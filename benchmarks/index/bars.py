@@ -22,10 +22,10 @@ def against(report: Report) -> str:
         return "Nothing was measured yet."
     size = max(sizes)
     rows = [*_searches(report, size), *_ingests(report, size), *_restarts(report, size)]
-    told = [
+    lines = [
         [what, bar, measured, "yes" if kept else "**no**"] for what, bar, measured, kept in rows
     ]
-    return table((f"At {size:,} vectors", "bar", "measured", "kept"), told)
+    return table((f"At {size:,} vectors", "bar", "measured", "kept"), lines)
 
 
 def _searches(report: Report, size: int) -> Iterator[Row]:

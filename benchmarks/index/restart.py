@@ -51,14 +51,16 @@ def restart(job: Job) -> RestartRun:
 
 
 def _search(job: Job, collection: Collection, case: str) -> WholeSearch:
-    told = job.settings
-    queries = [job.data.queries[at : at + 1] for at in range(told.queries)]
-    asked = Search(k=told.k, where=parse_filter(_WHERE[case]))
+    settings = job.settings
+    queries = [job.data.queries[at : at + 1] for at in range(settings.queries)]
+    asked = Search(k=settings.k, where=parse_filter(_WHERE[case]))
     found: list[int] = []
 
     def ask(query: Vectors) -> None:
         (hits,) = collection.search(query, asked)
         found.append(len(hits))
 
-    latency = singles(ask, queries, told.seconds)
-    return WholeSearch(case=case, latency=latency, found=round(float(np.mean(found)) / told.k, 5))
+    latency = singles(ask, queries, settings.seconds)
+    return WholeSearch(
+        case=case, latency=latency, found=round(float(np.mean(found)) / settings.k, 5)
+    )

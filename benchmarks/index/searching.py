@@ -56,26 +56,26 @@ def search(job: Job) -> SearchRun:
 
 
 def _compare(job: Job, case: Case, index: LocalIndex, beside: raw.Raw) -> Comparison:
-    data, told = job.data, job.settings
+    data, settings = job.data, job.settings
     kept, truth = data.kept(case), data.truth(case)
-    ours = _ours(index, case, kept, told.k)
-    theirs = beside.searcher(case.kept(job.size), told.k)
+    ours = _ours(index, case, kept, settings.k)
+    theirs = beside.searcher(case.kept(job.size), settings.k)
     answers: dict[Find, Int64[np.ndarray, "q k"]] = {}
 
     def keeping(find: Find) -> Callable[[Vectors], None]:
         return lambda queries: answers.update({find: find(queries)})
 
-    in_one = [data.queries] * told.rounds
-    batches = by_turns(keeping(ours), keeping(theirs), in_one, told.seconds)
-    ones = [data.queries[at : at + 1] for at in range(told.queries)]
-    singles = by_turns(ours, theirs, ones, told.seconds, least=min(100, told.queries))
+    in_one = [data.queries] * settings.rounds
+    batches = by_turns(keeping(ours), keeping(theirs), in_one, settings.seconds)
+    ones = [data.queries[at : at + 1] for at in range(settings.queries)]
+    singles = by_turns(ours, theirs, ones, settings.seconds, least=min(100, settings.queries))
 
     def way(find: Find, in_batches: list[float], one_by_one: list[float]) -> Way:
         rows = answers[find]
         return Way(
             recall=round(truth.recall(data.queries, data.vectors, rows, kept), 5),
-            found=round(float(np.mean(rows >= 0)) * rows.shape[1] / told.k, 5),
-            per_s=round(told.queries / float(np.median(in_batches)), 1),
+            found=round(float(np.mean(rows >= 0)) * rows.shape[1] / settings.k, 5),
+            per_s=round(settings.queries / float(np.median(in_batches)), 1),
             single=latency(one_by_one),
         )
 

@@ -43,18 +43,18 @@ def everything(report: Report) -> str:
 
 def caption(report: Report) -> str:
     """Describe the origin of the numbers, in a paragraph."""
-    where, told = report.machine, report.settings
+    where, settings = report.machine, report.settings
     versions = ", ".join(f"{name} {report.versions[name]}" for name in _NAMED)
     rounds = [each.rounds for search in report.searches for each in search.comparisons]
-    fewest, most = min(rounds, default=1), max(rounds, default=told.rounds)
+    fewest, most = min(rounds, default=1), max(rounds, default=settings.rounds)
     unfinished = "" if report.complete else ", **interrupted**"
     return (
         f"By `{report.command}`, {report.date:%Y-%m-%d}, commit {short(report.commit)}"
         f"{unfinished}. {where.cores} cores of {where.processor} ({', '.join(where.flags)}), "
         f"{where.memory_mib / 1024:.0f} GiB, Linux {where.kernel}, {versions}. "
-        f"{report.data.dimension} dimensions, k = {told.k}, {told.queries:,} held-out queries: "
-        "each alone, and all in one batch, by one thread. Overhead: ours beside the raw FAISS "
-        f"index in it, in alternation; medians of {fewest} to {most} rounds of batches, and of "
+        f"{report.data.dimension} dimensions, k = {settings.k}, {settings.queries:,} held-out "
+        "queries: each alone, and all in one batch, by one thread. Overhead: ours beside the raw "
+        f"FAISS index in it, in alternation; medians of {fewest} to {most} rounds of batches, and of "
         "the single queries."
     )
 

@@ -137,8 +137,8 @@ def _rate(found: Medians, server: str, workload: str, connections: int) -> str:
     failed = found.closed(server, workload, connections, lambda run: sum(run.failures.values()))
     if failed is None:
         return NONE
-    told = f"{rates[server]:.0f}" + (_FAILED if failed else "")
-    return f"**{told}**" if rates[server] == max(rates.values()) else told
+    shown = f"{rates[server]:.0f}" + (_FAILED if failed else "")
+    return f"**{shown}**" if rates[server] == max(rates.values()) else shown
 
 
 def _cpu(found: Medians, server: str) -> str:

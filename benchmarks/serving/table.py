@@ -61,10 +61,12 @@ def caption(report: Report) -> str:
     )
 
 
-def _shared(told: Settings) -> str:
-    if not told.server_cpus and not told.generator_cpus:
+def _shared(settings: Settings) -> str:
+    if not settings.server_cpus and not settings.generator_cpus:
         return "shared by server and load generator"
-    cpus = (", ".join(map(str, one)) or "any" for one in (told.server_cpus, told.generator_cpus))
+    cpus = (
+        ", ".join(map(str, one)) or "any" for one in (settings.server_cpus, settings.generator_cpus)
+    )
     return "the server on {} and the load generator on {}".format(*cpus)
 
 

@@ -50,7 +50,7 @@ def everything(report: Report) -> str:
 
 def caption(report: Report) -> str:
     """Describe the origin of the numbers, in a paragraph."""
-    where, told = report.machine, report.settings
+    where, settings = report.machine, report.settings
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     unfinished = "" if report.complete else ", **interrupted**"
     gpu = f"on {report.gpu}" if report.gpu else "no GPU was available"
@@ -59,10 +59,11 @@ def caption(report: Report) -> str:
         f"{unfinished}. {where.cores} cores of {where.processor} ({', '.join(where.flags)}), "
         f"{where.memory_mib / 1024:.0f} GiB, load average before {where.load_average}, Linux "
         f"{where.kernel}, {versions}; {gpu}. Losses: 64 dimensions, 1 thread, medians of up "
-        f"to {told.repeats} repeats in a process of its own, and of {told.turns} such, alternating "
-        f"with the peer's; peer / ours: the median over turns. Memory: most that PyTorch held "
-        f"at once beyond inputs and parameters, by its profiler. Epochs: {told.threads} threads, "
-        f"{told.batch} images a step, CosFace by AdamW, the second of two epochs."
+        f"to {settings.repeats} repeats in a process of its own, and of {settings.turns} such, "
+        f"alternating with the peer's; peer / ours: the median over turns. Memory: most that PyTorch "
+        f"held at once beyond inputs and parameters, by its profiler. Epochs: "
+        f"{settings.threads} threads, {settings.batch} images a step, CosFace by AdamW, "
+        "the second of two epochs."
     )
 
 

@@ -22,8 +22,8 @@ def print_summary(out: Console, tally: Tally, collection: str) -> int:
         "there already": tally.present,
         "not taken": len(tally.faults),
     }
-    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
-    out.print(f"collection {collection}: {told or 'nothing to do'}")
+    counted = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    out.print(f"collection {collection}: {counted or 'nothing to do'}")
     if tally.stopped:
         out.print(GO_ON)
         return INTERRUPTED

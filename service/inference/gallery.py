@@ -74,8 +74,8 @@ class ModelGallery:
         queries that have no distance to others.
         """
         if found := problems(queries, self._metric):
-            told = tuple(f"vector {problem}" for problem in found.values())
-            raise InvalidItems(tuple(found), told)
+            reasons = tuple(f"vector {problem}" for problem in found.values())
+            raise InvalidItems(tuple(found), reasons)
         among = self._among(query.where) if query.where else None
         hits = self._index.search(queries, query.k + bool(query.without), among)
         near = [

@@ -65,9 +65,9 @@ class Ranks:
         """Run `work` in the first process and give its result, or TrainingError, to all."""
         if self.size == 1:
             return work()
-        told = [_attempted(work) if self.first else None]
-        dist.broadcast_object_list(told, src=0, device=torch.device("cpu"))
-        result: Result = _result(told)
+        outcome = [_attempted(work) if self.first else None]
+        dist.broadcast_object_list(outcome, src=0, device=torch.device("cpu"))
+        result: Result = _result(outcome)
         return result
 
     def main_process_first(self, work: Callable[[], Result]) -> Result:
@@ -114,8 +114,8 @@ def _attempted(work: Callable[[], Result]) -> tuple[Result | None, TrainingError
         return None, error
 
 
-def _result(told: list[Any]) -> Any:
-    value, error = told[0]
+def _result(outcome: list[Any]) -> Any:
+    value, error = outcome[0]
     if error is not None:
         raise error
     return value

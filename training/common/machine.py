@@ -78,7 +78,7 @@ def machine(
     if ranks.size == 1:
         yield found
         return
-    # Small things are told over gloo in any case, so that no GPU has to wait for them.
+    # Small things are sent over gloo in any case, so that no GPU has to wait for them.
     backend = "cpu:gloo,cuda:nccl" if found.device.type == "cuda" else "gloo"
     dist.init_process_group(backend, timeout=_LONGEST_WAIT)
     try:

@@ -74,10 +74,10 @@ def _accuracy(every: Sequence[Answers]) -> tuple[dict[str, float], dict[str, Inf
 def _ece(every: Sequence[Answers]) -> tuple[dict[str, float], dict[str, Influence]]:
     errors, moves = [], []
     for one in every:
-        told = outcomes(one)
-        errors.append(calibration_error(told.confidence, told.right, equal_width))
+        judged = outcomes(one)
+        errors.append(calibration_error(judged.confidence, judged.right, equal_width))
         order = np.argsort(_confidence(one), kind="stable")
-        moves.append(influence.of_calibration(told, order)["ece"])
+        moves.append(influence.of_calibration(judged, order)["ece"])
     return {ECE: float(np.mean(errors))}, {ECE: np.mean(moves, axis=0)}
 
 

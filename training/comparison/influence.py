@@ -37,13 +37,13 @@ def of_mean(values: Float64[np.ndarray, " n"], order: Rows | None = None) -> Inf
     return moved if order is None else placed(moved, order)
 
 
-def of_calibration(told: Outcomes, order: Rows) -> Mapping[str, Influence]:
+def of_calibration(answered: Outcomes, order: Rows) -> Mapping[str, Influence]:
     """Of ECE and adaptive ECE; `order` are the images' rows by rising confidence."""
     found = {}
     binnings: Mapping[str, Binning] = {"ece": equal_width, "adaptive_ece": equal_mass}
     for name, binning in binnings.items():
-        bins = np.searchsorted(binning(told.confidence), told.confidence)
-        gaps = told.right - told.confidence
+        bins = np.searchsorted(binning(answered.confidence), answered.confidence)
+        gaps = answered.right - answered.confidence
         signs = np.sign(np.bincount(bins, gaps))
         found[name] = of_mean(signs[bins] * gaps, order)
     return found

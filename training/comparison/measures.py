@@ -50,23 +50,23 @@ class RunOutputs(SearchedImages):
 
 def run_values(said: RunOutputs) -> dict[str, float]:
     """Every measure of a run that knows all classes, by name; undefined ones are left out."""
-    told = said.outcomes
+    answered = said.outcomes
     found = query_values(said.test.embeddings[said.rows], said.labels, said.metric).mean(axis=0)
     threshold = said.pairs.threshold(_FAR)
     ratio = fisher_ratio(said.test)
     strict = {} if threshold is None else {"tar_at_far_1e-3": said.pairs.tar(threshold)}
     operating = said.operating
-    ranking = rank(told.confidence, told.right == 0)
+    ranking = rank(answered.confidence, answered.right == 0)
     return {
-        "accuracy": float(told.right.mean()),
+        "accuracy": float(answered.right.mean()),
         "map_at_r": float(found[-1]),
         "recall_at_1": float(found[0]),
         "eer": said.pairs.equal_error()[0],
         **strict,
         **({} if operating is None else {"opis": operating.accepted().opis}),
-        "ece": calibration_error(told.confidence, told.right, equal_width),
-        "adaptive_ece": calibration_error(told.confidence, told.right, equal_mass),
-        "nll": float(told.nll.mean()),
+        "ece": calibration_error(answered.confidence, answered.right, equal_width),
+        "adaptive_ece": calibration_error(answered.confidence, answered.right, equal_mass),
+        "nll": float(answered.nll.mean()),
         "aurc": aurc(ranking),
         "augrc": augrc(ranking),
         "angular_margin": float(np.nanmean(margins_rad(said.train, said.test))),
@@ -76,7 +76,7 @@ def run_values(said: RunOutputs) -> dict[str, float]:
 
 def run_influences(said: RunOutputs) -> dict[str, Influence]:
     """By how much each test image moves each of `run_values`."""
-    told, order = said.outcomes, said.by_confidence
+    answered, order = said.outcomes, said.by_confidence
     paired = influence.of_pairs(said.points, said.labels, said.metric, said.pairs, _FAR)
     embeddings = said.test.embeddings[said.rows]
     found_of = influence.of_retrieval(embeddings, said.labels, said.metric)
@@ -89,10 +89,10 @@ def run_influences(said: RunOutputs) -> dict[str, Influence]:
     found = {
         "accuracy": influence.of_mean((test.predicted == test.labels).astype(np.float64)),
         **{name: influence.spread(moves, said.rows, len(test)) for name, moves in placed.items()},
-        **influence.of_calibration(told, order),
-        "nll": influence.of_mean(told.nll, order),
-        "aurc": influence.of_aurc(1 - told.right, order),
-        "augrc": influence.placed(augrc_influence(told.confidence, 1 - told.right), order),
+        **influence.of_calibration(answered, order),
+        "nll": influence.of_mean(answered.nll, order),
+        "aurc": influence.of_aurc(1 - answered.right, order),
+        "augrc": influence.placed(augrc_influence(answered.confidence, 1 - answered.right), order),
         "angular_margin": influence.of_mean(margins_rad(said.train, test)),
     }
     if fisher_ratio(test) is not None:

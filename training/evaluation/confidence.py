@@ -141,28 +141,28 @@ def _ends(
     return np.concatenate([[0], uppers])
 
 
-def _quality(told: Outcomes) -> ConfidenceQuality:
-    ece, adaptive = calibration_errors(told)
-    brier = float(told.brier.mean())
+def _quality(scored: Outcomes) -> ConfidenceQuality:
+    ece, adaptive = calibration_errors(scored)
+    brier = float(scored.brier.mean())
     return ConfidenceQuality(
-        nll=float(told.nll.mean()),
-        nll_interval=nll_interval(told.nll, told.error_cost),
+        nll=float(scored.nll.mean()),
+        nll_interval=nll_interval(scored.nll, scored.error_cost),
         brier=brier,
-        brier_interval=brier_interval(told.brier),
+        brier_interval=brier_interval(scored.brier),
         ece=ece,
         adaptive_ece=adaptive,
-        reliability=reliability(told),
+        reliability=reliability(scored),
     )
 
 
-def calibration_errors(told: Outcomes) -> tuple[Estimate, Estimate]:
+def calibration_errors(scored: Outcomes) -> tuple[Estimate, Estimate]:
     """ECE and adaptive ECE, each with its 95 % interval."""
     random = np.random.default_rng(SEED)
-    ece, adaptive = (_calibration_error(told, each, random) for each in (equal_width, equal_mass))
+    ece, adaptive = (_calibration_error(scored, each, random) for each in (equal_width, equal_mass))
     return ece, adaptive
 
 
-def _calibration_error(told: Outcomes, binning: Binning, random: np.random.Generator) -> Estimate:
+def _calibration_error(scored: Outcomes, binning: Binning, random: np.random.Generator) -> Estimate:
     """Noise only adds to a sum of absolute gaps, so percentiles of resamples lie too high.
 
     Below, take off what all gaps together may have moved; above, reflect (the basic bootstrap),
@@ -172,48 +172,51 @@ def _calibration_error(told: Outcomes, binning: Binning, random: np.random.Gener
     true error in 93 to 100 % of the draws. It is wide on purpose where images are few: where 40
     answers are certain and right, the error may be 9 %.
     """
-    found, noise = gaps(told.confidence, told.right, binning), _noise(told, binning, random)
+    found, noise = (
+        gaps(scored.confidence, scored.right, binning),
+        _noise(scored, binning, random),
+    )
     value = float(np.abs(found).sum())
     moved = float(np.quantile(np.abs(noise).sum(axis=1), 0.975))
     least = float(np.quantile(np.abs(found + noise).sum(axis=1), 0.025))
-    right = proportion(int(told.right.sum()), len(told.right))
-    said = float(told.confidence.mean())
+    right = proportion(int(scored.right.sum()), len(scored.right))
+    said = float(scored.confidence.mean())
     high = max(value, 2 * value - least, said - right.low, right.high - said)
     return Estimate(value=value, low=max(0.0, value - moved), high=min(1.0, high))
 
 
 def _noise(
-    told: Outcomes, binning: Binning, random: np.random.Generator
+    scored: Outcomes, binning: Binning, random: np.random.Generator
 ) -> Float64[np.ndarray, "r bins"]:
     """Measure the gaps that chance alone makes, in 1,000 draws of right and wrong in each bin.
 
     A bin is right as often as it was seen to be, with two imaginary images more: one as often as
     its confidence says, one in half. So a bin without an error is not taken for certain.
     """
-    ends = _ends(told.confidence, binning)
+    ends = _ends(scored.confidence, binning)
     counts = np.diff(ends)
     right, said = (
         np.diff(np.concatenate([[0.0], np.cumsum(values)])[ends])
-        for values in (told.right, told.confidence)
+        for values in (scored.right, scored.confidence)
     )
     chance = np.clip((right + said / np.maximum(counts, 1) + 0.5) / (counts + 2), 0, 1)
     drawn = random.binomial(counts, chance, (_RESAMPLES, BINS))
-    noise: Float64[np.ndarray, "r bins"] = (drawn - counts * chance) / len(told.right)
+    noise: Float64[np.ndarray, "r bins"] = (drawn - counts * chance) / len(scored.right)
     return noise
 
 
-def reliability(told: Outcomes) -> tuple[ReliabilityBin, ...]:
+def reliability(scored: Outcomes) -> tuple[ReliabilityBin, ...]:
     """Accuracy beside confidence in the 15 equal-width bins."""
-    ends = _ends(told.confidence, equal_width)
-    uppers = equal_width(told.confidence)
+    ends = _ends(scored.confidence, equal_width)
+    uppers = equal_width(scored.confidence)
     return tuple(
-        _bin(told, slice(*ends[row : row + 2]), (row / BINS, float(uppers[row])))
+        _bin(scored, slice(*ends[row : row + 2]), (row / BINS, float(uppers[row])))
         for row in range(BINS)
     )
 
 
-def _bin(told: Outcomes, rows: slice, bounds: tuple[float, float]) -> ReliabilityBin:
-    confidence, right = told.confidence[rows], told.right[rows]
+def _bin(scored: Outcomes, rows: slice, bounds: tuple[float, float]) -> ReliabilityBin:
+    confidence, right = scored.confidence[rows], scored.right[rows]
     low, high = bounds
     if not len(right):
         return ReliabilityBin(low=low, high=high, count=0, mean_confidence=None, accuracy=None)

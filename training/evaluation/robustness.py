@@ -57,10 +57,10 @@ def changed(change: Change, strength: float, images: Images) -> Images:
 def _answered(ask: Ask, images: Images, labels: Int64[np.ndarray, " n"]) -> dict[str, object]:
     embeddings, probabilities = ask(images)
     answers = Answers(embeddings, probabilities, labels, ("",) * len(labels))
-    told = outcomes(answers)
+    answered = outcomes(answers)
     return {
         "n": len(labels),
         "accuracy": share(answers.predicted == labels),
-        "ece": calibration_error(told.confidence, told.right, equal_width),
-        "mean_confidence": float(told.confidence.mean()),
+        "ece": calibration_error(answered.confidence, answered.right, equal_width),
+        "mean_confidence": float(answered.confidence.mean()),
     }

@@ -138,9 +138,9 @@ class JoinedBatchNorm(TorchFunctionMode):
         ranks = self._ranks
         over = [0, *range(2, values.ndim)]
         var, mean = torch.var_mean(values, over, correction=0)
-        told = ranks.joined(torch.stack([mean, var]).unsqueeze(0), ranks.size)
+        moments = ranks.joined(torch.stack([mean, var]).unsqueeze(0), ranks.size)
         counts = torch.tensor(ranks.parts(self._total), device=values.device, dtype=values.dtype)
         shares = (counts / self._total).unsqueeze(1)
-        means, variances = told.unbind(dim=1)
+        means, variances = moments.unbind(dim=1)
         joined = (shares * means).sum(dim=0)
         return joined, (shares * (variances + (means - joined).square())).sum(dim=0)

@@ -80,7 +80,7 @@ def make_timm(recipe: Recipe, state: State | None) -> TimmModel:
     them, InvalidWeights where `state` is not of this model.
     """
     known = config(recipe.backbone)
-    # Models that fix their size, transformers mostly, are told it; the others have no such option.
+    # Models that fix their size, transformers mostly, are given it; the others have no such option.
     size: dict[str, Any] = {"img_size": recipe.seen_px} if known.fixed_input_size else {}
     blank = _created(recipe, size)
     features = _feature_count(recipe, blank)

@@ -144,8 +144,8 @@ def _best(values: Mapping[str, tuple[float, float]], place: int) -> str | None:
 
 
 def _protocol(one: LossSummary) -> dict[str, object]:
-    told = {name: value for name, value in one.recipe.items() if name not in _OF_THE_LOSS}
-    return told | {
+    stated = {name: value for name, value in one.recipe.items() if name not in _OF_THE_LOSS}
+    return stated | {
         "backbone": one.backbone,
         "embedding_size": one.dimension,
         "images": one.dataset_sha256,

@@ -135,8 +135,8 @@ def thumbnail_address(collection: str, item: Item) -> str | None:
 
 def show_receipt(collection: str, ids: Sequence[str], receipt: Receipt) -> dict[str, Any]:
     """Describe a batch that is durable."""
-    told = zip(ids, receipt.replaced, strict=True)
-    items = [{"id": each, "replaced": replaced} for each, replaced in told]
+    stored = zip(ids, receipt.replaced, strict=True)
+    items = [{"id": each, "replaced": replaced} for each, replaced in stored]
     return {"collection": collection, "sequence": receipt.sequence, "items": items}
 
 

@@ -74,8 +74,8 @@ class GalleryPlace(Place):
     async def search(self, queries: Vectors, query: Search) -> list[list[dict[str, Any]]]:
         """The hits of each query."""
         found = await self._engine.neighbors(queries, query)
-        told = [neighbor_items(self._engine, near) for near in found]
-        return [[{**item, "metadata": {}} for item in near] for near in told]
+        rows = [neighbor_items(self._engine, near) for near in found]
+        return [[{**item, "metadata": {}} for item in near] for near in rows]
 
 
 class CollectionPlace(Place):

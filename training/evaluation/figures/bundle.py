@@ -84,10 +84,13 @@ def _written(drawings: Iterator[tuple[Figure, _Draw]], folder: Path) -> tuple[Fi
 
 
 def _of_report(report: Report, material: Material) -> Iterator[tuple[Figure, _Draw]]:
-    told, sure = report.classification, report.confidence
-    names, tuning = tuple(row.label for row in told.classes), report.provenance.dataset.tuning
-    yield describe_confusion(told), partial(draw_confusion, told)
-    yield describe_most_confused(told), partial(draw_most_confused, told, material.examples)
+    cases, sure = report.classification, report.confidence
+    names, tuning = tuple(row.label for row in cases.classes), report.provenance.dataset.tuning
+    yield describe_confusion(cases), partial(draw_confusion, cases)
+    yield (
+        describe_most_confused(cases),
+        partial(draw_most_confused, cases, material.examples),
+    )
     yield describe_reliability(sure), partial(draw_reliability, sure)
     yield describe_risk_coverage(sure), partial(draw_risk_coverage, sure)
     if report.unknowns.rounds:

@@ -54,8 +54,8 @@ def caption(report: Report) -> str:
         f"{where.memory_mib / 1024:.0f} GiB, Linux {where.kernel}, {versions}. "
         f"{report.data.dimension} dimensions, k = {settings.k}, {settings.queries:,} held-out "
         "queries: each alone, and all in one batch, by one thread. Overhead: ours beside the raw "
-        f"FAISS index in it, in alternation; medians of {fewest} to {most} rounds of batches, and of "
-        "the single queries."
+        f"FAISS index in it, in alternation; medians of {fewest} to {most} rounds of batches, and "
+        "of the single queries."
     )
 
 

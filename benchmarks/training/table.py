@@ -60,8 +60,8 @@ def caption(report: Report) -> str:
         f"{where.memory_mib / 1024:.0f} GiB, load average before {where.load_average}, Linux "
         f"{where.kernel}, {versions}; {gpu}. Losses: 64 dimensions, 1 thread, medians of up "
         f"to {settings.repeats} repeats in a process of its own, and of {settings.turns} such, "
-        f"alternating with the peer's; peer / ours: the median over turns. Memory: most that PyTorch "
-        f"held at once beyond inputs and parameters, by its profiler. Epochs: "
+        f"alternating with the peer's; peer / ours: the median over turns. Memory: most that "
+        f"PyTorch held at once beyond inputs and parameters, by its profiler. Epochs: "
         f"{settings.threads} threads, {settings.batch} images a step, CosFace by AdamW, "
         "the second of two epochs."
     )

@@ -68,7 +68,7 @@ _IN_TEXT = (
 
 
 def find_format(data: bytes) -> str | None:
-    """One of `FORMATS`, or `HEIC`; None where the bytes start none of them."""
+    """One of `FORMATS`, or `HEIC`; None where the bytes are of neither."""
     if data.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -92,13 +92,13 @@ def _find_boxed(data: bytes) -> str | None:
 
 
 def describe(data: bytes) -> str:
-    """Explain why bytes that start none of `FORMATS` are refused."""
+    """Explain why bytes in none of `FORMATS` are refused."""
     accepted = f"send one of {', '.join(FORMATS)}"
     if not data:
         return f"it is empty (0 bytes); {accepted}"
     what = _name(data)
     if what is None:
-        return f"the bytes start none of {', '.join(FORMATS)}"
+        return f"not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file"
     return f"it is {what}; {accepted}"
 
 

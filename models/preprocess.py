@@ -120,7 +120,7 @@ def preprocess(
             return _fit(*_decode(data, header, max_pixels, spec), spec.size_px)
         return _from_jpeg(data, header, max_pixels, spec)
     except _REFUSED as error:
-        raise _refusal(error, max_pixels) from None
+        raise _refusal(error, data, max_pixels) from None
 
 
 def preprocess_with_preview(
@@ -136,7 +136,7 @@ def preprocess_with_preview(
         image, size, step = _decode(data, header, max_pixels, spec)
         pixels = _fit(image, size, step, spec.size_px)
     except _REFUSED as error:
-        raise _refusal(error, max_pixels) from None
+        raise _refusal(error, data, max_pixels) from None
     if max(image.size) < min(side_px, *size):
         # Half of what only a model of less than 13 px leaves at half scale.
         return pixels, preview(data, side_px, max_pixels)
@@ -158,15 +158,16 @@ def preview(data: bytes, side_px: int, max_pixels: int = MAX_PIXELS) -> Image.Im
             step = next(one for one in (8, 4, 2, 1) if one <= max(1, most))
             rgb = _decode_jpeg(data, header, step, max_pixels)
     except _REFUSED as error:
-        raise _refusal(error, max_pixels) from None
+        raise _refusal(error, data, max_pixels) from None
     rgb.thumbnail((side_px, side_px))
     return rgb
 
 
-def _refusal(error: Exception, max_pixels: int) -> UndecodableImage | ImageTooLarge:
+def _refusal(error: Exception, data: bytes, max_pixels: int) -> UndecodableImage | ImageTooLarge:
     if isinstance(error, _BOMB):
         return _too_large(error, max_pixels)
-    return UndecodableImage(str(error) or type(error).__name__)
+    reason = str(error) or type(error).__name__
+    return UndecodableImage(f"the {find_format(data)} is damaged or not complete ({reason})")
 
 
 def _from_jpeg(

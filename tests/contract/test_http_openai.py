@@ -161,7 +161,7 @@ TEXT = "images are expected, each as a data URI"
         ({"input": [URIS[0], "a cat"]}, "undecodable_image", f"image 1: .*{TEXT}"),
         ({"input": ["https://localhost/a.png"]}, "undecodable_image", TEXT),
         ({"input": ["data:image/png;base64,!"]}, "undecodable_image", "not base64"),
-        ({"input": [uri(b"no image")]}, "undecodable_image", "the bytes start none of"),
+        ({"input": [uri(b"no image")]}, "undecodable_image", "not a JPEG, PNG"),
         ({"input": [1, 2, 3]}, "malformed_body", f"input: {TEXT}"),
         ({"input": [[1, 2], [3]]}, "malformed_body", f"input: {TEXT}"),
         ({"input": None}, "malformed_body", f"input: {TEXT}"),

@@ -123,3 +123,11 @@ def test_run_lengths_are_read_as_they_are_meant() -> None:
 @pytest.mark.parametrize("codes", [b"", b"\x04\x0f\0\0", b"\x04\x0f\0", b"\0\4\1"])
 def test_run_lengths_that_end_early_are_refused(codes: bytes) -> None:
     assert refused(rle(codes, (4, 4), 8))
+
+
+@pytest.mark.parametrize("format_", ["PNG", "WEBP", "GIF", "BMP"])
+def test_the_reason_names_the_format_where_a_library_alone_finds_the_fault(format_: str) -> None:
+    data = encode(IMAGE, format_)
+    with pytest.raises(UndecodableImage) as refusal:
+        preprocess(data[: len(data) // 2], SPEC)
+    assert format_ in refusal.value.reason

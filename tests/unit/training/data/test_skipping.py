@@ -56,7 +56,7 @@ def dangling(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "reason"),
-    [(garbage, "start none of"), (empty, "empty"), (truncated, "truncated"), (dangling, "No such")],
+    [(garbage, "not a JPEG"), (empty, "empty"), (truncated, "truncated"), (dangling, "No such")],
 )
 def test_a_file_that_is_no_image_is_skipped_and_listed_with_the_reason(
     root: Path, spoil: Callable[[Path], None], reason: str

@@ -100,7 +100,7 @@ def test_what_cannot_be_taken_says_why(embedder: Embedder) -> None:
     )
     assert [type(fault) for fault in faults] == [Fault] * 4
     reasons = [fault.reason for fault in faults if isinstance(fault, Fault)]
-    assert "start none of JPEG" in reasons[0]
+    assert "not a JPEG" in reasons[0]
     assert "the limit is 100" in reasons[1]
     assert "No such file" in reasons[2]
     assert "has no item 'd'" in reasons[3]

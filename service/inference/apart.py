@@ -33,7 +33,7 @@ LARGE_PIXELS = 8 * 2**20
 """A picture that costs more than so many pixels is rare, and takes long."""
 
 START_PIXELS = 12 * 2**20
-"""The cost of starting a process, 0.15 s of a processor (docs/lab/performance.md), at 12 ns a pixel."""
+"""The start of a process: 0.15 s of a processor (docs/lab/performance.md), at 12 ns a pixel."""
 
 _ROOT = Path(__file__).parents[2]
 _LOOK_S = 0.05  # how often a thread looks whether anybody waits

@@ -147,7 +147,11 @@ def test_one_that_nobody_waits_for_is_killed(sent: type[Sent]) -> None:
         task.cancel()  # as at the deadline, or when the client has gone
         with pytest.raises(asyncio.CancelledError):
             await task
-        await asyncio.to_thread(decoder.close)  # waits for the thread, and so for the child
+        try:
+            await asyncio.to_thread(sent.last.wait, 60)
+        finally:
+            sent.last.kill()  # where it was not: else closing waits for it without end
+        await asyncio.to_thread(decoder.close)
 
     asyncio.run(main())
     assert sent.last.returncode == -signal.SIGKILL

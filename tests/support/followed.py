@@ -35,7 +35,7 @@ def follow(
     with pytest.MonkeyPatch.context() as patched:
         if stop_after is not None:
             patched.setattr(trainer, "steps", lambda: _dying(trainer, stop_after))
-        fit(trainer, RunFolder(path), _record(recipe), resume, tracking)
+        fit(trainer, RunFolder(path), record_of(recipe), resume, tracking)
 
 
 def follow_with_a_kill(path: Path, tracking: Tracking, *, after: int) -> None:
@@ -50,7 +50,7 @@ def _dying(trainer: Trainer, after: int) -> Iterator[Step]:
     raise Killed
 
 
-def _record(recipe: Recipe) -> RunRecord:
+def record_of(recipe: Recipe) -> RunRecord:
     dataset = DatasetRecord(
         name="tiny", edition="noise", sha256="0" * 64, train=64, tuning=16, calibration=16, test=16
     )

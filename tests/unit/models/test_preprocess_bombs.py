@@ -33,10 +33,13 @@ def test_no_image_costs_more_than_its_bytes_allow(name: str) -> None:
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_header_costs_almost_nothing(name: str) -> None:
     data = BOMBS[name](MIB)
-    started = process_time()
-    with suppress(UndecodableImage):
-        assert effort(data) > 0
-    assert process_time() - started < 0.1
+    costs_s = []
+    for _ in range(3):  # one of them may meet the collection of all other tests' garbage
+        started = process_time()
+        with suppress(UndecodableImage):
+            assert effort(data) > 0
+        costs_s.append(process_time() - started)
+    assert min(costs_s) < 0.1
 
 
 @pytest.mark.parametrize("name", ["jpeg scans", "png alpha", "gif tiny blocks", "bmp line ends"])

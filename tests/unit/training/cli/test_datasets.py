@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 
 from models.manifest import Preprocess
+from tests.support.followed import record_of
 from tests.support.odd_folders import write_folder
+from tests.support.tiny_runs import tiny_recipe
 from training import data
 from training.__main__ import parser
+from training.checkpoints.run import RunFolder
 from training.cli import runs
 from training.cli.datasets import DataSets
 from training.data.dataset import Dataset
+from training.errors import InvalidRun
 
 Loads = list[tuple[str, int]]
 
@@ -52,3 +56,16 @@ def test_another_size_is_loaded_anew(folder: Path, tmp_path: Path, loads: Loads)
     for spec in (specs[0], specs[0], specs[1]):
         assert sets.load(str(folder), spec).train.images.shape[1] == spec.size_px
     assert [size for _, size in loads] == [16, 24]
+
+
+def test_a_run_is_not_read_with_data_that_changed_since(folder: Path, tmp_path: Path) -> None:
+    sets, recipe = DataSets(tmp_path / "cache"), tiny_recipe("softmax", size_px=16)
+    dataset = sets.load(str(folder), recipe.preprocess)
+    record = record_of(recipe).model_copy(update={"source": str(folder)})
+    now = record.dataset.model_copy(update={"sha256": dataset.sha256})
+    for name, kept in (("same", now), ("changed", record.dataset)):
+        run = RunFolder(tmp_path / name)
+        run.begin(record.model_copy(update={"dataset": kept}), {})
+    assert sets.of(RunFolder(tmp_path / "same")) is dataset
+    with pytest.raises(InvalidRun):
+        sets.of(RunFolder(tmp_path / "changed"))

@@ -1,4 +1,4 @@
-"""What holds for all losses of a command is printed once a command, not once a process."""
+"""A line that holds for all losses is printed once a command, not once a process."""
 
 from pathlib import Path
 

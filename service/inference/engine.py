@@ -14,7 +14,7 @@ from service.inference.batcher import Batcher
 from service.inference.decode import Decoder, DecodeWith
 from service.inference.gallery import ModelGallery, Neighbor
 from service.inference.model_map import ModelMap
-from service.inference.open_set import Doubt
+from service.inference.open_set import OpenSetDetector
 from service.inference.pixel_budget import Encoded
 from service.inference.room import Room
 from service.inference.session import Outputs, Session
@@ -36,7 +36,7 @@ class LoadedModel:
     gallery: Gallery
     index: VectorIndex
     thumbnails: Thumbnails | None
-    doubt: Doubt | None
+    doubt: OpenSetDetector | None
     plane: ModelMap | None
     image_s: float  # for one image of a batch
 

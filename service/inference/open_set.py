@@ -14,7 +14,7 @@ _QUICK_DISTANCES = 50_000  # taken in less time than a thread would need to begi
 
 
 @dataclass(frozen=True)
-class Doubt:
+class OpenSetDetector:
     """A manifest's rule, with what it compares images to; made once, when the model is loaded."""
 
     rule: UnknownRule
@@ -37,7 +37,7 @@ def is_measured(found: UnknownsSection) -> bool:
     return found.measured_rule is not None
 
 
-def make_doubt(bundle: Bundle, gallery: Gallery) -> Doubt | None:
+def make_doubt(bundle: Bundle, gallery: Gallery) -> OpenSetDetector | None:
     """Build the detector of the bundle's rule; None where no measurement chose one.
 
     Without rounds in which classes were left out, nothing says how well the rule notices an
@@ -53,4 +53,4 @@ def make_doubt(bundle: Bundle, gallery: Gallery) -> Doubt | None:
         reason = f"its rule for unknown images, {rule.scorer}, needs a gallery"
         raise BundleDamaged(manifest.name, manifest.version, reason)
     compared = reference(rule.scorer, rule.k, manifest.metric, gallery.embeddings, gallery.labels)
-    return Doubt(rule, compared)
+    return OpenSetDetector(rule, compared)

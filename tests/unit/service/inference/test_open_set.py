@@ -9,7 +9,7 @@ from models.manifest import Metric, Scorer, UnknownRule
 from models.store import Store
 from service.inference.device import CPU
 from service.inference.loader import Loader
-from service.inference.open_set import Doubt, make_doubt
+from service.inference.open_set import OpenSetDetector, make_doubt
 from service.inference.session import Outputs
 from tests.support.bundles import Recipe, publish
 
@@ -27,7 +27,7 @@ def outputs(seed: int = 0) -> Outputs:
     return Outputs(rng.normal(size=(IMAGES, 4)).astype(np.float32), probabilities)
 
 
-def doubt(root: Path, recipe: Recipe) -> Doubt:
+def doubt(root: Path, recipe: Recipe) -> OpenSetDetector:
     bundle = publish(root, "arcface", recipe)
     found = make_doubt(bundle, bundle.gallery())
     assert found is not None

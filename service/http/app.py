@@ -51,7 +51,7 @@ from service.inference.cuda import Gpu
 from service.inference.decode import SMALL_PIXELS, Decoder
 from service.inference.device import CPU, choose_provider
 from service.inference.engine import Engine, LoadedModel
-from service.inference.executor import Lanes
+from service.inference.executor import InferenceExecutor
 from service.inference.loader import Loader
 from service.inference.pixel_budget import PixelBudget
 from service.inference.precision import precision_here
@@ -154,7 +154,7 @@ def worker_app(settings: Settings, published: Published) -> ASGIApp:
 
 def _build(
     settings: Settings, metrics: Metrics, pages: Pages, published: Published | None
-) -> tuple[Lanes, Services]:
+) -> tuple[InferenceExecutor, Services]:
     store = Store(settings.registry)
     if published is None:
         published = read_published(store)
@@ -164,7 +164,7 @@ def _build(
     share = max(1, processors() // workers)
     queue_items = max(settings.max_images, settings.queue_items // workers)
     on_loop = share == 1 and not on_gpu
-    lanes = Lanes(1 if on_gpu else share, on_loop=on_loop)
+    lanes = InferenceExecutor(1 if on_gpu else share, on_loop=on_loop)
     defer_pixels = _BRIEF_PIXELS if on_loop else SMALL_PIXELS
     wait_s = WAITING_SHARE * settings.deadline_s
     budget = PixelBudget(settings.max_pixels, settings.max_request_pixels, wait_s)

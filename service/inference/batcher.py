@@ -7,7 +7,7 @@ from time import perf_counter
 from service.errors import Stopping
 from service.inference.batch import Answer, Batch, BatchRecord, Infer, Pending, Piece
 from service.inference.batch_limits import Limits, Pace
-from service.inference.executor import Lanes
+from service.inference.executor import InferenceExecutor
 from service.inference.queue import Queue
 from service.inference.room import Capacity
 from service.inference.work import Work
@@ -31,7 +31,7 @@ class Batcher:
     >>> def observe(record):
     ...     print("a batch of", record.items)
     >>> async def ask():
-    ...     lanes = Lanes(1)
+    ...     lanes = InferenceExecutor(1)
     ...     batcher = Batcher(infer, Limits(queue_items=100, max_batch=8), lanes, observe)
     ...     lanes.start()
     ...     images = [Decoded(np.full((1, 8, 8, 3), value, np.uint8)) for value in (3, 4)]
@@ -47,7 +47,7 @@ class Batcher:
         self,
         infer: Infer,
         limits: Limits,
-        lanes: Lanes,
+        lanes: InferenceExecutor,
         observe: Callable[[BatchRecord], None],
         image_s: float = 0.0,
     ) -> None:

@@ -46,7 +46,7 @@ class Source(Protocol):
         ...
 
 
-class Lanes:
+class InferenceExecutor:
     """`count` threads, one batch at a time on each. Use it on one event loop.
 
     A batch is taken when a lane is free and never waits for more to come; it is taken at the end

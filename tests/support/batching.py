@@ -10,7 +10,7 @@ import numpy as np
 from service.inference.batch import BatchRecord
 from service.inference.batch_limits import Limits
 from service.inference.batcher import Batcher
-from service.inference.executor import Lanes
+from service.inference.executor import InferenceExecutor
 from service.inference.session import Outputs
 from service.inference.work import Decoded, Pixels
 from tests.support.serving import PATIENCE_S
@@ -41,7 +41,7 @@ class Bench:
     def __init__(self, limits: Limits, image_s: float = 0.0) -> None:
         self.model = Model()
         self.records: list[BatchRecord] = []
-        self.lanes = Lanes(1)
+        self.lanes = InferenceExecutor(1)
         observe = self.records.append
         self.batcher = Batcher(self.model.infer, limits, self.lanes, observe, image_s)
 

@@ -9,7 +9,7 @@ from service.errors import Stopping
 from service.inference.batch import BatchRecord
 from service.inference.batch_limits import Limits
 from service.inference.batcher import Batcher
-from service.inference.executor import Lanes
+from service.inference.executor import InferenceExecutor
 from service.inference.session import Outputs
 from service.inference.work import Decoded
 from tests.support.batching import LIMITS, Bench, Model, on_loop
@@ -76,7 +76,7 @@ def test_an_observer_that_raises_fails_its_batch_and_no_more() -> None:
             if record.items == 2:
                 raise ValueError("no")
 
-        lanes = Lanes(1)
+        lanes = InferenceExecutor(1)
         batcher = Batcher(Model().infer, Limits(9, 9), lanes, refuse)
         lanes.start()
         with pytest.raises(ValueError, match="no"):
@@ -90,7 +90,7 @@ def test_an_observer_that_raises_fails_its_batch_and_no_more() -> None:
 
 def test_a_model_that_answers_with_too_few_rows_fails_its_batch() -> None:
     async def scenario() -> None:
-        lanes = Lanes(1)
+        lanes = InferenceExecutor(1)
         nothing = Outputs(np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32))
         batcher = Batcher(lambda _: nothing, LIMITS, lanes, lambda _: None)
         lanes.start()

@@ -17,7 +17,7 @@ from service.inference.decode import Decoder
 from service.inference.device import CPU
 from service.inference.engine import Engine, LoadedModel
 from service.inference.entry import Attempts
-from service.inference.executor import Lanes
+from service.inference.executor import InferenceExecutor
 from service.inference.loader import Loader
 from service.inference.pixel_budget import PixelBudget
 from service.machine.open_files import is_passing
@@ -40,7 +40,7 @@ def test_a_model_is_loaded_once_there_are_handles_again(tmp_path: Path) -> None:
         return loader.load(name, version)
 
     def serve(model: LoadedModel) -> Engine:
-        batcher = Batcher(model.session.run, Limits(8, 8), Lanes(1), lambda *_: None)
+        batcher = Batcher(model.session.run, Limits(8, 8), InferenceExecutor(1), lambda *_: None)
         return Engine(model, Decoder(PixelBudget(10_000), 1, lambda _: None), batcher)
 
     async def ask() -> None:

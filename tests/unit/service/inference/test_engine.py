@@ -15,7 +15,7 @@ from service.inference.batcher import Batcher
 from service.inference.decode import Decoder
 from service.inference.device import CPU
 from service.inference.engine import Engine, answer_with_all, reserve_with_all
-from service.inference.executor import Lanes
+from service.inference.executor import InferenceExecutor
 from service.inference.loader import Loader
 from service.inference.pixel_budget import PixelBudget
 from service.inference.session import Outputs
@@ -42,7 +42,10 @@ def test_where_one_model_fails_the_others_stop_working(tmp_path: Path) -> None:
         )
 
     async def ask() -> None:
-        lanes, decoder = Lanes(2), Decoder(PixelBudget(MAX_PIXELS), 2, lambda seconds: None)
+        lanes, decoder = (
+            InferenceExecutor(2),
+            Decoder(PixelBudget(MAX_PIXELS), 2, lambda seconds: None),
+        )
 
         def engine(infer: Callable[[Pixels], Outputs]) -> Engine:
             batcher = Batcher(infer, Limits(16, max_batch=2), lanes, lambda record: None)

@@ -3,7 +3,7 @@ from collections import deque
 from collections.abc import Callable
 from threading import Barrier, Event, current_thread
 
-from service.inference.executor import Lanes
+from service.inference.executor import InferenceExecutor
 from tests.support.serving import PATIENCE_S
 
 
@@ -54,7 +54,7 @@ def run_all(
 
     async def main() -> None:
         done = asyncio.Event()
-        lanes = Lanes(count, on_loop=on_loop)
+        lanes = InferenceExecutor(count, on_loop=on_loop)
         lanes.start()
         for source in make(done.set):
             lanes.offer(source)
@@ -97,7 +97,7 @@ def test_sources_take_turns() -> None:
 def test_stopping_waits_for_the_batch_that_runs() -> None:
     async def main() -> None:
         gate, delivered = Event(), Event()
-        lanes = Lanes(1)
+        lanes = InferenceExecutor(1)
         lanes.start()
         lanes.offer(Jobs(Job(lambda: gate.wait(PATIENCE_S), delivered.set)))
         await asyncio.sleep(0.01)
@@ -134,7 +134,7 @@ def test_the_loop_goes_round_between_brief_batches() -> None:
 
     async def main() -> None:
         loop, done = asyncio.get_running_loop(), asyncio.Event()
-        lanes = Lanes(1, on_loop=True)
+        lanes = InferenceExecutor(1, on_loop=True)
         lanes.start()
         first = Job(lambda: loop.call_soon(lambda: order.append("other")), nothing, brief=True)
         second = Job(lambda: order.append("second"), done.set, brief=True)
@@ -154,7 +154,7 @@ def test_the_loop_goes_round_while_requests_come() -> None:
 
         async def main() -> None:
             loop, done = asyncio.get_running_loop(), asyncio.Event()
-            lanes = Lanes(1, on_loop=True)
+            lanes = InferenceExecutor(1, on_loop=True)
             lanes.start()
             source = Jobs(Job(lambda: order.append("batch"), done.set, brief=True))
             source.batch_waits = full

@@ -8,7 +8,7 @@ from threading import Lock
 from service.collections.items import OpenIndex
 from service.collections.search.search import Searcher
 from service.collections.storage.connections import Connections, translated
-from service.collections.upkeep.maintainer import Keeper
+from service.collections.upkeep.maintainer import IndexMaintainer
 from service.collections.upkeep.view import View
 from service.errors import TooManyOpenFiles
 
@@ -38,7 +38,7 @@ class Opened:
     def __init__(self, folder: Path, open_index: OpenIndex) -> None:
         self.connections = Connections(folder)
         try:
-            self.keeper = Keeper(folder, self.connections)
+            self.keeper = IndexMaintainer(folder, self.connections)
         except BaseException as error:
             self.connections.close()
             if isinstance(error, FileNotFoundError):  # deleted since the connections were opened

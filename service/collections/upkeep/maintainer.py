@@ -16,7 +16,7 @@ _CHANGES = 5_000
 _SHARE_OF_ITEMS = 0.1
 
 
-class Keeper:
+class IndexMaintainer:
     """Looks after the index of one collection. Of several processes one saves, until it ends."""
 
     def __init__(self, folder: Path, connections: Connections) -> None:

@@ -23,7 +23,7 @@ _IS_JSON: Header = (b"content-type", JSON.encode())
 _TIMING = b'decode;dur=%.3f, queue;dur=%.3f, inference;dur=%.3f;desc="batch of %d"'
 
 
-class Written(Response):
+class RawResponse(Response):
     """An answer with the headers that are given, and no other work on them.
 
     Starlette's own preparation takes longer than the JSON of an embedding.
@@ -45,7 +45,7 @@ class Written(Response):
 
 def as_json(body: dict[str, Any], *headers: Header) -> Response:
     """A response of this body, arrays included."""
-    return Written(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), _IS_JSON, *headers)
+    return RawResponse(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), _IS_JSON, *headers)
 
 
 def as_base64(row: Float32[np.ndarray, " d"]) -> str:

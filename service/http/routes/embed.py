@@ -14,7 +14,7 @@ from service.http.requests.negotiation import JSON, NPY, preferred
 from service.http.requests.parameters import Whole
 from service.http.responses.answers import (
     Header,
-    Written,
+    RawResponse,
     as_base64,
     as_json,
     predictions,
@@ -70,7 +70,7 @@ async def embed(request: Request, parts: Parts, query: Annotated[EmbedQuery, Que
     embedding = answer.outputs.embedding
     headers = (server_timing(answer), _VARY)
     if preferred(header(request.scope, b"accept"), (JSON, NPY)) == NPY:
-        return Written(_npy(embedding), _IS_NPY, *headers)
+        return RawResponse(_npy(embedding), _IS_NPY, *headers)
     coded = query.encoding_format == "base64"
     embeddings = [as_base64(row) for row in embedding] if coded else embedding
     body = {"dimension": engine.manifest.dimension, "embeddings": embeddings}

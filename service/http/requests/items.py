@@ -18,7 +18,7 @@ from service.http.requests.body import media_type
 from service.http.requests.images import MULTIPART, from_base64, read_images
 from service.http.requests.json_body import loaded, read_json
 from service.http.requests.negotiation import JSON
-from service.http.requests.vectors import Unfit, Vector, read_vector
+from service.http.requests.vectors import InvalidValue, Vector, read_vector
 from service.inference.pixel_budget import Encoded
 from service.settings import Settings
 from service.vectors.errors import InvalidItems
@@ -117,7 +117,7 @@ def _drafts(values: Sequence[object], spec: CollectionSpec) -> tuple[Draft, ...]
     for i, value in enumerate(values):
         try:
             drafts.append(draft := _draft(value, spec))
-        except Unfit as fault:
+        except InvalidValue as fault:
             faults[i] = str(fault)
             continue
         if first.setdefault(draft.id, i) != i:
@@ -131,11 +131,13 @@ def _drafts(values: Sequence[object], spec: CollectionSpec) -> tuple[Draft, ...]
 
 def _draft(value: object, spec: CollectionSpec) -> Draft:
     if not isinstance(value, dict):
-        raise Unfit("must be a JSON object")
+        raise InvalidValue("must be a JSON object")
     if strange := value.keys() - _OF_AN_ITEM:
-        raise Unfit(f"unknown field {min(strange)!r:.80}; known: {', '.join(sorted(_OF_AN_ITEM))}")
+        raise InvalidValue(
+            f"unknown field {min(strange)!r:.80}; known: {', '.join(sorted(_OF_AN_ITEM))}"
+        )
     if ("image" in value) == ("vector" in value):
-        raise Unfit("must have either an image or a vector")
+        raise InvalidValue("must have either an image or a vector")
     label, metadata = value.get("label"), value.get("metadata")
     item_id = _new_id() if value.get("id") is None else value["id"]
     _unless(item_problem(item_id, label, {} if metadata is None else metadata))
@@ -154,7 +156,7 @@ def _new_id() -> str:
 
 def _unless(problem: str | None) -> None:
     if problem is not None:
-        raise Unfit(problem)
+        raise InvalidValue(problem)
 
 
 def _image(value: object) -> Encoded:
@@ -162,4 +164,4 @@ def _image(value: object) -> Encoded:
         return from_base64(value)
     if isinstance(value, bytes):
         return value
-    raise Unfit("image must be base64 or a data URI")
+    raise InvalidValue("image must be base64 or a data URI")

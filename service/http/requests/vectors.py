@@ -15,19 +15,19 @@ Vector = Float32[np.ndarray, " d"]
 _NUMBERS = {int, float}  # not bool, which is an int to Python
 
 
-class Unfit(Exception):
+class InvalidValue(Exception):
     """The fault of one item or vector of many."""
 
 
 def read_vector(value: object, dimension: int, metric: Metric) -> Vector:
-    """A vector from JSON numbers, or from base64 of little-endian float32. Raises Unfit."""
+    """A vector from JSON numbers, or from base64 of little-endian float32. Raises InvalidValue."""
     vector = _from_base64(value) if isinstance(value, str) else _from_numbers(value)
     if len(vector) != dimension:
-        raise Unfit(f"vector must have {dimension:,} numbers (got {len(vector):,})")
+        raise InvalidValue(f"vector must have {dimension:,} numbers (got {len(vector):,})")
     if not math.isfinite(vector.sum(dtype=np.float64)):  # which finite float32 cannot overflow
-        raise Unfit("vector must be finite (a number is NaN, infinite or beyond float32)")
+        raise InvalidValue("vector must be finite (a number is NaN, infinite or beyond float32)")
     if metric == "cosine" and not np.count_nonzero(vector):
-        raise Unfit("vector must not be all zeros, which has no direction")
+        raise InvalidValue("vector must not be all zeros, which has no direction")
     return vector
 
 
@@ -38,7 +38,7 @@ def read_vectors(values: Sequence[object], dimension: int, metric: Metric) -> Ve
     for i, value in enumerate(values):
         try:
             vectors[i] = read_vector(value, dimension, metric)
-        except Unfit as fault:
+        except InvalidValue as fault:
             faults[i] = str(fault)
     if faults:
         raise InvalidItems(tuple(faults), tuple(faults.values()))
@@ -47,19 +47,19 @@ def read_vectors(values: Sequence[object], dimension: int, metric: Metric) -> Ve
 
 def _from_numbers(value: object) -> Vector:
     if not isinstance(value, list) or not set(map(type, value)) <= _NUMBERS:
-        raise Unfit("vector must be a list of numbers or base64")
+        raise InvalidValue("vector must be a list of numbers or base64")
     try:
         with np.errstate(over="ignore"):  # the infinity that it leaves is refused
             return np.array(value, np.float64).astype(np.float32)
     except OverflowError:
-        raise Unfit("vector must fit into float32 (an integer is beyond float32)") from None
+        raise InvalidValue("vector must fit into float32 (an integer is beyond float32)") from None
 
 
 def _from_base64(text: str) -> Vector:
     try:
         data = read_base64(text)
     except NotBase64 as error:
-        raise Unfit(f"vector: {error}") from None
+        raise InvalidValue(f"vector: {error}") from None
     if len(data) % 4:
-        raise Unfit(f"vector must be float32, 4 bytes a number (got {len(data):,} bytes)")
+        raise InvalidValue(f"vector must be float32, 4 bytes a number (got {len(data):,} bytes)")
     return np.frombuffer(data, "<f4").astype(np.float32)

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.http.requests.vectors import Unfit, read_vector, read_vectors
+from service.http.requests.vectors import InvalidValue, read_vector, read_vectors
 from service.vectors.errors import InvalidItems
 
 
@@ -40,13 +40,13 @@ def test_numbers_and_base64_say_the_same(value: object) -> None:
     ],
 )
 def test_what_is_no_vector_says_why(value: Any, reason: str) -> None:
-    with pytest.raises(Unfit, match=reason):
+    with pytest.raises(InvalidValue, match=reason):
         read_vector(value, 3, "l2")
 
 
 def test_only_with_cosine_a_vector_needs_a_direction() -> None:
     assert not read_vector([0, 0, 0], 3, "l2").any()
-    with pytest.raises(Unfit, match="no direction"):
+    with pytest.raises(InvalidValue, match="no direction"):
         read_vector([0, 0, 0], 3, "cosine")
     assert read_vector([1e-38, 0, 0], 3, "cosine").any()
 

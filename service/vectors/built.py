@@ -7,12 +7,12 @@ import faiss
 import numpy as np
 
 from service.vectors.hnsw import Hnsw
-from service.vectors.ivfpq import Compact, Fetch
+from service.vectors.ivfpq import Fetch, IvfPq
 from service.vectors.kinds import IVF_SAMPLES_PER_LIST, BuiltKind, IndexSpec, lists
 from service.vectors.protocol import Rows, Vectors
 from service.vectors.segments import Part
 
-Built = Hnsw | Compact
+Built = Hnsw | IvfPq
 Chunk = tuple[Rows, Vectors]
 
 LEAST_ROWS: dict[BuiltKind, int] = {"hnsw": 1, "compact": 256}  # a PQ has 256 centers to train
@@ -29,7 +29,7 @@ def begin(kind: BuiltKind, spec: IndexSpec, parts: Sequence[Part], fetch: Fetch)
         return Hnsw.empty(spec)
     faiss.omp_set_num_threads(spec.threads)
     n = sum(part.alive.count for part in parts)
-    return Compact.trained(spec, n, _sample(parts, IVF_SAMPLES_PER_LIST * lists(n)), fetch)
+    return IvfPq.trained(spec, n, _sample(parts, IVF_SAMPLES_PER_LIST * lists(n)), fetch)
 
 
 def extend(built: Built, parts: Sequence[Part], threads: int, going: Callable[[], bool]) -> Built:

@@ -37,7 +37,7 @@ _FETCHED_NUMBERS = 1 << 21  # so much, 8 MiB, is read for a batch that would re-
 
 
 @dataclass(frozen=True)
-class Compact:
+class IvfPq:
     """Codes of about d / 2 bytes in memory; the exact vectors are read where they decide."""
 
     index: faiss.IndexIVFPQ
@@ -47,21 +47,21 @@ class Compact:
     kind: BuiltKind = "compact"
 
     @classmethod
-    def trained(cls, spec: IndexSpec, n: int, sample: Vectors, fetch: Fetch) -> "Compact":
+    def trained(cls, spec: IndexSpec, n: int, sample: Vectors, fetch: Fetch) -> "IvfPq":
         """Nothing yet, divided and coded as suits n rows like the sample."""
         index = _make(spec, min(lists(n), max(1, len(sample) // 39)))  # FAISS asks for 39 or more
         index.train(sample)
         return cls(index, np.empty(0, np.int64), spec.metric, fetch)
 
     @classmethod
-    def over(cls, index: faiss.IndexIVFPQ, rows: Rows, metric: Metric, fetch: Fetch) -> "Compact":
+    def over(cls, index: faiss.IndexIVFPQ, rows: Rows, metric: Metric, fetch: Fetch) -> "IvfPq":
         """Around codes whose ids are positions that hold these rows."""
         index.use_precomputed_table = _NO_TABLE
         return cls(index, rows, metric, fetch)
 
-    def replaced(self, index: faiss.IndexIVFPQ, rows: Rows) -> "Compact":
+    def replaced(self, index: faiss.IndexIVFPQ, rows: Rows) -> "IvfPq":
         """Of the same kind, around other codes."""
-        return Compact.over(index, rows, self.metric, self.fetch)
+        return IvfPq.over(index, rows, self.metric, self.fetch)
 
     @property
     def suited_rows(self) -> int:

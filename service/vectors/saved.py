@@ -17,7 +17,7 @@ from models.manifest import Metric
 from service.vectors.buffer import Buffer
 from service.vectors.built import Built
 from service.vectors.hnsw import Hnsw
-from service.vectors.ivfpq import Compact, Fetch
+from service.vectors.ivfpq import Fetch, IvfPq
 from service.vectors.kinds import BuiltKind, IndexSpec, Kind
 from service.vectors.mask import Mask
 from service.vectors.protocol import Rows
@@ -219,7 +219,7 @@ def _read_built(path: Path, kind: BuiltKind, rows: Rows, spec: IndexSpec, fetch:
     if kind == "hnsw" and isinstance(index, faiss.IndexHNSWFlat):
         return Hnsw.over(index, rows, spec.metric)
     if kind == "compact" and isinstance(index, faiss.IndexIVFPQ):
-        return Compact.over(index, rows, spec.metric, fetch)
+        return IvfPq.over(index, rows, spec.metric, fetch)
     raise Unusable(f"{path.name}: it is not {kind}, which it is named")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from service.vectors import IndexSpec, Kind, LocalIndex, Rows, Vectors
-from service.vectors.ivfpq import Compact
+from service.vectors.ivfpq import IvfPq
 from service.vectors.saved import read
 from tests.support.vectors import clustered
 
@@ -74,7 +74,7 @@ def test_a_saved_index_comes_back_as_it_was(kind: Kind, tmp_path: Path) -> None:
 def test_a_loaded_index_has_no_table_that_it_would_not_use(tmp_path: Path) -> None:
     make("compact").save(tmp_path, 1_102, MODEL)
     saved = read(tmp_path, replace(SPEC, kind="compact"), MODEL, fetch)
-    assert isinstance(saved.built, Compact)
+    assert isinstance(saved.built, IvfPq)
     index: Any = saved.built.index  # the stubs lack the table
     assert index.precomputed_table.size() == 0  # 128 MiB at 1 M x 64
 

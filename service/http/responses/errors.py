@@ -25,7 +25,7 @@ ERROR = "error"  # where a scope's state holds the domain error that was answere
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProblemType:
     """The HTTP answer of one class of errors."""
 
     status: int
@@ -33,83 +33,97 @@ class Answer:
     title: str
 
 
-TABLE: Mapping[type[Exception], Answer] = {
-    service.BodyTooLarge: Answer(413, "body_too_large", "The body is too large"),
-    service.ExpandsTooMuch: Answer(413, "body_too_large", "The body is too large"),
-    service.TooManyValues: Answer(413, "too_many_values", "Too many values in one JSON body"),
-    service.UnsupportedEncoding: Answer(
+TABLE: Mapping[type[Exception], ProblemType] = {
+    service.BodyTooLarge: ProblemType(413, "body_too_large", "The body is too large"),
+    service.ExpandsTooMuch: ProblemType(413, "body_too_large", "The body is too large"),
+    service.TooManyValues: ProblemType(413, "too_many_values", "Too many values in one JSON body"),
+    service.UnsupportedEncoding: ProblemType(
         415, "unsupported_content_encoding", "The content encoding is not accepted"
     ),
-    service.BodiesFull: Answer(503, "bodies_full", "Too many bytes of bodies at the moment"),
-    service.MalformedRequest: Answer(400, "malformed_request", "The request cannot be read"),
-    service.IncompleteRequest: Answer(400, "incomplete_request", "The request was not complete"),
-    service.HeadTimeout: Answer(408, "request_timeout", "The request took too long to arrive"),
-    service.BodyTimeout: Answer(408, "request_timeout", "The request took too long to arrive"),
-    service.TargetTooLong: Answer(414, "target_too_long", "The address is too long"),
-    service.HeadersTooLarge: Answer(431, "headers_too_large", "The headers are too large"),
-    service.UnsupportedRequest: Answer(501, "not_implemented", "This part of HTTP is missing"),
-    service.UnsupportedVersion: Answer(505, "unsupported_version", "Not HTTP/1.1"),
-    service.TooManyImages: Answer(413, "too_many_images", "Too many images in one request"),
-    service.OversizedImages: Answer(413, "image_too_large", "An image has too many pixels"),
-    service.TooManyPixels: Answer(413, "too_many_pixels", "Too many pixels in one request"),
-    models.ImageTooLarge: Answer(413, "image_too_large", "An image has too many pixels"),
-    service.UnsupportedMediaType: Answer(
+    service.BodiesFull: ProblemType(503, "bodies_full", "Too many bytes of bodies at the moment"),
+    service.MalformedRequest: ProblemType(400, "malformed_request", "The request cannot be read"),
+    service.IncompleteRequest: ProblemType(
+        400, "incomplete_request", "The request was not complete"
+    ),
+    service.HeadTimeout: ProblemType(408, "request_timeout", "The request took too long to arrive"),
+    service.BodyTimeout: ProblemType(408, "request_timeout", "The request took too long to arrive"),
+    service.TargetTooLong: ProblemType(414, "target_too_long", "The address is too long"),
+    service.HeadersTooLarge: ProblemType(431, "headers_too_large", "The headers are too large"),
+    service.UnsupportedRequest: ProblemType(501, "not_implemented", "This part of HTTP is missing"),
+    service.UnsupportedVersion: ProblemType(505, "unsupported_version", "Not HTTP/1.1"),
+    service.TooManyImages: ProblemType(413, "too_many_images", "Too many images in one request"),
+    service.OversizedImages: ProblemType(413, "image_too_large", "An image has too many pixels"),
+    service.TooManyPixels: ProblemType(413, "too_many_pixels", "Too many pixels in one request"),
+    models.ImageTooLarge: ProblemType(413, "image_too_large", "An image has too many pixels"),
+    service.UnsupportedMediaType: ProblemType(
         415, "unsupported_media_type", "The content type is not accepted"
     ),
-    service.MalformedBody: Answer(422, "malformed_body", "The body cannot be read"),
-    service.NoImage: Answer(422, "no_image", "No image in the body"),
-    service.UndecodableImages: Answer(422, "undecodable_image", "An image cannot be decoded"),
-    models.UndecodableImage: Answer(422, "undecodable_image", "An image cannot be decoded"),
-    models.BundleNotFound: Answer(404, "unknown_model", "No such model or collection"),
-    collections.UnknownCollection: Answer(404, "unknown_model", "No such model or collection"),
-    service.UnknownFigure: Answer(404, "unknown_figure", "No such figure"),
-    service.UnknownThumbnail: Answer(404, "unknown_thumbnail", "No such thumbnail"),
-    service.UnknownMap: Answer(404, "unknown_map", "The model has no map"),
-    service.UnknownClass: Answer(404, "unknown_class", "No such class"),
-    service.UnknownSheet: Answer(404, "unknown_sheet", "No such sheet of test images"),
-    collections.TooManyItems: Answer(413, "too_many_items", "Too many items in one request"),
-    search.InvalidItems: Answer(422, "invalid_items", "An item cannot be taken"),
-    search.InvalidFilter: Answer(422, "invalid_filter", "The filter cannot be understood"),
-    collections.InvalidCollectionName: Answer(
+    service.MalformedBody: ProblemType(422, "malformed_body", "The body cannot be read"),
+    service.NoImage: ProblemType(422, "no_image", "No image in the body"),
+    service.UndecodableImages: ProblemType(422, "undecodable_image", "An image cannot be decoded"),
+    models.UndecodableImage: ProblemType(422, "undecodable_image", "An image cannot be decoded"),
+    models.BundleNotFound: ProblemType(404, "unknown_model", "No such model or collection"),
+    collections.UnknownCollection: ProblemType(404, "unknown_model", "No such model or collection"),
+    service.UnknownFigure: ProblemType(404, "unknown_figure", "No such figure"),
+    service.UnknownThumbnail: ProblemType(404, "unknown_thumbnail", "No such thumbnail"),
+    service.UnknownMap: ProblemType(404, "unknown_map", "The model has no map"),
+    service.UnknownClass: ProblemType(404, "unknown_class", "No such class"),
+    service.UnknownSheet: ProblemType(404, "unknown_sheet", "No such sheet of test images"),
+    collections.TooManyItems: ProblemType(413, "too_many_items", "Too many items in one request"),
+    search.InvalidItems: ProblemType(422, "invalid_items", "An item cannot be taken"),
+    search.InvalidFilter: ProblemType(422, "invalid_filter", "The filter cannot be understood"),
+    collections.InvalidCollectionName: ProblemType(
         422, "invalid_collection_name", "The name cannot be one of a collection"
     ),
-    search.UnknownItem: Answer(404, "unknown_item", "No such item"),
-    collections.UnknownImage: Answer(404, "unknown_image", "The item has no such picture"),
-    collections.CollectionDiffers: Answer(
+    search.UnknownItem: ProblemType(404, "unknown_item", "No such item"),
+    collections.UnknownImage: ProblemType(404, "unknown_image", "The item has no such picture"),
+    collections.CollectionDiffers: ProblemType(
         409, "collection_differs", "The collection exists with other settings"
     ),
-    collections.ModelMismatch: Answer(409, "model_mismatch", "Another model made the collection"),
-    service.PrecisionMismatch: Answer(
+    collections.ModelMismatch: ProblemType(
+        409, "model_mismatch", "Another model made the collection"
+    ),
+    service.PrecisionMismatch: ProblemType(
         409, "precision_mismatch", "The vectors are of another precision"
     ),
-    collections.CollectionDamaged: Answer(
+    collections.CollectionDamaged: ProblemType(
         409, "collection_damaged", "The collection's files are damaged"
     ),
-    collections.CollectionBusy: Answer(503, "collection_busy", "Others write to the collection"),
-    collections.StorageFull: Answer(507, "storage_full", "No room on the disk"),
-    collections.StorageReadOnly: Answer(
+    collections.CollectionBusy: ProblemType(
+        503, "collection_busy", "Others write to the collection"
+    ),
+    collections.StorageFull: ProblemType(507, "storage_full", "No room on the disk"),
+    collections.StorageReadOnly: ProblemType(
         507, "storage_read_only", "The data folder cannot be written"
     ),
-    service.IndexUnavailable: Answer(503, "index_unavailable", "The vector index does not answer"),
-    models.BundleDamaged: Answer(409, "model_damaged", "The model's files are damaged"),
-    models.ComparisonDamaged: Answer(
+    service.IndexUnavailable: ProblemType(
+        503, "index_unavailable", "The vector index does not answer"
+    ),
+    models.BundleDamaged: ProblemType(409, "model_damaged", "The model's files are damaged"),
+    models.ComparisonDamaged: ProblemType(
         409, "comparison_damaged", "The comparison's files are damaged"
     ),
-    service.ModelNotReady: Answer(503, "not_ready", "The model is still loading"),
-    service.TooManyOpenFiles: Answer(503, "too_many_open_files", "No further file can be opened"),
-    service.Overloaded: Answer(503, "overloaded", "The service is overloaded"),
-    service.Stopping: Answer(503, "stopping", "The service is shutting down"),
-    service.DeadlineExceeded: Answer(504, "deadline_exceeded", "The answer took too long"),
-    service.ClientGone: Answer(499, "client_gone", "The client closed the connection"),
-    service.Unauthorized: Answer(401, "unauthorized", "The API key is missing or wrong"),
-    service.InvalidHost: Answer(400, "invalid_host", "The Host header names no host, or several"),
-    service.HostNotAllowed: Answer(421, "host_not_allowed", "The name is not one of the service's"),
-    service.CrossSite: Answer(403, "cross_site", "A page of another site may not send this"),
+    service.ModelNotReady: ProblemType(503, "not_ready", "The model is still loading"),
+    service.TooManyOpenFiles: ProblemType(
+        503, "too_many_open_files", "No further file can be opened"
+    ),
+    service.Overloaded: ProblemType(503, "overloaded", "The service is overloaded"),
+    service.Stopping: ProblemType(503, "stopping", "The service is shutting down"),
+    service.DeadlineExceeded: ProblemType(504, "deadline_exceeded", "The answer took too long"),
+    service.ClientGone: ProblemType(499, "client_gone", "The client closed the connection"),
+    service.Unauthorized: ProblemType(401, "unauthorized", "The API key is missing or wrong"),
+    service.InvalidHost: ProblemType(
+        400, "invalid_host", "The Host header names no host, or several"
+    ),
+    service.HostNotAllowed: ProblemType(
+        421, "host_not_allowed", "The name is not one of the service's"
+    ),
+    service.CrossSite: ProblemType(403, "cross_site", "A page of another site may not send this"),
 }
-INVALID_PARAMETER = Answer(422, "invalid_parameter", "A parameter is not allowed")
-INTERNAL_ERROR = Answer(500, "internal_error", "Something unforeseen went wrong")
-NOT_FOUND = Answer(404, "not_found", "No such address")
-METHOD_NOT_ALLOWED = Answer(405, "method_not_allowed", "The address does not take this method")
+INVALID_PARAMETER = ProblemType(422, "invalid_parameter", "A parameter is not allowed")
+INTERNAL_ERROR = ProblemType(500, "internal_error", "Something unforeseen went wrong")
+NOT_FOUND = ProblemType(404, "not_found", "No such address")
+METHOD_NOT_ALLOWED = ProblemType(405, "method_not_allowed", "The address does not take this method")
 OTHERS = (INVALID_PARAMETER, INTERNAL_ERROR, NOT_FOUND, METHOD_NOT_ALLOWED)
 _PROTOCOL = {answer.status: answer for answer in (NOT_FOUND, METHOD_NOT_ALLOWED)}
 # One header each, for browsers read no more than one of a header.
@@ -129,13 +143,13 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-def answer_for(error: Exception) -> Answer:
+def answer_for(error: Exception) -> ProblemType:
     """The table's entry for this error."""
     return TABLE.get(type(error), INTERNAL_ERROR)
 
 
 def problem(
-    request: Request, answer: Answer, detail: str, facts: Mapping[str, Any] | None = None
+    request: Request, answer: ProblemType, detail: str, facts: Mapping[str, Any] | None = None
 ) -> Response:
     """A problem response; the facts become members of its body."""
     detail = _cut(detail)
@@ -204,7 +218,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _protocol(routes: Sequence[BaseRoute], request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
     phrase = HTTPStatus(error.status_code).phrase
-    fallback = Answer(error.status_code, "http_error", phrase)
+    fallback = ProblemType(error.status_code, "http_error", phrase)
     answer = _PROTOCOL.get(error.status_code, fallback)
     response = problem(request, answer, f"{request.method} {request.url.path}: {phrase}")
     response.headers.update(error.headers or {})

@@ -13,7 +13,7 @@ from service.http.responses.errors import (
     INVALID_PARAMETER,
     MEDIA_TYPE,
     TABLE,
-    Answer,
+    ProblemType,
 )
 from service.vectors import errors as search
 
@@ -88,14 +88,14 @@ def refusals(*, writes: bool) -> dict[int | str, dict[str, Any]]:
     return _by_status(*(TABLE[error] for error in raised))
 
 
-def _by_status(*answers: Answer) -> dict[int | str, dict[str, Any]]:
-    by_status: defaultdict[int, list[Answer]] = defaultdict(list)
+def _by_status(*answers: ProblemType) -> dict[int | str, dict[str, Any]]:
+    by_status: defaultdict[int, list[ProblemType]] = defaultdict(list)
     for answer in answers:
         by_status[answer.status].append(answer)
     return {status: _documented(by_status[status]) for status in sorted(by_status)}
 
 
-def _documented(answers: list[Answer]) -> dict[str, Any]:
+def _documented(answers: list[ProblemType]) -> dict[str, Any]:
     return {
         "description": "; ".join(
             f"`{answer.code}`: {answer.title}" for answer in dict.fromkeys(answers)

@@ -54,7 +54,7 @@ class NeighborsQuery(BaseModel):
         None, allow_inf_nan=False, description="hits below it are left out"
     )
 
-    def search(self, asked: "Asked") -> Search:
+    def search(self, asked: "Queries") -> Search:
         """Make the search. Raises InvalidFilter, and RequestValidationError for two filters."""
         if self.filter is not None and asked.where is not None:
             fault = {"loc": ("query", "filter"), "msg": "is in the body too"}
@@ -96,7 +96,7 @@ class NeighborsBody(BaseModel):
 
 
 @dataclass(frozen=True)
-class Asked:
+class Queries:
     """The queries of one request, all of one kind."""
 
     images: tuple[Encoded, ...] = ()
@@ -106,19 +106,19 @@ class Asked:
     model_sha256: str | None = None
 
 
-async def read_queries(request: Request, settings: Settings) -> Asked:
+async def read_queries(request: Request, settings: Settings) -> Queries:
     """The queries of the body, in order; one at least.
 
     Raises what `read_images` raises, TooManyItems and InvalidFilter.
     """
     scope, receive = request.scope, request.receive
     if media_type(scope) != JSON:
-        return Asked(tuple(await read_images(scope, receive, settings)))
+        return Queries(tuple(await read_images(scope, receive, settings)))
     parse = partial(_parse, settings.max_images)
     return await read_json(scope, receive, settings.max_body_bytes, parse)
 
 
-def _parse(max_images: int, body: bytes) -> Asked:
+def _parse(max_images: int, body: bytes) -> Queries:
     said = validated(body, NeighborsBody, QUERIES)
     given = {name for name in ("images", "vectors", "ids") if getattr(said, name) is not None}
     if len(given) != 1:
@@ -131,6 +131,6 @@ def _parse(max_images: int, body: bytes) -> Asked:
     if len(vectors) + len(ids) > MAX_QUERIES:
         raise TooManyItems(MAX_QUERIES)
     where = None if said.filter is None else parse_filter(said.filter)
-    return Asked(
+    return Queries(
         tuple(map(from_base64, images)), tuple(vectors), tuple(ids), where, said.model_sha256
     )

@@ -11,7 +11,7 @@ from service.errors import IndexUnavailable
 from service.http.requests.body import media_type
 from service.http.requests.collections import NEIGHBORS_BODY
 from service.http.requests.negotiation import JSON
-from service.http.requests.neighbors import Asked, NeighborsQuery, read_queries
+from service.http.requests.neighbors import NeighborsQuery, Queries, read_queries
 from service.http.requests.vectors import read_vectors
 from service.http.responses.answers import Header, as_json, server_timing
 from service.http.responses.problems import VECTOR_ERRORS, problems
@@ -64,7 +64,7 @@ async def _place(parts: Services, query: NeighborsQuery) -> Place:
 
 
 async def _vectors(
-    place: Place, asked: Asked, room: Room | None
+    place: Place, asked: Queries, room: Room | None
 ) -> tuple[Vectors, *tuple[Header, ...]]:
     place.check_hash(asked.model_sha256)
     if asked.ids:

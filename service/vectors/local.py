@@ -18,7 +18,7 @@ from service.vectors.mask import Mask
 from service.vectors.protocol import Hits, Queries, Rows, Vectors
 from service.vectors.saved import Mark, NothingSaved, Unusable, read, write
 from service.vectors.segments import Part, narrowed, search
-from service.vectors.view import Asked, Plan, View, due
+from service.vectors.view import Plan, SearchScope, View, due
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ class LocalIndex:
         self._last = -1  # the highest row that was ever added
         self._buffer = Buffer(spec.dimension, spec.metric)
         self._view = View(None, Mask.whole(0), self._buffer.part)
-        self._asked: Asked | None = None
+        self._asked: SearchScope | None = None
 
     def __len__(self) -> int:
         return len(self._view)
@@ -148,7 +148,7 @@ class LocalIndex:
             return asked.parts
         parts = narrowed(view.parts, among)
         if among is not None and not among.flags.writeable:
-            self._asked = Asked(view, among, parts)
+            self._asked = SearchScope(view, among, parts)
         return parts
 
     def _show(self, built: Built | None, alive: Mask) -> None:

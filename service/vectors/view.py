@@ -55,7 +55,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchScope:
     """The rows that a view is asked for."""
 
     view: View

@@ -23,7 +23,7 @@ from training.cli.options import say
 from training.evaluation.evaluation import FIGURES
 from training.evaluation.figures.bundle import Material
 from training.evaluation.paired import BASELINE
-from training.evaluation.reevaluation import PARTS, Again, Asked, draw_again
+from training.evaluation.reevaluation import PARTS, Again, ReevaluationRequest, draw_again
 from training.evaluation.robustness import LIMIT
 from training.publishing.recalibration import check_alike, refit, write_recalibrated
 
@@ -74,7 +74,7 @@ def reevaluate(options: Namespace) -> None:
     """Evaluate each model again, and replace its report and figures."""
     bundles = _in_order([published(path) for path in options.model])
     dataset = data.load(options.data, bundles[0].manifest.preprocess, options.cache)
-    asked = Asked(
+    asked = ReevaluationRequest(
         dataset,
         options.cache,
         options.robustness_images,
@@ -102,7 +102,7 @@ def _in_order(bundles: list[Bundle]) -> list[Bundle]:
 
 
 @contextmanager
-def _calibrated(bundle: Bundle, again: Again, asked: Asked) -> Iterator[Bundle]:
+def _calibrated(bundle: Bundle, again: Again, asked: ReevaluationRequest) -> Iterator[Bundle]:
     """A copy of the bundle with today's calibration, or the bundle where that serves the same."""
     held = again.splits(bundle.report).calibration.read_to_calibrate()
     calibration = refit(bundle, held, asked.cache)

@@ -51,7 +51,7 @@ _KEPT_FIGURES = ("feature-space", "plane")  # of weights that a bundle does not 
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReevaluationRequest:
     """The request to evaluate again: facts that the models share, and what is new."""
 
     dataset: Dataset
@@ -73,7 +73,7 @@ class Asked:
 class Again:
     """Evaluates published models of one data set; what they share is computed once."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: ReevaluationRequest) -> None:
         self._asked = asked
         self._copies: dict[tuple[float, int], Copies] = {}
 

@@ -14,7 +14,7 @@ from training.cli.options import say
 from training.evaluation.mapping import make_map, refreshed
 from training.evaluation.paired import BASELINE
 from training.evaluation.reevaluation import MAP as MAP_PART
-from training.evaluation.reevaluation import Again
+from training.evaluation.reevaluation import Reevaluation
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Mapped:
 
 
 def map_again(
-    old: Bundle, new: Bundle, report: Report, again: Again, parts: tuple[str, ...]
+    old: Bundle, new: Bundle, report: Report, again: Reevaluation, parts: tuple[str, ...]
 ) -> Mapped | None:
     """The map of the bundle `new`, which takes the place of `old`; None where it stays.
 

@@ -23,7 +23,7 @@ from training.cli.options import say
 from training.evaluation.evaluation import FIGURES
 from training.evaluation.figures.bundle import Material
 from training.evaluation.paired import BASELINE
-from training.evaluation.reevaluation import PARTS, Again, ReevaluationRequest, draw_again
+from training.evaluation.reevaluation import PARTS, Reevaluation, ReevaluationRequest, draw_again
 from training.evaluation.robustness import LIMIT
 from training.publishing.recalibration import check_alike, refit, write_recalibrated
 
@@ -82,7 +82,7 @@ def reevaluate(options: Namespace) -> None:
         tuple(options.note),
         tuple(options.only),
     )
-    again, baselines = Again(asked), _Baselines()
+    again, baselines = Reevaluation(asked), _Baselines()
     for bundle in bundles:
         with (
             _calibrated(bundle, again, asked) if options.recalibrate else nullcontext(bundle) as new
@@ -102,7 +102,9 @@ def _in_order(bundles: list[Bundle]) -> list[Bundle]:
 
 
 @contextmanager
-def _calibrated(bundle: Bundle, again: Again, asked: ReevaluationRequest) -> Iterator[Bundle]:
+def _calibrated(
+    bundle: Bundle, again: Reevaluation, asked: ReevaluationRequest
+) -> Iterator[Bundle]:
     """A copy of the bundle with today's calibration, or the bundle where that serves the same."""
     held = again.splits(bundle.report).calibration.read_to_calibrate()
     calibration = refit(bundle, held, asked.cache)
@@ -147,7 +149,7 @@ class _Baselines:
     path: Path | None = None
     predicted: Int64[np.ndarray, " n"] | None = None
 
-    def of(self, bundle: Bundle, again: Again) -> Int64[np.ndarray, " n"] | None:
+    def of(self, bundle: Bundle, again: Reevaluation) -> Int64[np.ndarray, " n"] | None:
         if bundle.report.loss == BASELINE:
             return None
         path = bundle.path.parent.parent / BASELINE / str(bundle.manifest.version)

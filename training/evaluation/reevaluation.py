@@ -70,7 +70,7 @@ class ReevaluationRequest:
         return tuple(part for part in self.only if part in SECTIONS)
 
 
-class Again:
+class Reevaluation:
     """Evaluates published models of one data set; what they share is computed once."""
 
     def __init__(self, asked: ReevaluationRequest) -> None:

@@ -14,7 +14,7 @@ _MOST_ROUNDS = 8  # of the event loop before a batch
 log = structlog.get_logger(__name__)
 
 
-class Batch(Protocol):
+class Runnable(Protocol):
     """Work for one lane."""
 
     brief: bool  # takes no longer than the event loop may be away
@@ -31,7 +31,7 @@ class Batch(Protocol):
 class Source(Protocol):
     """A source of batches: the queue of one model."""
 
-    def next_batch(self) -> Batch | None:
+    def next_batch(self) -> Runnable | None:
         """Take what a lane should run now; None where nothing is left."""
         ...
 
@@ -66,7 +66,7 @@ class InferenceExecutor:
         self._turns: deque[Source] = deque()
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._jobs: SimpleQueue[Batch | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Runnable | None] = SimpleQueue()
         self._threads = [
             Thread(target=self._work, name=f"lane-{number}", daemon=True) for number in range(count)
         ]
@@ -137,7 +137,7 @@ class InferenceExecutor:
             _attempt(batch.run)
             self._events.call_soon_threadsafe(self._finish, batch)
 
-    def _finish(self, batch: Batch) -> None:
+    def _finish(self, batch: Runnable) -> None:
         self._idle += 1
         _attempt(batch.deliver)
         self._dispatch()

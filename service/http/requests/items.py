@@ -51,7 +51,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Batch:
+class ItemBatch:
     """The items of one request, and the model that the client says made its vectors."""
 
     drafts: tuple[Draft, ...]
@@ -65,7 +65,7 @@ class Batch:
 
 async def read_items(
     request: Request, query: ItemQuery, spec: CollectionSpec, settings: Settings
-) -> Batch:
+) -> ItemBatch:
     """The items of the body, in order; one at least, each id once.
 
     Raises InvalidItems with every bad item, TooManyItems, and what `read_images` raises.
@@ -82,8 +82,8 @@ async def read_items(
     images = await read_images(scope, receive, settings)
     if named:
         value = query.model_dump(exclude_unset=True) | _metadata_of(query)
-        return Batch(_drafts([value | {"image": images[0]}], spec))
-    return Batch(tuple(Draft(_new_id(), None, {}, image, None) for image in images))
+        return ItemBatch(_drafts([value | {"image": images[0]}], spec))
+    return ItemBatch(tuple(Draft(_new_id(), None, {}, image, None) for image in images))
 
 
 def _metadata_of(query: ItemQuery) -> dict[str, object]:
@@ -95,7 +95,7 @@ def _metadata_of(query: ItemQuery) -> dict[str, object]:
         raise InvalidItems((0,), (f"metadata must be JSON: {error}",)) from None
 
 
-def _parse_json(spec: CollectionSpec, max_images: int, body: bytes) -> Batch:
+def _parse_json(spec: CollectionSpec, max_images: int, body: bytes) -> ItemBatch:
     value = loaded(body)
     if not isinstance(value, dict) or not value.keys() <= _MEMBERS:
         raise MalformedBody('send {"items": […]}, and "model_sha256" if you like')
@@ -108,7 +108,7 @@ def _parse_json(spec: CollectionSpec, max_images: int, body: bytes) -> Batch:
         raise TooManyItems(MAX_ITEMS)
     if sum("image" in item for item in items if isinstance(item, dict)) > max_images:
         raise TooManyImages(max_images)
-    return Batch(_drafts(items, spec), model_sha256)
+    return ItemBatch(_drafts(items, spec), model_sha256)
 
 
 def _drafts(values: Sequence[object], spec: CollectionSpec) -> tuple[Draft, ...]:

@@ -13,7 +13,7 @@ from service.collections import Collection, CollectionSpec, Receipt
 from service.collections.errors import StorageFull, StorageReadOnly
 from service.http.requests.body import media_type
 from service.http.requests.collections import ITEMS_BODY
-from service.http.requests.items import Batch, ItemQuery, read_items
+from service.http.requests.items import ItemBatch, ItemQuery, read_items
 from service.http.requests.negotiation import JSON
 from service.http.requests.parameters import ItemId, ItemNamed, NoParameters
 from service.http.responses.answers import as_json, server_timing
@@ -158,7 +158,7 @@ async def _delete(request: Request, parts: Services, name: str, item: str) -> Re
 
 async def _read(
     request: Request, parts: Services, query: ItemQuery, spec: CollectionSpec
-) -> tuple[Batch, tuple[Engine, Room] | None]:
+) -> tuple[ItemBatch, tuple[Engine, Room] | None]:
     """The items, and who embeds those that are images, with room there.
 
     Raises ModelMismatch where the vectors are, or may be, those of another model.
@@ -180,7 +180,7 @@ async def _read(
 def _put(
     parts: Services,
     collection: Collection,
-    batch: Batch,
+    batch: ItemBatch,
     answer: Answer | None,
     small: Sequence[bytes],
 ) -> Receipt:

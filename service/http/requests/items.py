@@ -40,7 +40,7 @@ class ItemQuery(BaseModel):
 
 
 @dataclass(frozen=True)
-class Draft:
+class ItemDraft:
     """An item as it was sent: an image or a vector."""
 
     id: str
@@ -54,7 +54,7 @@ class Draft:
 class ItemBatch:
     """The items of one request, and the model that the client says made its vectors."""
 
-    drafts: tuple[Draft, ...]
+    drafts: tuple[ItemDraft, ...]
     model_sha256: str | None = None
 
     @property
@@ -83,7 +83,7 @@ async def read_items(
     if named:
         value = query.model_dump(exclude_unset=True) | _metadata_of(query)
         return ItemBatch(_drafts([value | {"image": images[0]}], spec))
-    return ItemBatch(tuple(Draft(_new_id(), None, {}, image, None) for image in images))
+    return ItemBatch(tuple(ItemDraft(_new_id(), None, {}, image, None) for image in images))
 
 
 def _metadata_of(query: ItemQuery) -> dict[str, object]:
@@ -111,9 +111,9 @@ def _parse_json(spec: CollectionSpec, max_images: int, body: bytes) -> ItemBatch
     return ItemBatch(_drafts(items, spec), model_sha256)
 
 
-def _drafts(values: Sequence[object], spec: CollectionSpec) -> tuple[Draft, ...]:
+def _drafts(values: Sequence[object], spec: CollectionSpec) -> tuple[ItemDraft, ...]:
     """The drafts of well-formed items. Raises InvalidItems with every other one."""
-    drafts, faults, first = list[Draft](), dict[int, str](), dict[str, int]()
+    drafts, faults, first = list[ItemDraft](), dict[int, str](), dict[str, int]()
     for i, value in enumerate(values):
         try:
             drafts.append(draft := _draft(value, spec))
@@ -129,7 +129,7 @@ def _drafts(values: Sequence[object], spec: CollectionSpec) -> tuple[Draft, ...]
     return tuple(drafts)
 
 
-def _draft(value: object, spec: CollectionSpec) -> Draft:
+def _draft(value: object, spec: CollectionSpec) -> ItemDraft:
     if not isinstance(value, dict):
         raise InvalidValue("must be a JSON object")
     if strange := value.keys() - _OF_AN_ITEM:
@@ -141,7 +141,7 @@ def _draft(value: object, spec: CollectionSpec) -> Draft:
     label, metadata = value.get("label"), value.get("metadata")
     item_id = _new_id() if value.get("id") is None else value["id"]
     _unless(item_problem(item_id, label, {} if metadata is None else metadata))
-    return Draft(
+    return ItemDraft(
         item_id,
         label,
         metadata or {},

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from service.collections import NewItem
 from service.collections.storage.thumbnails import SIDE_PX, encode
 from service.errors import OversizedImages, UndecodableImages
-from service.http.requests.items import Draft
+from service.http.requests.items import ItemDraft
 from service.inference.batch import Answer
 from service.inference.decode import DecodeWith
 from service.inference.engine import Engine
@@ -13,7 +13,9 @@ from service.inference.room import Room
 from service.vectors.protocol import Vectors
 
 
-async def embed(engine: Engine, room: Room, drafts: Sequence[Draft]) -> tuple[Answer, list[bytes]]:
+async def embed(
+    engine: Engine, room: Room, drafts: Sequence[ItemDraft]
+) -> tuple[Answer, list[bytes]]:
     """Return what the model says of the drafts that are images, and their thumbnails, in order.
 
     Raises what `Engine.answer` raises, with the drafts' numbers in the place of the images'.
@@ -30,7 +32,7 @@ async def embed(engine: Engine, room: Room, drafts: Sequence[Draft]) -> tuple[An
 
 
 def new_items(
-    drafts: Sequence[Draft],
+    drafts: Sequence[ItemDraft],
     embeddings: Vectors,
     thumbnails: Sequence[bytes],
     *,

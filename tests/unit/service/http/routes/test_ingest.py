@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from service.http.requests.items import Draft
+from service.http.requests.items import ItemDraft
 from service.http.routes.ingest import new_items
 from tests.support.bundles import picture
 
@@ -10,8 +10,8 @@ EMBEDDINGS = np.array([[1, 0], [0, 1]], np.float32)
 VECTOR = np.array([3, 4], np.float32)
 
 
-def draft(name: str, image: bytes | None = None) -> Draft:
-    return Draft(name, "label", {"n": 1}, image, VECTOR if image is None else None)
+def draft(name: str, image: bytes | None = None) -> ItemDraft:
+    return ItemDraft(name, "label", {"n": 1}, image, VECTOR if image is None else None)
 
 
 def test_embeddings_go_to_the_images_in_order() -> None:

@@ -17,7 +17,7 @@ _SMALL = 256  # classes that uint8 can number
 
 
 @dataclass(frozen=True)
-class Column:
+class PointColumn:
     """One column of the points, little-endian, as long as there are points."""
 
     name: str
@@ -51,11 +51,11 @@ class ModelMap:
         return found
 
     @cached_property
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[PointColumn, ...]:
         """Return the place of each column in `data`."""
-        found, offset = list[Column](), 0
+        found, offset = list[PointColumn](), 0
         for name, values in self._arrays.items():
-            found.append(Column(name, values.dtype.name, offset))
+            found.append(PointColumn(name, values.dtype.name, offset))
             offset += values.nbytes
         return tuple(found)
 

@@ -12,7 +12,7 @@ from training.comparison.verdicts import Evidence, verdict
 
 
 @dataclass(frozen=True)
-class Column:
+class MeasureColumn:
     """One measure of every loss, by seed, and what is known of its test images and its runs."""
 
     measure: Measure
@@ -38,7 +38,7 @@ class Statistics:
     verdicts: tuple[Verdict, ...]
 
 
-def assemble(table: Sequence[Column], goals: Sequence[GoalMeasures]) -> Statistics:
+def assemble(table: Sequence[MeasureColumn], goals: Sequence[GoalMeasures]) -> Statistics:
     """Everything that follows from the measures, the same for a new comparison and an old one."""
     columns = {column.measure.name: column for column in table}
     found = {name: _evidence(column) for name, column in columns.items()}
@@ -53,7 +53,7 @@ def assemble(table: Sequence[Column], goals: Sequence[GoalMeasures]) -> Statisti
     )
 
 
-def _evidence(column: Column) -> Evidence:
+def _evidence(column: MeasureColumn) -> Evidence:
     name = column.measure.name
     limits = (0.0, 1.0) if column.measure.percent else None
     return Evidence(
@@ -64,12 +64,12 @@ def _evidence(column: Column) -> Evidence:
     )
 
 
-def _power(column: Column) -> Power | None:
+def _power(column: MeasureColumn) -> Power | None:
     return power_of(column.measure, column.by_loss, column.images)
 
 
 def _verdict(
-    goal: GoalMeasures, columns: Mapping[str, Column], found: Mapping[str, Evidence]
+    goal: GoalMeasures, columns: Mapping[str, MeasureColumn], found: Mapping[str, Evidence]
 ) -> Verdict:
     column, evidence = columns[goal.primary], found[goal.primary]
     needed = None

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from models.comparison import ComparisonReport, Measure, Runs, Searched, Tuned
-from training.comparison.assembly import Column, assemble
+from training.comparison.assembly import MeasureColumn, assemble
 from training.comparison.catalog import GOALS, MEASURES
 from training.comparison.convergence import Training
 from training.comparison.images import Bounded, Images
@@ -71,10 +71,10 @@ def revised(report: ComparisonReport) -> ComparisonReport:
     )
 
 
-def _column(report: ComparisonReport, measure: Measure) -> Column:
+def _column(report: ComparisonReport, measure: Measure) -> MeasureColumn:
     by_loss = _by_loss(report, measure.name)
     bounds = _bounds(report, measure.name, by_loss)
-    return Column(measure, by_loss, bounds, _training(report, measure.name))
+    return MeasureColumn(measure, by_loss, bounds, _training(report, measure.name))
 
 
 def _training(report: ComparisonReport, name: str) -> Training:

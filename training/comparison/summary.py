@@ -23,7 +23,7 @@ from models.comparison import (
 from models.comparison import Protocol as Stated
 from models.report import DatasetRecord
 from training.common.provenance import hardware, versions
-from training.comparison.assembly import Column, assemble
+from training.comparison.assembly import MeasureColumn, assemble
 from training.comparison.catalog import MEASURES
 from training.comparison.convergence import Training, convergence_of, training_of
 from training.comparison.images import Images, Resampled, unseen_cost
@@ -88,7 +88,9 @@ def _check_left_out(measured: Iterable[tuple[Job, Measured]]) -> None:
             )
 
 
-def _table(measured: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]) -> list[Column]:
+def _table(
+    measured: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]
+) -> list[MeasureColumn]:
     """Every measure that all losses have with the same seeds, two at least."""
     table = []
     for one in MEASURES:
@@ -102,7 +104,7 @@ def _table(measured: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]) ->
             loss: np.array([each.values[one.name] for each in of_loss])
             for loss, of_loss in by_loss.items()
         }
-        table.append(Column(one, values, _images(one, by_loss), _training(rows, losses)))
+        table.append(MeasureColumn(one, values, _images(one, by_loss), _training(rows, losses)))
     return table
 
 

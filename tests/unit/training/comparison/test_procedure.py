@@ -9,7 +9,7 @@ from scipy import stats
 from models.comparison import Measure
 from models.evidence.estimate import Estimate
 from tests.support.simulated import LOSSES, WORLDS, World, drawn, measured
-from training.comparison.assembly import Column, Statistics, assemble
+from training.comparison.assembly import MeasureColumn, Statistics, assemble
 from training.comparison.catalog import GOALS, MEASURES
 from training.comparison.images import Bounded, Images, Resampled, moved, unseen_cost
 from training.comparison.influence import of_aurc, of_mean
@@ -94,7 +94,7 @@ def test_a_large_difference_is_found() -> None:
 
 def decided(by_loss: dict[str, BySeed], images: Images | None = None) -> str | None:
     """The loss that the procedure names as best for classification, if it does."""
-    verdict = assemble([Column(ACCURACY, by_loss, images)], GOALS).verdicts[0]
+    verdict = assemble([MeasureColumn(ACCURACY, by_loss, images)], GOALS).verdicts[0]
     return None if verdict.tie else verdict.prefer
 
 
@@ -211,7 +211,7 @@ def nearly_certain(
 
 
 def statistics(by_loss: dict[str, BySeed]) -> Statistics:
-    return assemble([Column(ACCURACY, by_loss, None)], GOALS)
+    return assemble([MeasureColumn(ACCURACY, by_loss, None)], GOALS)
 
 
 def test_what_is_said_does_not_depend_on_the_order_of_losses_or_seeds() -> None:

@@ -19,7 +19,7 @@ from training.common.machine import Machine, machine
 from training.comparison.others import OtherImages
 from training.comparison.protocol import START_SEED, Protocol
 from training.comparison.revise import revised
-from training.comparison.runs import Comparison
+from training.comparison.runs import ComparisonFolder
 from training.comparison.summary import summarize
 from training.data.dataset import Dataset
 from training.errors import InvalidRecipe, InvalidRun, StillTraining
@@ -67,7 +67,7 @@ def compare_losses(options: Namespace) -> None:
         whole = DataSets(options.cache).load(options.data, protocol.common.preprocess)
         others = _others(options, whole, protocol.common.preprocess)
         protocol = protocol.model_copy(update={"others": others.record})
-        comparison = Comparison(options.runs, protocol, options.data, whole, here, others)
+        comparison = ComparisonFolder(options.runs, protocol, options.data, whole, here, others)
         comparison.begin()
         say(_size_of(comparison))
         if not comparison.train():
@@ -126,7 +126,7 @@ def _start(options: Namespace, loss: str) -> Recipe:
     return settled(chosen, options)
 
 
-def _size_of(comparison: Comparison) -> str:
+def _size_of(comparison: ComparisonFolder) -> str:
     protocol = comparison.protocol
     return (
         f"{', '.join(protocol.losses)}: tuning, {protocol.seeds} final runs each and as many "

@@ -41,7 +41,7 @@ class Job:
 
 
 @dataclass
-class Comparison:
+class ComparisonFolder:
     """The folder of a comparison: `tuning/<loss>`, `seeds/<seed>/<loss>`, `unknowns/<seed>/<loss>`.
 
     Where tuning's trials are shorter than the final runs, `lengths/<loss>/<place>` holds some of

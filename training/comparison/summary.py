@@ -28,7 +28,7 @@ from training.comparison.catalog import MEASURES
 from training.comparison.convergence import Training, convergence_of, training_of
 from training.comparison.images import Images, Resampled, unseen_cost
 from training.comparison.measured import Measured
-from training.comparison.runs import Comparison, Job
+from training.comparison.runs import ComparisonFolder, Job
 from training.comparison.statistics import mean_over_seeds
 from training.errors import InvalidRun
 from training.evaluation.paired import BASELINE
@@ -36,7 +36,7 @@ from training.evaluation.paired import BASELINE
 _CONFUSED = 10
 
 
-def summarize(comparison: Comparison) -> ComparisonReport:
+def summarize(comparison: ComparisonFolder) -> ComparisonReport:
     """Means, tests and verdicts of a comparison whose runs are all measured."""
     finals = [(job, Measured.read(job.path)) for job in comparison.finals()]
     measured = [*finals, *((job, Measured.read(job.path)) for job in comparison.rounds())]
@@ -122,7 +122,7 @@ def _images(measure: Measure, by_loss: dict[str, list[Measured]]) -> Images | No
     return Resampled(moved, n, unseen_cost(measure, n))
 
 
-def _tuning(comparison: Comparison, classes: int) -> tuple[Tuned, ...]:
+def _tuning(comparison: ComparisonFolder, classes: int) -> tuple[Tuned, ...]:
     return tuple(comparison.tuning(loss).tried(classes) for loss in comparison.protocol.losses)
 
 
@@ -195,7 +195,7 @@ def _between_classes(counts: Float64[np.ndarray, "c c"]) -> Float64[np.ndarray, 
     return shares
 
 
-def _stated(comparison: Comparison, dataset: DatasetRecord) -> Stated:
+def _stated(comparison: ComparisonFolder, dataset: DatasetRecord) -> Stated:
     protocol = comparison.protocol
     return Stated(
         backbone=protocol.common.backbone,

@@ -22,7 +22,7 @@ from training.comparison.corrupted import (
 from training.comparison.far import far_moves, far_values
 from training.comparison.measured import Measured
 from training.comparison.others import OtherImages, Others
-from training.comparison.runs import Comparison
+from training.comparison.runs import ComparisonFolder
 from training.comparison.summary import summarize
 from training.comparison.transfer import transfer_measures
 from training.data.dataset import Dataset, LabeledImages
@@ -227,7 +227,7 @@ def test_a_comparison_holds_the_measures_of_other_data_sets(tmp_path: Path) -> N
     protocol = PROTOCOL.model_copy(
         update={"recipes": PROTOCOL.recipes[:2], "others": others.record}
     )
-    comparison = Comparison(tmp_path, protocol, "tiny", DATASET, others=others)
+    comparison = ComparisonFolder(tmp_path, protocol, "tiny", DATASET, others=others)
     comparison.begin()
     assert comparison.train()
     final = Measured.read(next(iter(comparison.finals())).path)

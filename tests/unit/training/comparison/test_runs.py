@@ -17,7 +17,7 @@ from training.comparison.catalog import MEASURES
 from training.comparison.lengths import Checked, length_check
 from training.comparison.measured import Measured, is_measured
 from training.comparison.protocol import Protocol
-from training.comparison.runs import Comparison
+from training.comparison.runs import ComparisonFolder
 from training.comparison.summary import summarize
 from training.data.dataset import Dataset, LabeledImages
 from training.errors import InvalidRun
@@ -54,19 +54,19 @@ DATASET = Dataset("tiny", "noise", "0" * 64, tuple("abcd"), noise(160, 1), noise
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comparison]:
-    comparison = Comparison(tmp_path_factory.mktemp("comparison"), PROTOCOL, "tiny", DATASET)
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComparisonFolder]:
+    comparison = ComparisonFolder(tmp_path_factory.mktemp("comparison"), PROTOCOL, "tiny", DATASET)
     comparison.begin()
     assert comparison.train()
     yield comparison
 
 
 @pytest.fixture(scope="module")
-def report(finished: Comparison) -> ComparisonReport:
+def report(finished: ComparisonFolder) -> ComparisonReport:
     return summarize(finished)
 
 
-def test_nothing_but_the_loss_and_what_was_tuned_differs(finished: Comparison) -> None:
+def test_nothing_but_the_loss_and_what_was_tuned_differs(finished: ComparisonFolder) -> None:
     free = {"loss", "parameters", "learning_rate", "weight_decay"}
     for seed in range(2):
         fixed = [
@@ -78,13 +78,15 @@ def test_nothing_but_the_loss_and_what_was_tuned_differs(finished: Comparison) -
         assert all(one == fixed[0] for one in fixed)
 
 
-def test_runs_of_a_seed_see_the_same_images_and_other_seeds_others(finished: Comparison) -> None:
+def test_runs_of_a_seed_see_the_same_images_and_other_seeds_others(
+    finished: ComparisonFolder,
+) -> None:
     records = {(job.loss, job.seed): RunFolder(job.path).record() for job in finished.finals()}
     assert {record.dataset.sha256 for record in records.values()} == {DATASET.sha256}
     assert {record.recipe.seed for (_, seed), record in records.items() if seed == 1} == {1}
 
 
-def test_unknown_rounds_leave_out_other_classes_for_each_seed(finished: Comparison) -> None:
+def test_unknown_rounds_leave_out_other_classes_for_each_seed(finished: ComparisonFolder) -> None:
     for job in finished.rounds():
         record = RunFolder(job.path).record()
         assert record.recipe.leave_out == job.left_out
@@ -95,7 +97,7 @@ def test_unknown_rounds_leave_out_other_classes_for_each_seed(finished: Comparis
     assert len({job.left_out for job in finished.rounds()}) == 2
 
 
-def test_classes_never_trained_are_searched_among_themselves(finished: Comparison) -> None:
+def test_classes_never_trained_are_searched_among_themselves(finished: ComparisonFolder) -> None:
     """A round's measure of the left-out images, from their embeddings and their names alone."""
     job = next(iter(finished.rounds()))
     measured = Measured.read(job.path)
@@ -115,24 +117,24 @@ def test_classes_never_trained_are_searched_among_themselves(finished: Compariso
 
 
 def test_a_finished_comparison_trains_nothing_more(
-    finished: Comparison, monkeypatch: pytest.MonkeyPatch
+    finished: ComparisonFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    again = Comparison(finished.path, PROTOCOL, "tiny", DATASET)
+    again = ComparisonFolder(finished.path, PROTOCOL, "tiny", DATASET)
     again.begin()
     before = {path: path.stat().st_mtime_ns for path in finished.path.rglob("checkpoint.pt")}
     assert again.train()
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-def test_what_another_process_is_at_is_left_to_it(finished: Comparison) -> None:
+def test_what_another_process_is_at_is_left_to_it(finished: ComparisonFolder) -> None:
     taken = next(iter(finished.finals()))
-    again = Comparison(finished.path, PROTOCOL, "tiny", DATASET)
+    again = ComparisonFolder(finished.path, PROTOCOL, "tiny", DATASET)
     with FileLock(taken.path / ".lock"):
         assert not again.train()
     assert again.train()
 
 
-def test_another_protocol_needs_another_folder(finished: Comparison) -> None:
+def test_another_protocol_needs_another_folder(finished: ComparisonFolder) -> None:
     for field, value in {
         "recipes": tuple(recipe(loss, epochs=2) for loss in LOSSES),
         "unknown_epochs": 2,
@@ -141,13 +143,13 @@ def test_another_protocol_needs_another_folder(finished: Comparison) -> None:
     }.items():
         other = PROTOCOL.model_copy(update={field: value})
         with pytest.raises(InvalidRun, match=field):
-            Comparison(finished.path, other, "tiny", DATASET).begin()
+            ComparisonFolder(finished.path, other, "tiny", DATASET).begin()
 
 
 def test_the_protocol_of_an_older_version_needs_another_folder(tmp_path: Path) -> None:
     (tmp_path / "protocol.json").write_text('{"backbone": "compact", "epochs": 6}')
     with pytest.raises(InvalidRun, match="older"):
-        Comparison(tmp_path, PROTOCOL, "tiny", DATASET).begin()
+        ComparisonFolder(tmp_path, PROTOCOL, "tiny", DATASET).begin()
 
 
 def test_recipes_that_differ_in_more_than_the_loss_are_no_protocol() -> None:
@@ -163,7 +165,7 @@ def test_recipes_that_differ_in_more_than_the_loss_are_no_protocol() -> None:
 
 
 def test_a_comparison_goes_on_from_its_text_files_alone(
-    finished: Comparison,
+    finished: ComparisonFolder,
     report: ComparisonReport,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -175,7 +177,7 @@ def test_a_comparison_goes_on_from_its_text_files_alone(
             shutil.copy(file, there)
     monkeypatch.setattr("training.comparison.runs.fit", None)
     monkeypatch.setattr("training.tuning.tune.fit", None)
-    elsewhere = Comparison(tmp_path, PROTOCOL, "tiny", DATASET)
+    elsewhere = ComparisonFolder(tmp_path, PROTOCOL, "tiny", DATASET)
     elsewhere.begin()
     assert elsewhere.train()
     again = summarize(elsewhere)
@@ -192,7 +194,7 @@ def test_short_trials_are_checked_at_full_length(tmp_path: Path) -> None:
         seeds=2,
         unknown_epochs=1,
     )
-    comparison = Comparison(tmp_path, protocol, "tiny", DATASET)
+    comparison = ComparisonFolder(tmp_path, protocol, "tiny", DATASET)
     comparison.begin()
     jobs = list(comparison.checks())
     assert [(job.loss, job.place) for job in jobs] == [
@@ -210,10 +212,10 @@ def test_short_trials_are_checked_at_full_length(tmp_path: Path) -> None:
 
 
 def test_a_round_that_left_out_other_classes_is_not_summed_up(
-    finished: Comparison, tmp_path: Path
+    finished: ComparisonFolder, tmp_path: Path
 ) -> None:
     shutil.copytree(finished.path, tmp_path / "comparison")
-    again = Comparison(tmp_path / "comparison", PROTOCOL, "tiny", DATASET)
+    again = ComparisonFolder(tmp_path / "comparison", PROTOCOL, "tiny", DATASET)
     job = next(iter(again.rounds()))
     run = Measured.read(job.path)
     assert run.record is not None
@@ -238,8 +240,10 @@ def test_ranks_of_short_and_full_trials_are_correlated() -> None:
     assert check(0.5, 0.5, 0.5) is None
 
 
-def test_more_seeds_are_more_runs_of_the_same_protocol(finished: Comparison) -> None:
-    more = Comparison(finished.path, PROTOCOL.model_copy(update={"seeds": 3}), "tiny", DATASET)
+def test_more_seeds_are_more_runs_of_the_same_protocol(finished: ComparisonFolder) -> None:
+    more = ComparisonFolder(
+        finished.path, PROTOCOL.model_copy(update={"seeds": 3}), "tiny", DATASET
+    )
     more.begin()
     done = [job.path for job in more.finals() if is_measured(job.path)]
     assert len(done) == 2 * len(LOSSES)
@@ -255,7 +259,7 @@ def test_the_report_states_the_common_recipe_and_the_precision(report: Compariso
 
 
 def test_means_and_differences_are_those_of_the_runs(
-    finished: Comparison, report: ComparisonReport
+    finished: ComparisonFolder, report: ComparisonReport
 ) -> None:
     values = {
         (job.loss, job.seed): Measured.read(job.path).values["accuracy"]
@@ -279,12 +283,12 @@ def test_every_loss_has_every_measure_and_every_goal_a_verdict(report: Compariso
 
 
 def test_each_verdict_says_how_far_the_runs_that_it_rests_on_had_converged(
-    finished: Comparison, tmp_path: Path
+    finished: ComparisonFolder, tmp_path: Path
 ) -> None:
     """Final runs of three epochs where triplet still gains; rounds of two, still gaining all."""
     path = tmp_path / "comparison"
     shutil.copytree(finished.path, path)
-    again = Comparison(path, PROTOCOL, "tiny", DATASET)
+    again = ComparisonFolder(path, PROTOCOL, "tiny", DATASET)
     for job in (*again.finals(), *again.rounds()):
         flat = (0.2, 0.5, 0.7 + 0.01 * job.seed if job.loss == "triplet" else 0.5)
         curve = (0.2, 0.4 + 0.01 * job.seed) if job.left_out else flat

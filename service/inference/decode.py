@@ -20,7 +20,7 @@ from service.errors import OversizedImages, UndecodableImages
 from service.inference.apart import LARGE_PIXELS, Job, decode_apart
 from service.inference.decode_queue import Line, Work
 from service.inference.pixel_budget import Encoded, PixelBudget, tasks
-from service.inference.work import Decoded, Pixels
+from service.inference.work import DecodedImages, Pixels
 
 _Bad = UndecodableImage | ImageTooLarge
 _One = UInt8[np.ndarray, "h w 3"] | _Bad
@@ -128,7 +128,7 @@ class Decoder:
         self._large = Line("decode-large", max(1, threads // 2), budget.wait_s)
         self._usual.pool.submit(Image.init)  # else the first image waits for Pillow's plugins
 
-    async def decode(self, images: Sequence[Encoded], spec: Preprocess) -> Decoded:
+    async def decode(self, images: Sequence[Encoded], spec: Preprocess) -> DecodedImages:
         """Decode every image on the pool, in order: uint8 [n h w 3] with h = w = spec.size_px.
 
         Raises OversizedImages or UndecodableImages with the index of each bad image, and
@@ -137,16 +137,16 @@ class Decoder:
         """
         work = partial(_decode_large, spec=spec, max_pixels=self._most)
         found, took_s = await self._run(images, work)
-        return Decoded(_stacked(found, self._most), took_s)
+        return DecodedImages(_stacked(found, self._most), took_s)
 
     async def decode_with(
         self, images: Sequence[Encoded], spec: Preprocess, extra: DecodeWith[_T]
-    ) -> tuple[Decoded, list[_T]]:
+    ) -> tuple[DecodedImages, list[_T]]:
         """Decode every image once, with something else that is made of it. Raises the same."""
         work = partial(_decode_with, extra=extra, spec=spec, max_pixels=self._most)
         found, took_s = await self._run(images, work)
         pixels = [one[0] if isinstance(one, tuple) else one for one in found]
-        decoded = Decoded(_stacked(pixels, self._most), took_s)
+        decoded = DecodedImages(_stacked(pixels, self._most), took_s)
         return decoded, [one[1] for one in found if isinstance(one, tuple)]
 
     async def _run(

@@ -18,7 +18,7 @@ from service.inference.open_set import OpenSetDetector
 from service.inference.pixel_budget import Encoded
 from service.inference.room import Room
 from service.inference.session import Outputs, Session
-from service.inference.work import Decoded, Work
+from service.inference.work import DecodedImages, Work
 from service.vectors import VectorIndex
 from service.vectors.protocol import Vectors
 from service.vectors.query import Search
@@ -135,7 +135,7 @@ async def answer_with_all(
     decoded = {spec: await decoder.decode(images, spec) for spec in specs}
     took_s = sum(one.decoded_s for one in decoded.values())
     pixels = [decoded[engine.manifest.preprocess].images for engine in engines]
-    works = [Decoded(one, took_s) for one in pixels]
+    works = [DecodedImages(one, took_s) for one in pixels]
     return await _run_all(list(zip(engines, works, strict=True)))
 
 

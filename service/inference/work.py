@@ -32,7 +32,7 @@ class Work(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedImages:
     """Images that a batch takes as they are."""
 
     images: Pixels
@@ -42,8 +42,8 @@ class Decoded:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, part: slice) -> "Decoded":
-        return Decoded(self.images[part], self.decoded_s)
+    def __getitem__(self, part: slice) -> "DecodedImages":
+        return DecodedImages(self.images[part], self.decoded_s)
 
     def pixels(self) -> Pixels:
         """The images."""

@@ -19,7 +19,7 @@ from service.http.responses.compare import CompareResponse
 from service.http.responses.schemas import ClassifyResponse, NeighborsResponse
 from service.inference.decode import Decoder
 from service.inference.session import Outputs, Session
-from service.inference.work import Decoded, Pixels
+from service.inference.work import DecodedImages, Pixels
 from tests.support.bundles import Recipe, picture, publish
 from tests.support.serving import PATIENCE_S, ready, serving, wait_loaded
 
@@ -137,7 +137,7 @@ def test_images_are_decoded_once_for_each_input_size(
     decoded: list[int] = []
     decode = Decoder.decode
 
-    async def counting(self: Decoder, images: list[bytes], spec: Preprocess) -> Decoded:
+    async def counting(self: Decoder, images: list[bytes], spec: Preprocess) -> DecodedImages:
         decoded.append(spec.size_px)
         return await decode(self, images, spec)
 

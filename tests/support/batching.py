@@ -12,7 +12,7 @@ from service.inference.batch_limits import Limits
 from service.inference.batcher import Batcher
 from service.inference.executor import InferenceExecutor
 from service.inference.session import Outputs
-from service.inference.work import Decoded, Pixels
+from service.inference.work import DecodedImages, Pixels
 from tests.support.serving import PATIENCE_S
 
 
@@ -50,7 +50,7 @@ class Bench:
         pixels[:, 0, 0, 0] = values
         with self.batcher.capacity.reserve() as room:
             room.take(len(values))
-            outputs = (await self.batcher.run(Decoded(pixels))).outputs
+            outputs = (await self.batcher.run(DecodedImages(pixels))).outputs
         assert outputs.probabilities[:, 0].tolist() == [value + 1 for value in values]
         found: list[float] = outputs.embedding[:, 0].tolist()
         return found

@@ -7,12 +7,12 @@ from service.errors import Overloaded, UndecodableImages
 from service.inference.batch import Answer
 from service.inference.batch_limits import Limits
 from service.inference.batcher import Batcher
-from service.inference.work import Decoded, Pixels, Work
+from service.inference.work import DecodedImages, Pixels, Work
 from tests.support.batching import LIMITS, Bench, on_loop
 
 
-def one(value: int) -> Decoded:
-    return Decoded(np.full((1, 1, 1, 3), value, np.uint8))
+def one(value: int) -> DecodedImages:
+    return DecodedImages(np.full((1, 1, 1, 3), value, np.uint8))
 
 
 def test_a_request_gets_its_own_rows_in_order() -> None:
@@ -182,7 +182,7 @@ class Undecoded:
 def test_small_images_are_decoded_in_their_batch_and_fail_alone() -> None:
     async def scenario(bench: Bench) -> None:
         running = await bench.hold(1)
-        several = Decoded(np.full((2, 1, 1, 3), 7, np.uint8))
+        several = DecodedImages(np.full((2, 1, 1, 3), 7, np.uint8))
         works: list[Work] = [several, *map(Undecoded, (2, -1, 3, 99))]
         asked = [asyncio.create_task(bench.batcher.run(work)) for work in works]
         await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from service.inference.batch_limits import Limits
 from service.inference.batcher import Batcher
 from service.inference.executor import InferenceExecutor
 from service.inference.session import Outputs
-from service.inference.work import Decoded
+from service.inference.work import DecodedImages
 from tests.support.batching import LIMITS, Bench, Model, on_loop
 from tests.support.serving import PATIENCE_S
 
@@ -80,8 +80,8 @@ def test_an_observer_that_raises_fails_its_batch_and_no_more() -> None:
         batcher = Batcher(Model().infer, Limits(9, 9), lanes, refuse)
         lanes.start()
         with pytest.raises(ValueError, match="no"):
-            await batcher.run(Decoded(np.zeros((2, 1, 1, 3), np.uint8)))
-        answered = await batcher.run(Decoded(np.zeros((1, 1, 1, 3), np.uint8)))
+            await batcher.run(DecodedImages(np.zeros((2, 1, 1, 3), np.uint8)))
+        answered = await batcher.run(DecodedImages(np.zeros((1, 1, 1, 3), np.uint8)))
         assert len(answered.outputs.embedding) == 1
         await lanes.stop()
 
@@ -95,7 +95,7 @@ def test_a_model_that_answers_with_too_few_rows_fails_its_batch() -> None:
         batcher = Batcher(lambda _: nothing, LIMITS, lanes, lambda _: None)
         lanes.start()
         with pytest.raises(RuntimeError, match="0 answers for 1 images"):
-            await batcher.run(Decoded(np.zeros((1, 1, 1, 3), np.uint8)))
+            await batcher.run(DecodedImages(np.zeros((1, 1, 1, 3), np.uint8)))
         await lanes.stop()
 
     asyncio.run(scenario())

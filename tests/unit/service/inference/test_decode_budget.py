@@ -15,7 +15,7 @@ from models.manifest import Preprocess
 from service.errors import Overloaded, OversizedImages, TooManyPixels, UndecodableImages
 from service.inference.decode import Decoder, DecodeWith
 from service.inference.pixel_budget import Encoded, PixelBudget
-from service.inference.work import Decoded
+from service.inference.work import DecodedImages
 from tests.support.bundles import picture
 
 SPEC = Preprocess(size_px=8)
@@ -70,7 +70,7 @@ def test_an_image_over_its_own_limit_is_named_for_that() -> None:
 
 def test_what_cannot_be_decoded_in_time_is_refused_at_once(decoded: list[bytes]) -> None:
     found = decode(PixelBudget(2_000_000, wait_s=0.015), [blank(1000)], at_once=3)
-    assert [type(one) for one in found] == [Decoded, Overloaded, Overloaded]
+    assert [type(one) for one in found] == [DecodedImages, Overloaded, Overloaded]
     assert len(decoded) == 1
 
 

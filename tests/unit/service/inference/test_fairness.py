@@ -14,7 +14,7 @@ from service.errors import Overloaded
 from service.inference.batch_limits import Limits, ahead
 from service.inference.decode import Decoder
 from service.inference.pixel_budget import PixelBudget
-from service.inference.work import Decoded
+from service.inference.work import DecodedImages
 from tests.support.batching import Bench
 from tests.support.serving import PATIENCE_S
 
@@ -102,7 +102,7 @@ def test_many_cheap_images_do_not_refuse_a_single_one(held: Held) -> None:
         finally:
             decoder.close()
 
-    assert [type(one) for one in asyncio.run(main())] == [Decoded, Decoded]
+    assert [type(one) for one in asyncio.run(main())] == [DecodedImages, DecodedImages]
 
 
 def test_no_more_than_half_of_the_threads_decode_large_images(held: Held) -> None:

@@ -15,7 +15,7 @@ from models.manifest import Preprocess
 from training.data.dataset import Dataset, LabeledImages
 from training.data.inventory import ClassCount, Inventory, Skipped, check_counts, check_skipped
 from training.data.listing import SPLIT_SEED, TEST_SHARE, Files, Listing, list_folder
-from training.data.pixels import Decoded, cache_key, decode_files
+from training.data.pixels import DecodedFiles, cache_key, decode_files
 
 _UNREADABLE = ""
 _SKIPPED_LIST = "skipped.txt"
@@ -31,7 +31,7 @@ class _Part:
     skipped: tuple[Skipped, ...]
 
     @classmethod
-    def of(cls, files: Files, contents: tuple[str, ...], decoded: Decoded) -> "_Part":
+    def of(cls, files: Files, contents: tuple[str, ...], decoded: DecodedFiles) -> "_Part":
         """`files` without those that failed."""
         rows = tuple(row for row in range(len(files.ids)) if row not in decoded.failed)
         skipped = tuple(

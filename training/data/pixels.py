@@ -36,7 +36,7 @@ class _Notes(Frozen):
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedFiles:
     """Pixels of the files that could be decoded, and the numbers and reasons of the others."""
 
     images: UInt8[np.ndarray, "n h w 3"]
@@ -49,7 +49,7 @@ def cache_key(digest: str, spec: Preprocess) -> str:
     return hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
-def decode_files(stem: Path, paths: tuple[Path, ...], spec: Preprocess, title: str) -> Decoded:
+def decode_files(stem: Path, paths: tuple[Path, ...], spec: Preprocess, title: str) -> DecodedFiles:
     """The pixels of `paths`, from `<stem>.npy` if that exists, else decoded into it.
 
     The array is mapped copy-on-write: its pages are the file's, and are dropped under pressure.
@@ -65,8 +65,8 @@ def decode_files(stem: Path, paths: tuple[Path, ...], spec: Preprocess, title: s
         known = notes.is_file()  # caches from before files were skipped have none
         failed = dict(_Notes.model_validate_json(notes.read_bytes()).failed) if known else {}
         if len(failed) == len(paths):
-            return Decoded(np.empty((0, spec.size_px, spec.size_px, 3), np.uint8), failed)
-        return Decoded(np.load(final, mmap_mode="c"), failed)
+            return DecodedFiles(np.empty((0, spec.size_px, spec.size_px, 3), np.uint8), failed)
+        return DecodedFiles(np.load(final, mmap_mode="c"), failed)
     except OSError as error:
         raise InvalidDataset(
             f"decoded images cannot be kept in {stem.parent} ({error.strerror}); free some space, "

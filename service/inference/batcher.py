@@ -24,7 +24,7 @@ class Batcher:
 
     >>> import numpy as np
     >>> from service.inference.session import Outputs
-    >>> from service.inference.work import Decoded
+    >>> from service.inference.work import DecodedImages
     >>> def infer(pixels):  # a model that says of each image what its first value is
     ...     first = pixels[:, 0, 0, :1].astype(np.float32)
     ...     return Outputs(embedding=first, probabilities=first)
@@ -34,7 +34,7 @@ class Batcher:
     ...     lanes = InferenceExecutor(1)
     ...     batcher = Batcher(infer, Limits(queue_items=100, max_batch=8), lanes, observe)
     ...     lanes.start()
-    ...     images = [Decoded(np.full((1, 8, 8, 3), value, np.uint8)) for value in (3, 4)]
+    ...     images = [DecodedImages(np.full((1, 8, 8, 3), value, np.uint8)) for value in (3, 4)]
     ...     answers = await asyncio.gather(*map(batcher.run, images))
     ...     await lanes.stop()
     ...     return [answer.outputs.embedding.tolist() for answer in answers]

@@ -9,7 +9,7 @@ from models.bundle import Bundle
 from models.machine import processors
 from service.cli.resources import at_once, open_session
 from service.cli.sources.base import Made
-from service.cli.sources.folder import Embedder, Picture
+from service.cli.sources.folder import FolderEmbedder, Picture
 from service.settings import Settings
 
 Start = Callable[[Sequence[Picture]], Callable[[], Made]]
@@ -19,7 +19,7 @@ Start = Callable[[Sequence[Picture]], Callable[[], Made]]
 def making(bundle: Bundle, settings: Settings, *, keep_images: bool) -> Iterator[Start]:
     """Return a function that begins to make items of pictures; what it returns waits for them."""
     session = open_session(bundle, settings)
-    embedder = Embedder(session, bundle.manifest.preprocess, settings.max_pixels, keep_images)
+    embedder = FolderEmbedder(session, bundle.manifest.preprocess, settings.max_pixels, keep_images)
     pool = ThreadPoolExecutor(processors(), thread_name_prefix="embed")
     size = at_once(session)
 

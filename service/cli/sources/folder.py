@@ -58,7 +58,7 @@ def _label(item_id: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class Embedder:
+class FolderEmbedder:
     """Makes items of pictures: read, decode, run the model, draw the thumbnail."""
 
     session: Session

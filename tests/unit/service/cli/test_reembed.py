@@ -16,7 +16,7 @@ from service.__main__ import main
 from service.cli import reembed
 from service.cli.resources import REEMBEDDED, open_library
 from service.cli.sources.base import Made
-from service.cli.sources.folder import Embedder, Picture
+from service.cli.sources.folder import FolderEmbedder, Picture
 from service.cli.succession import ReembedJob
 from service.collections import Collection, CollectionSpec, NewItem, data_folder
 from service.inference.device import CPU
@@ -44,10 +44,10 @@ def spec_of(settings: Settings) -> CollectionSpec:
     return CollectionSpec.new("pets", manifest, index="exact")
 
 
-def embedder(settings: Settings, version: int) -> Embedder:
+def embedder(settings: Settings, version: int) -> FolderEmbedder:
     bundle = Store(settings.registry).load("arcface", version)
     session = Session(bundle, CPU, 1)
-    return Embedder(session, bundle.manifest.preprocess, MAX_PIXELS, keep_images=True)
+    return FolderEmbedder(session, bundle.manifest.preprocess, MAX_PIXELS, keep_images=True)
 
 
 def items(settings: Settings, version: int, ids: Sequence[str] = IDS) -> list[NewItem]:
@@ -153,12 +153,12 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
 ) -> None:
     embedded: list[str] = []
 
-    def noting(self: Embedder, pictures: Sequence[Picture]) -> Made:
+    def noting(self: FolderEmbedder, pictures: Sequence[Picture]) -> Made:
         embedded.extend(one.id for one in pictures)
         return embed(self, pictures)
 
-    embed = Embedder.embed
-    monkeypatch.setattr(Embedder, "embed", noting)
+    embed = FolderEmbedder.embed
+    monkeypatch.setattr(FolderEmbedder, "embed", noting)
     assert run(interrupted) == 0
     assert embedded == IDS[6:]
     with open_library(interrupted) as library:

@@ -8,7 +8,7 @@ import pytest
 from models.manifest import Preprocess
 from models.preprocess import MAX_PIXELS
 from service.cli.sources.base import Fault
-from service.cli.sources.folder import Embedder, Picture, find_pictures
+from service.cli.sources.folder import FolderEmbedder, Picture, find_pictures
 from service.collections import NewItem
 from service.collections.storage.thumbnails import decode_with_thumbnail
 from service.inference.device import CPU
@@ -20,10 +20,10 @@ SIZE = 8
 
 
 @pytest.fixture(scope="module")
-def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+def embedder(tmp_path_factory: pytest.TempPathFactory) -> FolderEmbedder:
     bundle = publish(tmp_path_factory.mktemp("registry"), "arcface", Recipe(size_px=SIZE))
     session = Session(bundle, CPU, 1)
-    return Embedder(session, bundle.manifest.preprocess, MAX_PIXELS, keep_images=True)
+    return FolderEmbedder(session, bundle.manifest.preprocess, MAX_PIXELS, keep_images=True)
 
 
 def write(folder: Path, *names: str) -> None:
@@ -59,7 +59,9 @@ def test_files_that_are_no_images_are_counted_and_hidden_ones_not_looked_at(tmp_
     assert found.passed.files == 2
 
 
-def test_an_item_has_the_models_vector_the_thumbnail_and_the_image(embedder: Embedder) -> None:
+def test_an_item_has_the_models_vector_the_thumbnail_and_the_image(
+    embedder: FolderEmbedder,
+) -> None:
     encoded = picture(5, (30, 20))
     (item,) = embedder.embed([of(encoded)])
     assert isinstance(item, NewItem)
@@ -69,7 +71,7 @@ def test_an_item_has_the_models_vector_the_thumbnail_and_the_image(embedder: Emb
     assert item.vector.shape == (4,)
 
 
-def test_each_vector_stays_with_its_image(embedder: Embedder) -> None:
+def test_each_vector_stays_with_its_image(embedder: FolderEmbedder) -> None:
     images = [picture(seed) for seed in range(5)]
     alone = [embedder.embed([of(image)])[0] for image in images]
     mixed = [of(images[0]), of(b"bad", "x"), *map(of, images[1:])]
@@ -79,22 +81,22 @@ def test_each_vector_stays_with_its_image(embedder: Embedder) -> None:
         np.testing.assert_allclose(one.vector, other.vector, atol=1e-6)
 
 
-def test_an_image_is_kept_only_where_that_is_wanted(embedder: Embedder) -> None:
-    lean = Embedder(embedder.session, embedder.spec, embedder.max_pixels, keep_images=False)
+def test_an_image_is_kept_only_where_that_is_wanted(embedder: FolderEmbedder) -> None:
+    lean = FolderEmbedder(embedder.session, embedder.spec, embedder.max_pixels, keep_images=False)
     (item,) = lean.embed([of(picture(1))])
     assert isinstance(item, NewItem)
     assert item.image is None
     assert item.thumbnail
 
 
-def test_what_cannot_be_taken_says_why(embedder: Embedder) -> None:
+def test_what_cannot_be_taken_says_why(embedder: FolderEmbedder) -> None:
     def missing() -> bytes:
         raise FileNotFoundError(2, "No such file or directory")
 
     def deleted() -> bytes:
         raise UnknownItem("pets", "d")
 
-    small = Embedder(embedder.session, Preprocess(size_px=SIZE), 100, keep_images=False)
+    small = FolderEmbedder(embedder.session, Preprocess(size_px=SIZE), 100, keep_images=False)
     faults = small.embed(
         [of(b"bad", "a"), of(picture(1), "b"), Picture("c", missing), Picture("d", deleted)]
     )
@@ -108,7 +110,7 @@ def test_what_cannot_be_taken_says_why(embedder: Embedder) -> None:
 
 def test_the_vector_is_what_onnxruntime_gives(tmp_path: Path) -> None:
     bundle = publish(tmp_path, "arcface", Recipe(size_px=SIZE))
-    embedder = Embedder(Session(bundle, CPU, 1), bundle.manifest.preprocess, 1000, False)
+    embedder = FolderEmbedder(Session(bundle, CPU, 1), bundle.manifest.preprocess, 1000, False)
     from models.preprocess import preprocess
 
     encoded = picture(3)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from training.bulk.embedder import Embedder, Model
+from training.bulk.embedder import BulkEmbedder, Model
 from training.bulk.engines import Batch, Work
 from training.bulk.listing import chunked
 from training.errors import ClusterFailed, ExtraMissing
@@ -102,7 +102,7 @@ class _Worker:
     """Lives in a process of its own, somewhere in the cluster."""
 
     def __init__(self, folder: str, model: "ray.ObjectRef[Model]") -> None:
-        self._embedder = Embedder(Path(folder), ray.get(model))
+        self._embedder = BulkEmbedder(Path(folder), ray.get(model))
         self._node = ray.get_runtime_context().get_node_id()[:12]
 
     def __call__(self, task: pa.Table) -> pa.Table:

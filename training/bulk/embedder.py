@@ -42,7 +42,7 @@ class _Opened(NamedTuple):
     error: str | None
 
 
-class Embedder:
+class BulkEmbedder:
     """A loaded graph that makes rows of files. Safe to call from any thread.
 
     A call runs the graph once, on one processor: the answer depends on the batch and on nothing

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import pyarrow as pa
 
 from models.machine import processors
-from training.bulk.embedder import Embedder, Model
+from training.bulk.embedder import BulkEmbedder, Model
 
 Batch = Sequence[str]  # ids of files
 
@@ -56,7 +56,7 @@ class LocalEngine:
     def __init__(self, work: Work) -> None:
         self.workers = work.workers or processors()
         self.embedded: Counter[str] = Counter()
-        self._embedder = Embedder(work.folder, work.model)
+        self._embedder = BulkEmbedder(work.folder, work.model)
 
     def rows(self, batches: Iterable[Batch]) -> Iterator[pa.Table]:
         """Rows of one batch at a time; a few batches are begun before they are asked for."""

@@ -19,7 +19,7 @@ _AHEAD = 2  # batches that each thread has waiting, so that none is idle
 
 
 @runtime_checkable
-class Engine(Protocol):
+class BulkEngine(Protocol):
     """Runs batches and gives their rows back in the order of the batches.
 
     What a batch is made of decides its answer, so engines run each as it comes and never join or

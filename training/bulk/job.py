@@ -15,7 +15,7 @@ from models.atomic import replacing
 from models.bundle import MODEL, Bundle
 from models.manifest import Frozen, Metric, Name, Sha256
 from models.preprocess import VERSION
-from training.bulk.engines import Batch, Engine
+from training.bulk.engines import Batch, BulkEngine
 from training.bulk.listing import Part, chunked, list_parts
 from training.bulk.shards import Facts, Shards, count_rows
 from training.errors import InvalidOutput
@@ -74,7 +74,7 @@ class Job:
     _waiting: deque["_Waiting"] = field(default_factory=deque, init=False)
     _parts: int = field(default=0, init=False)
 
-    def run(self, engine: Engine, command: str) -> EmbeddingManifest:
+    def run(self, engine: BulkEngine, command: str) -> EmbeddingManifest:
         """Embed what is missing, and write the manifest of the whole.
 
         Raises InvalidOutput where somebody else writes there, or another model's embeddings are
@@ -97,7 +97,7 @@ class Job:
     def _shards(self) -> Shards:
         return Shards(self.out)
 
-    def _write_shards(self, engine: Engine) -> None:
+    def _write_shards(self, engine: BulkEngine) -> None:
         pending: list[pa.Table] = []
         for table in engine.rows(self._missing()):
             self.tell(len(table))
@@ -130,7 +130,7 @@ class Job:
             part=part.digest,
         )
 
-    def _sum_up(self, engine: Engine, command: str) -> EmbeddingManifest:
+    def _sum_up(self, engine: BulkEngine, command: str) -> EmbeddingManifest:
         shards, made = self._shards, self.bundle.manifest
         shards.drop_from(self._parts)
         paths = [shards.path(number) for number in range(self._parts)]

@@ -15,7 +15,7 @@ from training.cli.options import say
 from training.errors import ExtraMissing, Interrupted, InvalidDataset
 
 if TYPE_CHECKING:
-    from training.bulk.engines import Engine, Work
+    from training.bulk.engines import BulkEngine, Work
 
 
 class ModelName(NamedTuple):
@@ -103,7 +103,7 @@ def embed_folder(options: Namespace) -> None:
         say(f"not embedded: {made.n_failed:,} files, listed in {options.out / 'errors.jsonl'}")
 
 
-def _engine(options: Namespace, work: "Work") -> "Engine":
+def _engine(options: Namespace, work: "Work") -> "BulkEngine":
     if options.engine == "ray":
         from training.bulk.cluster import RayEngine
 

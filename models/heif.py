@@ -10,7 +10,7 @@ import struct
 from fractions import Fraction
 
 from models.errors import UndecodableImage
-from models.heif_picture import Layer, Picture
+from models.heif_picture import HeifPicture, Layer
 from models.heif_write import write
 from models.still import Crop, Size, Step, Still
 
@@ -26,7 +26,7 @@ def read_size(data: bytes) -> Size:
 
     Raises UndecodableImage.
     """
-    picture = Picture(data)
+    picture = HeifPicture(data)
     layers = picture.layers
     size = layers[0].size
     weight = _WEIGHTS.get(layers[0].codec, _HEVC_WEIGHT)
@@ -35,7 +35,7 @@ def read_size(data: bytes) -> Size:
 
 def take_still(data: bytes) -> Still:
     """A file of the primary picture alone, each part of it checked. Raises UndecodableImage."""
-    picture = Picture(data)
+    picture = HeifPicture(data)
     primary = picture.items.primary
     layers = picture.layers
     names = {item: at for at, item in enumerate(_parts(layers), 1)}
@@ -60,7 +60,7 @@ def _parts(layers: list[Layer]) -> list[int]:
     return parts
 
 
-def _steps(picture: Picture, data: bytes) -> tuple[Step, ...]:
+def _steps(picture: HeifPicture, data: bytes) -> tuple[Step, ...]:
     """List the steps on the decoded picture, in the file's order."""
     said = picture.items.properties(data, picture.items.primary)
     steps: list[Step] = []

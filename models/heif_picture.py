@@ -8,7 +8,7 @@ from types import ModuleType
 from models import av1, hevc
 from models.errors import UndecodableImage
 from models.heif_items import Items, Property, read_items
-from models.heif_write import Item
+from models.heif_write import HeifItem
 from models.still import Size
 
 _CODECS: Mapping[bytes, tuple[bytes, ModuleType]] = {
@@ -53,7 +53,7 @@ class Layer:
         return len(self.tiles) * max(_LEAST_PIXELS, across * down)
 
 
-class Picture:
+class HeifPicture:
     """The primary picture of a file."""
 
     def __init__(self, data: bytes) -> None:
@@ -117,12 +117,12 @@ class Picture:
             )
         return kind
 
-    def take(self, layer: Layer, names: Mapping[int, int]) -> list[Item]:
+    def take(self, layer: Layer, names: Mapping[int, int]) -> list[HeifItem]:
         """Return the parts of a layer that are written, its items under new names."""
         whole = [] if layer.tiles == (layer.item,) else [self._grid(layer, names)]
         return whole + [self._tile(layer, one, hidden=bool(whole)) for one in layer.tiles]
 
-    def _grid(self, layer: Layer, names: Mapping[int, int]) -> Item:
+    def _grid(self, layer: Layer, names: Mapping[int, int]) -> HeifItem:
         content = self.items.content(self._data, layer.item)
         wide = 4 if content[1:2] and content[1] & 1 else 2
         if len(content) < 4 + 2 * wide:
@@ -134,10 +134,10 @@ class Picture:
         if Size(width, height) != layer.size or not fits:
             raise UndecodableImage("the file is damaged: its tiles do not make up the picture")
         kept = _kept(self.items.properties(self._data, layer.item))
-        item = Item(_GRID, content[: 4 + 2 * wide], kept)
+        item = HeifItem(_GRID, content[: 4 + 2 * wide], kept)
         return item.referring(b"dimg", [names[one] for one in layer.tiles])
 
-    def _tile(self, layer: Layer, item: int, *, hidden: bool) -> Item:
+    def _tile(self, layer: Layer, item: int, *, hidden: bool) -> HeifItem:
         said = self.items.properties(self._data, item)
         named, codec = _CODECS[layer.codec]
         configuration = next((one.content for one in said if one.kind == named), None)
@@ -148,7 +148,7 @@ class Picture:
             raise UndecodableImage("the file is not complete: its pixels end in zeros")
         codec.check_picture(configuration, content, layer.tile)
         kind = b"hvc1" if codec is hevc else layer.codec
-        return Item(kind, content, _kept(said), hidden=hidden)
+        return HeifItem(kind, content, _kept(said), hidden=hidden)
 
 
 def _kept(said: list[Property]) -> tuple[Property, ...]:

@@ -7,7 +7,7 @@ from threading import Event
 from typing import Generic, NamedTuple
 
 from reports.progress import Advance
-from service.cli.sources.base import Fault, Made, Start, T
+from service.cli.sources.base import Made, RejectedInput, Start, T
 from service.collections import Collection, NewItem
 from service.collections.validation import id_problem
 from service.vectors.errors import InvalidItems
@@ -22,7 +22,7 @@ class Tally:
     added: int = 0
     replaced: int = 0
     present: int = 0  # there already, and passed over
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[RejectedInput] = field(default_factory=list)
     stopped: bool = False  # before the end, because that was wanted
 
 
@@ -41,7 +41,7 @@ class Ingest(Generic[T]):
             made = step.wait()
             tally.present += step.present
             tally.faults += step.faults
-            tally.faults += [one for one in made if isinstance(one, Fault)]
+            tally.faults += [one for one in made if isinstance(one, RejectedInput)]
             self._put([one for one in made if isinstance(one, NewItem)], tally)
             advance(step.present + len(step.faults) + len(made))
             if stop.is_set():
@@ -54,7 +54,7 @@ class Ingest(Generic[T]):
         good = [one for one in batch if one.id not in problems]
         there = self._there([one.id for one in good])
         wanted = [one for one, known in zip(good, there, strict=True) if not known]
-        faults = [Fault(*problem) for problem in problems.items()]
+        faults = [RejectedInput(*problem) for problem in problems.items()]
         return _Step(self.start(wanted), len(good) - len(wanted), faults)
 
     def _there(self, ids: Sequence[str]) -> Sequence[bool]:
@@ -76,14 +76,14 @@ class Ingest(Generic[T]):
             try:
                 self.collection.put([items[i]])
             except InvalidItems as error:
-                tally.faults.append(Fault(items[i].id, str(error).removeprefix("item 0: ")))
+                tally.faults.append(RejectedInput(items[i].id, str(error).removeprefix("item 0: ")))
         self._put([one for i, one in enumerate(items) if i not in bad], tally)
 
 
 class _Step(NamedTuple):
     wait: Callable[[], Made]
     present: int
-    faults: list[Fault]
+    faults: list[RejectedInput]
 
 
 def _ahead(steps: Iterator[_Step]) -> Iterator[_Step]:

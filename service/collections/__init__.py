@@ -6,7 +6,6 @@ from service.collections.items import (
     DropIndex,
     Droppable,
     Facts,
-    Hit,
     Item,
     Maintained,
     Metadata,
@@ -14,6 +13,7 @@ from service.collections.items import (
     OpenIndex,
     Page,
     Receipt,
+    SearchHit,
 )
 from service.collections.library import Library
 from service.collections.spec import CollectionSpec
@@ -27,7 +27,6 @@ __all__ = [
     "DropIndex",
     "Droppable",
     "Facts",
-    "Hit",
     "Item",
     "Kind",
     "Library",
@@ -37,5 +36,6 @@ __all__ = [
     "OpenIndex",
     "Page",
     "Receipt",
+    "SearchHit",
     "restore",
 ]

@@ -15,13 +15,13 @@ from service.collections.errors import UnknownCollection, UnknownImage
 from service.collections.items import (
     Backup,
     Facts,
-    Hit,
     Item,
     Maintained,
     NewItem,
     OpenIndex,
     Page,
     Receipt,
+    SearchHit,
 )
 from service.collections.opened import Opened, Room, open_files
 from service.collections.storage import backup, reads, writes
@@ -124,7 +124,7 @@ class Collection:
         with self._reading() as database:
             return reads.page(database, after, limit)
 
-    def search(self, queries: Vectors, query: Search) -> list[list[Hit]]:
+    def search(self, queries: Vectors, query: Search) -> list[list[SearchHit]]:
         """The min(k, n) nearest items of each query, nearest first, n items meeting the filter.
 
         It sees every write that was acknowledged before it began, by any process. Raises

@@ -39,7 +39,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Hit:
+class SearchHit:
     """A neighbor; a higher score is nearer."""
 
     item: Item

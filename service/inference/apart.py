@@ -43,7 +43,7 @@ log = structlog.get_logger("service")
 
 
 @dataclass(frozen=True)
-class Job:
+class DecodeJob:
     """The products wanted of a picture: an input and, with `preview_px`, a preview of it all."""
 
     size_px: int
@@ -56,7 +56,9 @@ def costs_a_process(image: bytes, effort: int) -> bool:
     return effort > LARGE_PIXELS and find_format(image) in _HOLD_THE_LOCK
 
 
-def decode_apart(image: bytes, job: Job, dropped: Event) -> list[UInt8[np.ndarray, "h w 3"]] | None:
+def decode_apart(
+    image: bytes, job: DecodeJob, dropped: Event
+) -> list[UInt8[np.ndarray, "h w 3"]] | None:
     """Return the pixels that the job asks for; None where they are to be made in this process.
 
     They are also made here where the system starts no further process: late beats never.
@@ -80,7 +82,7 @@ def decode_apart(image: bytes, job: Job, dropped: Event) -> list[UInt8[np.ndarra
     return _pixels(answer)
 
 
-def _start(image: bytes, job: Job, effort: int) -> subprocess.Popen[bytes]:
+def _start(image: bytes, job: DecodeJob, effort: int) -> subprocess.Popen[bytes]:
     words = {**vars(job), "effort": effort, "parent": os.getpid()}
     ours = {name: value for name, value in os.environ.items() if not name.startswith("LOSSATLAS_")}
     with _file(image) as file:

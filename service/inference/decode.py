@@ -17,8 +17,8 @@ from models.jpeg import Header, read_header
 from models.manifest import Preprocess
 from models.preprocess import preprocess, preprocess_with_preview
 from service.errors import OversizedImages, UndecodableImages
-from service.inference.apart import LARGE_PIXELS, Job, decode_apart
-from service.inference.decode_queue import Line, Work
+from service.inference.apart import LARGE_PIXELS, DecodeJob, decode_apart
+from service.inference.decode_queue import DecodeQueue, Work
 from service.inference.pixel_budget import Encoded, PixelBudget, tasks
 from service.inference.work import DecodedImages, Pixels
 
@@ -124,8 +124,8 @@ class Decoder:
         self._most = budget.image
         self._observe = observe
         self._defer_pixels = defer_pixels
-        self._usual = Line("decode", threads, budget.wait_s)
-        self._large = Line("decode-large", max(1, threads // 2), budget.wait_s)
+        self._usual = DecodeQueue("decode", threads, budget.wait_s)
+        self._large = DecodeQueue("decode-large", max(1, threads // 2), budget.wait_s)
         self._usual.pool.submit(Image.init)  # else the first image waits for Pillow's plugins
 
     async def decode(self, images: Sequence[Encoded], spec: Preprocess) -> DecodedImages:
@@ -162,7 +162,7 @@ class Decoder:
         self._observe(took_s)
         return found, took_s
 
-    def _line(self, efforts: Sequence[int]) -> Line:
+    def _line(self, efforts: Sequence[int]) -> DecodeQueue:
         return self._large if max(efforts, default=0) > LARGE_PIXELS else self._usual
 
     async def _efforts(self, images: Sequence[Encoded]) -> list[int]:
@@ -219,7 +219,7 @@ def _decode_large(image: Encoded, dropped: Event, spec: Preprocess, max_pixels: 
     if isinstance(image, UndecodableImage):
         return image
     try:
-        apart = decode_apart(image, Job(spec.size_px, max_pixels), dropped)
+        apart = decode_apart(image, DecodeJob(spec.size_px, max_pixels), dropped)
     except (UndecodableImage, ImageTooLarge) as error:
         return _bare(error)
     return _decode_one(image, spec, max_pixels) if apart is None else apart[0]
@@ -230,7 +230,7 @@ def _decode_with(
 ) -> tuple[UInt8[np.ndarray, "h w 3"], _T] | _Bad:
     if isinstance(image, UndecodableImage):
         return image
-    job = Job(spec.size_px, max_pixels, extra.side_px)
+    job = DecodeJob(spec.size_px, max_pixels, extra.side_px)
     try:
         apart = decode_apart(image, job, dropped)
         if apart is not None:

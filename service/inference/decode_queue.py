@@ -22,7 +22,7 @@ Work = Callable[[_E, Event], _T]
 """Makes something of an image. The event is set once nobody waits for it any more."""
 
 
-class Line:
+class DecodeQueue:
     """Requests of one kind of cost. Use it on one event loop.
 
     Dearer requests delay a request by no more than one task and its own kind do, as every second

@@ -19,31 +19,31 @@ _COPIED_SHARE = 0.1  # for fewer queries, the same is true below this share (at 
 _RESCORED_NUMBERS = 1 << 20  # at once: 8 MiB
 
 
-class Found(NamedTuple):
+class Nearest(NamedTuple):
     """Positions in a segment, nearest first; a higher score is nearer."""
 
     scores: Float32[np.ndarray, "q k"]
     positions: Int64[np.ndarray, "q k"]
 
 
-def scan(queries: Queries, vectors: Vectors, k: int, mask: Mask, metric: Metric) -> Found:
+def scan(queries: Queries, vectors: Vectors, k: int, mask: Mask, metric: Metric) -> Nearest:
     """The k nearest of the vectors that are in, of which there are at least k."""
     return rescored(queries, vectors, _by_faiss(queries, vectors, k, mask, metric), metric)
 
 
-def _by_faiss(queries: Queries, vectors: Vectors, k: int, mask: Mask, metric: Metric) -> Found:
+def _by_faiss(queries: Queries, vectors: Vectors, k: int, mask: Mask, metric: Metric) -> Nearest:
     if mask.bits is None:
         return _nearest(queries, vectors, k, None, metric)
     if len(queries) >= _MATRIX_QUERIES or mask.share < _COPIED_SHARE:
         positions = mask.positions()
         found = _nearest(queries, vectors[positions], k, None, metric)
-        return Found(found.scores, positions[found.positions])
+        return Nearest(found.scores, positions[found.positions])
     return _nearest(queries, vectors, k, mask.selector(), metric)
 
 
 def _nearest(
     queries: Queries, vectors: Vectors, k: int, chosen: faiss.IDSelector | None, metric: Metric
-) -> Found:
+) -> Nearest:
     use_one_thread()
     queries, vectors = np.ascontiguousarray(queries), np.ascontiguousarray(vectors)
     scores = np.empty((len(queries), k), np.float32)
@@ -56,7 +56,7 @@ def _nearest(
     else:
         faiss.knn_L2sqr(*arrays, *sizes, *out, None, chosen)
         np.negative(scores, out=scores)
-    return Found(scores, positions)
+    return Nearest(scores, positions)
 
 
 def score_each(
@@ -74,7 +74,7 @@ def score_each(
     return scores
 
 
-def rescored(queries: Queries, vectors: Vectors, found: Found, metric: Metric) -> Found:
+def rescored(queries: Queries, vectors: Vectors, found: Nearest, metric: Metric) -> Nearest:
     """The same hits by their scores in float64, which are then rounded once, nearest first.
 
     A cosine is in [-1, 1], and of a vector with itself exactly 1; a distance to itself exactly 0.
@@ -91,9 +91,9 @@ def rescored(queries: Queries, vectors: Vectors, found: Found, metric: Metric) -
     if lost.any():
         scores[lost] = -np.inf
     if (scores[:, 1:] <= scores[:, :-1]).all():
-        return Found(scores, found.positions)
+        return Nearest(scores, found.positions)
     order = np.argsort(-scores, axis=1, kind="stable")
-    return Found(
+    return Nearest(
         np.take_along_axis(scores, order, 1), np.take_along_axis(found.positions, order, 1)
     )
 

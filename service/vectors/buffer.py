@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.manifest import Metric
-from service.vectors.brute_force import Found, scan
+from service.vectors.brute_force import Nearest, scan
 from service.vectors.mask import Mask, Positions
 from service.vectors.protocol import Queries, Rows, Vectors
-from service.vectors.segments import Part
+from service.vectors.segments import LivePart
 
 _LEAST_CAPACITY = 1024
 _DEAD_SHARE = 0.2  # more than that, and the dead are taken out
@@ -27,7 +27,7 @@ class Plain:
         taken: Vectors = self.values[positions]
         return taken
 
-    def search(self, queries: Queries, k: int, mask: Mask) -> Found:
+    def search(self, queries: Queries, k: int, mask: Mask) -> Nearest:
         """Compare each query with every vector that is in."""
         return scan(queries, self.values, k, mask, self.metric)
 
@@ -49,7 +49,7 @@ class Buffer:
             self._move(np.arange(size), longer)
         self._rows[size:longer] = rows
         self._vectors[size:longer] = vectors
-        self.part = Part(self._whole(longer).segment, self.part.alive.extended(len(rows)))
+        self.part = LivePart(self._whole(longer).segment, self.part.alive.extended(len(rows)))
 
     def remove(self, rows: Rows) -> None:
         """Make rows dead; unknown rows are passed over."""
@@ -67,6 +67,6 @@ class Buffer:
         rows[: len(kept)], vectors[: len(kept)] = self._rows[kept], self._vectors[kept]
         self._rows, self._vectors = rows, vectors
 
-    def _whole(self, size: int) -> Part:
+    def _whole(self, size: int) -> LivePart:
         plain = Plain(self._rows[:size], self._vectors[:size], self._metric)
-        return Part(plain, Mask.whole(size))
+        return LivePart(plain, Mask.whole(size))

@@ -10,7 +10,7 @@ from service.vectors.hnsw import Hnsw
 from service.vectors.ivfpq import Fetch, IvfPq
 from service.vectors.kinds import IVF_SAMPLES_PER_LIST, BuiltKind, IndexSpec, lists
 from service.vectors.protocol import Rows, Vectors
-from service.vectors.segments import Part
+from service.vectors.segments import LivePart
 
 Built = Hnsw | IvfPq
 Chunk = tuple[Rows, Vectors]
@@ -23,7 +23,7 @@ class Abandoned(Exception):
     """The index was closed before the build was done."""
 
 
-def begin(kind: BuiltKind, spec: IndexSpec, parts: Sequence[Part], fetch: Fetch) -> Built:
+def begin(kind: BuiltKind, spec: IndexSpec, parts: Sequence[LivePart], fetch: Fetch) -> Built:
     """An empty segment of that kind, trained on these parts where it needs that."""
     if kind == "hnsw":
         return Hnsw.empty(spec)
@@ -32,7 +32,9 @@ def begin(kind: BuiltKind, spec: IndexSpec, parts: Sequence[Part], fetch: Fetch)
     return IvfPq.trained(spec, n, _sample(parts, IVF_SAMPLES_PER_LIST * lists(n)), fetch)
 
 
-def extend(built: Built, parts: Sequence[Part], threads: int, going: Callable[[], bool]) -> Built:
+def extend(
+    built: Built, parts: Sequence[LivePart], threads: int, going: Callable[[], bool]
+) -> Built:
     """A copy with the living rows of these parts behind its own; searches go on in the old one.
 
     Raises Abandoned.
@@ -48,7 +50,7 @@ def extend(built: Built, parts: Sequence[Part], threads: int, going: Callable[[]
     return built.replaced(index, np.concatenate(rows))
 
 
-def chunks(parts: Sequence[Part]) -> Iterator[Chunk]:
+def chunks(parts: Sequence[LivePart]) -> Iterator[Chunk]:
     """The living rows and their vectors, less those that nobody has any more."""
     for part in parts:
         positions = part.alive.positions()
@@ -59,7 +61,7 @@ def chunks(parts: Sequence[Part]) -> Iterator[Chunk]:
             yield part.segment.rows[some][there], vectors[there]
 
 
-def _sample(parts: Sequence[Part], size: int) -> Vectors:
+def _sample(parts: Sequence[LivePart], size: int) -> Vectors:
     chance = np.random.default_rng(0)
     n = sum(part.alive.count for part in parts)
     taken = []

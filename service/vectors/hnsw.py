@@ -8,7 +8,7 @@ import faiss
 import numpy as np
 
 from models.manifest import Metric
-from service.vectors.brute_force import Found, rescored, scan, use_one_thread
+from service.vectors.brute_force import Nearest, rescored, scan, use_one_thread
 from service.vectors.kinds import (
     HNSW_EF_CONSTRUCTION,
     HNSW_EF_PER_HIT,
@@ -71,7 +71,7 @@ class Hnsw:
         taken: Vectors = self.values[positions]
         return taken
 
-    def search(self, queries: Queries, k: int, mask: Mask) -> Found:
+    def search(self, queries: Queries, k: int, mask: Mask) -> Nearest:
         """By the graph, or exactly where that is cheaper or the graph finds too few."""
         # Only hits count against ef in effect: where a share can be hit, it takes that many more.
         ef = ceil(max(HNSW_EF_SEARCH, HNSW_EF_PER_HIT * k) / mask.share)
@@ -83,10 +83,10 @@ class Hnsw:
             efSearch=ef, sel=chosen
         )
         scores, positions = self.index.search(queries, k, params=params)
-        self._complete(Found(scores, positions), queries, mask)
-        return rescored(queries, self.values, Found(scores, positions), self.metric)
+        self._complete(Nearest(scores, positions), queries, mask)
+        return rescored(queries, self.values, Nearest(scores, positions), self.metric)
 
-    def _complete(self, found: Found, queries: Queries, mask: Mask) -> None:
+    def _complete(self, found: Nearest, queries: Queries, mask: Mask) -> None:
         short = np.flatnonzero(found.positions[:, -1] < 0)
         if len(short):
             k = found.positions.shape[1]

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from models.manifest import Metric
-from service.vectors.brute_force import Found, rescored, scan, score_each, use_one_thread
+from service.vectors.brute_force import Nearest, rescored, scan, score_each, use_one_thread
 from service.vectors.kinds import (
     IVF_LISTS_PER_ROOT,
     IVF_PROBES,
@@ -72,7 +72,7 @@ class IvfPq:
         """The exact vectors, as `fetch` gives them."""
         return ready(self.fetch(self.rows[positions]), self.metric)
 
-    def search(self, queries: Queries, k: int, mask: Mask) -> Found:
+    def search(self, queries: Queries, k: int, mask: Mask) -> Nearest:
         """By the codes, then the exact vectors of the best; by these alone where rows are few."""
         candidates = min(mask.count, max(LEAST_RERANKED, RERANKED_PER_HIT * k))
         reranked = min(candidates * len(queries), _FETCHED_NUMBERS // self.index.d)
@@ -84,10 +84,10 @@ class IvfPq:
             for start in range(0, len(queries), at_once)
         ]
         return (
-            parts[0] if len(parts) == 1 else Found(*map(np.concatenate, zip(*parts, strict=True)))
+            parts[0] if len(parts) == 1 else Nearest(*map(np.concatenate, zip(*parts, strict=True)))
         )
 
-    def _search(self, queries: Queries, k: int, candidates: int, mask: Mask) -> Found:
+    def _search(self, queries: Queries, k: int, candidates: int, mask: Mask) -> Nearest:
         probes = min(self.index.nlist, ceil(IVF_PROBES / mask.share))
         positions = self._by_codes(queries, candidates, probes, mask)
         short = np.flatnonzero(positions[:, k - 1] < 0)
@@ -105,7 +105,7 @@ class IvfPq:
         found: np.ndarray = self.index.search(queries, candidates, params=params)[1]
         return found
 
-    def _outright(self, queries: Queries, k: int, positions: Positions) -> Found:
+    def _outright(self, queries: Queries, k: int, positions: Positions) -> Nearest:
         vectors = self.vectors(positions)
         gone = np.isnan(vectors[:, 0])
         lost = positions[gone]
@@ -114,20 +114,20 @@ class IvfPq:
         near = min(k, len(positions))
         found = scan(queries, vectors, near, Mask.whole(len(positions)), self.metric)
         last = np.tile(lost[: k - near], (len(queries), 1))
-        return Found(
+        return Nearest(
             np.hstack([found.scores, np.full(last.shape, -np.inf, np.float32)]),
             np.hstack([positions[found.positions], last]),
         )
 
-    def _reranked(self, queries: Queries, k: int, positions: np.ndarray) -> Found:
+    def _reranked(self, queries: Queries, k: int, positions: np.ndarray) -> Nearest:
         wanted, at = distinct(positions, len(self.rows))  # -1 where a query has fewer candidates
         vectors = self.vectors(wanted)
         scores = score_each(queries, vectors, at, self.metric)
         scores[np.isnan(scores)] = -np.inf
         scores[positions < 0] = np.nan  # sorted last, after the gone; k candidates are not missing
-        best = _best(Found(scores, at), k)
+        best = _best(Nearest(scores, at), k)
         nearest = rescored(queries, vectors, best, self.metric)
-        return Found(nearest.scores, wanted[nearest.positions])
+        return Nearest(nearest.scores, wanted[nearest.positions])
 
 
 def distinct(
@@ -147,9 +147,9 @@ def distinct(
     return wanted, place[positions]
 
 
-def _best(found: Found, k: int) -> Found:
+def _best(found: Nearest, k: int) -> Nearest:
     order = np.argsort(-found.scores, axis=1)[:, :k]
-    return Found(
+    return Nearest(
         np.take_along_axis(found.scores, order, 1), np.take_along_axis(found.positions, order, 1)
     )
 

@@ -17,7 +17,7 @@ from service.vectors.lengths import comparable
 from service.vectors.mask import Mask
 from service.vectors.protocol import Hits, Queries, Rows, Vectors
 from service.vectors.saved import Mark, NothingSaved, Unusable, read, write
-from service.vectors.segments import Part, narrowed, search
+from service.vectors.segments import LivePart, narrowed, search
 from service.vectors.view import Plan, SearchScope, View, due
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ class LocalIndex:
         with self._writing:
             built, alive = self._view.built, self._view.alive
             if built is not None:
-                alive = Part(built, alive).without(rows).alive
+                alive = LivePart(built, alive).without(rows).alive
             self._buffer.remove(rows)
             self._show(built, alive)
 
@@ -138,7 +138,7 @@ class LocalIndex:
         """Have a build that is under way end soon."""
         self._open = False
 
-    def _narrowed(self, view: View, among: Rows | None) -> tuple[Part, ...]:
+    def _narrowed(self, view: View, among: Rows | None) -> tuple[LivePart, ...]:
         """The parts to search; those of the last `among` are kept, if nobody can change it.
 
         Finding half of 1 M rows takes 38 ms (n = 3, 2 AMD EPYC cores), and a search 2 ms.
@@ -158,7 +158,7 @@ class LocalIndex:
         if plan.kind == "exact":
             return None
         built: Built | None = seen.built
-        parts: Sequence[Part] = (seen.buffer,)
+        parts: Sequence[LivePart] = (seen.buffer,)
         if plan.anew or built is None:
             built, parts = begin(plan.kind, self._spec, seen.parts, self._fetch), seen.parts
         return extend(built, parts, self._spec.threads, lambda: self._open)

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from service.vectors.brute_force import Found
+from service.vectors.brute_force import Nearest
 from service.vectors.mask import Mask, Positions
 from service.vectors.protocol import Hits, Queries, Rows, Vectors
 from service.vectors.topk import NOBODY, nearest
@@ -25,13 +25,13 @@ class Segment(Protocol):
         """The exact vectors; NaN where nobody has one any more."""
         ...
 
-    def search(self, queries: Queries, k: int, mask: Mask) -> Found:
+    def search(self, queries: Queries, k: int, mask: Mask) -> Nearest:
         """The k nearest of the positions that are in, of which there are at least k."""
         ...
 
 
 @dataclass(frozen=True)
-class Part:
+class LivePart:
     """A segment, and which of its positions can be found."""
 
     segment: Segment
@@ -46,15 +46,15 @@ class Part:
         living: Positions = at[self.alive.holds(at)]
         return living
 
-    def without(self, rows: Rows) -> "Part":
+    def without(self, rows: Rows) -> "LivePart":
         """With these rows dead."""
-        return Part(self.segment, self.alive.without(self.find(rows)))
+        return LivePart(self.segment, self.alive.without(self.find(rows)))
 
-    def after(self, row: int) -> "Part":
+    def after(self, row: int) -> "LivePart":
         """With all up to this row dead."""
         positions = self.alive.positions()
         positions = positions[np.searchsorted(self.segment.rows[positions], row, "right") :]
-        return Part(self.segment, Mask.of(self.alive.size, positions))
+        return LivePart(self.segment, Mask.of(self.alive.size, positions))
 
     def among(self, rows: Rows | None) -> Mask:
         """Return the searchable rows among these; among all where None is given."""
@@ -63,13 +63,13 @@ class Part:
         return Mask.of(len(self.segment.rows), self.find(rows))
 
 
-def narrowed(parts: Sequence[Part], among: Rows | None) -> tuple[Part, ...]:
+def narrowed(parts: Sequence[LivePart], among: Rows | None) -> tuple[LivePart, ...]:
     """The parts, with what is not in `among` dead where that is given; without those of no use."""
-    left = (Part(part.segment, part.among(among)) for part in parts)
+    left = (LivePart(part.segment, part.among(among)) for part in parts)
     return tuple(part for part in left if part.alive.count)
 
 
-def search(parts: Sequence[Part], queries: Queries, k: int) -> Hits:
+def search(parts: Sequence[LivePart], queries: Queries, k: int) -> Hits:
     """The min(k, n) nearest of the n living rows of these parts, each of which has some."""
     k = min(k, sum(part.alive.count for part in parts))
     if k <= 0 or len(queries) == 0:
@@ -79,7 +79,7 @@ def search(parts: Sequence[Part], queries: Queries, k: int) -> Hits:
     return hits[0] if len(hits) == 1 else nearest(hits, k)
 
 
-def _hits(part: Part, queries: Queries, k: int) -> Hits:
+def _hits(part: LivePart, queries: Queries, k: int) -> Hits:
     found = part.segment.search(queries, min(k, part.alive.count), part.alive)
     missing = found.positions < 0  # FAISS's sign that it found too few; as a row, the last one
     if missing.any():

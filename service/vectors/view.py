@@ -8,7 +8,7 @@ from service.vectors.built import LEAST_ROWS, Built
 from service.vectors.kinds import BuiltKind, IndexSpec, KindInUse, choose
 from service.vectors.mask import Mask
 from service.vectors.protocol import Rows
-from service.vectors.segments import Part
+from service.vectors.segments import LivePart
 
 _BUFFER_SHARE = 0.05  # of what is built; scanned in less time than the graph takes at 1 M x 64
 _DEAD_SHARE = 0.2  # of what is built
@@ -21,15 +21,15 @@ class View:
 
     built: Built | None
     alive: Mask  # of the built segment
-    buffer: Part
+    buffer: LivePart
 
     def __len__(self) -> int:
         return self.alive.count + self.buffer.alive.count
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[LivePart, ...]:
         """The segments, older first."""
-        older = () if self.built is None else (Part(self.built, self.alive),)
+        older = () if self.built is None else (LivePart(self.built, self.alive),)
         return (*older, self.buffer)
 
     @property
@@ -42,7 +42,7 @@ class View:
         """The highest row, dead or alive; -1 without any."""
         return max((int(p.segment.rows[-1]) for p in self.parts if p.alive.size), default=-1)
 
-    def after(self, row: int) -> tuple[Part, ...]:
+    def after(self, row: int) -> tuple[LivePart, ...]:
         """The parts, with what is not above that row dead."""
         return tuple(part.after(row) for part in self.parts)
 
@@ -60,7 +60,7 @@ class SearchScope:
 
     view: View
     among: Rows
-    parts: tuple[Part, ...]
+    parts: tuple[LivePart, ...]
 
     def of(self, view: View, among: Rows) -> bool:
         """Return whether it is of this very view and these very rows."""

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.collections import Collection, Hit
+from service.collections import Collection, SearchHit
 from service.collections.errors import CollectionBusy, CollectionDamaged, StorageFull
 from service.errors import IndexUnavailable, Overloaded, ServiceError
 from service.inference.room import Capacity
@@ -23,7 +23,7 @@ def test_what_takes_too_long_is_given_up_and_the_next_request_is_not(
 ) -> None:
     go_on, search = Event(), Collection.search
 
-    def wait(self: Collection, queries: Vectors, query: Search) -> list[list[Hit]]:
+    def wait(self: Collection, queries: Vectors, query: Search) -> list[list[SearchHit]]:
         assert go_on.wait(PATIENCE_S)
         return search(self, queries, query)
 

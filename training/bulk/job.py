@@ -16,7 +16,7 @@ from models.bundle import MODEL, Bundle
 from models.manifest import Frozen, Metric, Name, Sha256
 from models.preprocess import VERSION
 from training.bulk.engines import Batch, BulkEngine
-from training.bulk.listing import Part, chunked, list_parts
+from training.bulk.listing import ShardFiles, chunked, list_parts
 from training.bulk.shards import Facts, Shards, count_rows
 from training.errors import InvalidOutput
 
@@ -63,7 +63,7 @@ class _Waiting(NamedTuple):
 
 
 @dataclass
-class Job:
+class EmbeddingJob:
     """All images below `source` into `out`."""
 
     source: Path
@@ -120,7 +120,7 @@ class Job:
             for files in chunked(part.files, self.sizes.batch):
                 yield [file.id for file in files]
 
-    def _facts(self, part: Part) -> Facts:
+    def _facts(self, part: ShardFiles) -> Facts:
         made = self.bundle.manifest
         return Facts(
             model=made.name,

@@ -22,7 +22,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Part:
+class ShardFiles:
     """The files whose rows one shard holds."""
 
     number: int  # counted from 0
@@ -38,14 +38,14 @@ class Part:
         return facts.hexdigest()
 
 
-def list_parts(folder: Path, size: int) -> Iterator[Part]:
+def list_parts(folder: Path, size: int) -> Iterator[ShardFiles]:
     """Every image below the folder, `size` at a time, sorted by id.
 
     As `models.files` lists them; only one folder's entries are in memory at a time. Raises OSError
     where a folder cannot be read.
     """
     for number, files in enumerate(chunked(_files(folder), size)):
-        yield Part(number, files)
+        yield ShardFiles(number, files)
 
 
 def count_files(folder: Path) -> int:

@@ -82,7 +82,7 @@ def embed_folder(options: Namespace) -> None:
         raise ExtraMissing("embed", "parquet", error) from None
     from training.bulk.embedder import Model
     from training.bulk.engines import Work
-    from training.bulk.job import Job, Sizes
+    from training.bulk.job import EmbeddingJob, Sizes
 
     bundle = Store(options.registry).load(*options.model)
     total = _count(options.data)
@@ -94,7 +94,9 @@ def embed_folder(options: Namespace) -> None:
         showing(console(), "embedding", total, "images") as advance,
     ):
         try:
-            made = Job(options.data, options.out, bundle, sizes, advance).run(engine, command)
+            made = EmbeddingJob(options.data, options.out, bundle, sizes, advance).run(
+                engine, command
+            )
         except KeyboardInterrupt:
             message = f"interrupted; the same command goes on with what is in {options.out}"
             raise Interrupted(message) from None

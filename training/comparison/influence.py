@@ -15,7 +15,7 @@ from training.comparison.images import Influence
 from training.evaluation.collapse import ClassMeans
 from training.evaluation.confidence import Binning, Outcomes, equal_mass, equal_width
 from training.evaluation.pair_scores import Scores
-from training.evaluation.ranking import Moved, average_precision
+from training.evaluation.ranking import QueryInfluence, average_precision
 from training.evaluation.retrieval import nearest_rows
 from training.evaluation.selective import aurc_influence
 
@@ -89,7 +89,7 @@ def of_retrieval(
     queries = np.flatnonzero(counts[places] > 1)
     depth = min(int(counts.max()), n - 1)
     centered = points if metric == "cosine" else points - points.mean(axis=0)
-    precise, nearest = Moved(places, len(counts), len(queries)), np.zeros(n)
+    precise, nearest = QueryInfluence(places, len(counts), len(queries)), np.zeros(n)
     for part in np.array_split(queries, len(queries) * n // _BLOCK_ITEMS + 1):
         near = nearest_rows(centered, part, depth, metric)
         hits = labels[near] == labels[part, None]

@@ -29,7 +29,7 @@ _PROTOCOL = "protocol.json"
 
 
 @dataclass(frozen=True)
-class Job:
+class ComparisonJob:
     """One training or study, alone in its folder."""
 
     kind: Literal["study", "final", "unknowns", "length"]
@@ -93,31 +93,31 @@ class ComparisonFolder:
                     progressed = True
         return all(job.path in self._done for job in jobs)
 
-    def studies(self) -> Iterator[Job]:
+    def studies(self) -> Iterator[ComparisonJob]:
         """The tuning of each loss."""
         for loss in self.protocol.losses:
-            yield Job("study", self.path / "tuning" / loss, loss)
+            yield ComparisonJob("study", self.path / "tuning" / loss, loss)
 
-    def finals(self) -> Iterator[Job]:
+    def finals(self) -> Iterator[ComparisonJob]:
         """The final runs, seed by seed."""
         for seed in range(self.protocol.seeds):
             for loss in self.protocol.losses:
-                yield Job("final", self.path / "seeds" / str(seed) / loss, loss, seed)
+                yield ComparisonJob("final", self.path / "seeds" / str(seed) / loss, loss, seed)
 
-    def rounds(self) -> Iterator[Job]:
+    def rounds(self) -> Iterator[ComparisonJob]:
         """The final runs again, each without some classes; none where the classes are too few."""
         names = self.dataset.class_names
         for seed in range(self.protocol.seeds if len(names) > FEWEST_KNOWN else 0):
             for loss in self.protocol.losses:
                 path = self.path / "unknowns" / str(seed) / loss
-                yield Job("unknowns", path, loss, seed, left_out(names, seed))
+                yield ComparisonJob("unknowns", path, loss, seed, left_out(names, seed))
 
-    def checks(self) -> Iterator[Job]:
+    def checks(self) -> Iterator[ComparisonJob]:
         """Some trials again at the final runs' length, where they were shorter."""
         for loss in self.protocol.losses:
             for place in range(checks(self.protocol, loss, self.tuning(loss))):
                 path = self.path / "lengths" / loss / str(place)
-                yield Job("length", path, loss, START_SEED, place=place)
+                yield ComparisonJob("length", path, loss, START_SEED, place=place)
 
     def length_checks(self) -> tuple[LengthCheck, ...]:
         """Read the results of the finished checks, by loss."""
@@ -144,13 +144,13 @@ class ComparisonFolder:
             + len([*self.rounds()]) * protocol.unknown_epochs
         )
 
-    def recipe(self, job: Job) -> Recipe:
+    def recipe(self, job: ComparisonJob) -> Recipe:
         """Return the recipe of a final run or a round, once the loss's study is finished."""
         tuned = self.tuning(job.loss).recipe_path
         recipe = load_recipe(job.loss, tuned).varied(seed=job.seed, leave_out=job.left_out)
         return recipe.varied(epochs=self.protocol.unknown_epochs) if job.left_out else recipe
 
-    def _try(self, job: Job) -> bool:
+    def _try(self, job: ComparisonJob) -> bool:
         """Do the job if it can be done now; whether it is."""
         job.path.mkdir(parents=True, exist_ok=True)
         try:
@@ -162,7 +162,7 @@ class ComparisonFolder:
             self._done.add(job.path)
         return done
 
-    def _do(self, job: Job) -> bool:
+    def _do(self, job: ComparisonJob) -> bool:
         if job.kind == "study":
             dataset, splits = data.prepare(self.dataset, self.protocol.start(job.loss))
             self.tuning(job.loss).run(self.source, dataset, splits)
@@ -189,7 +189,7 @@ class ComparisonFolder:
         fit(trainer, folder, record, resume=True)
         return splits, trainer
 
-    def _check_length(self, job: Job) -> None:
+    def _check_length(self, job: ComparisonJob) -> None:
         tuning = self.tuning(job.loss)
         trial = trial_at(tuning, job.place, checks(self.protocol, job.loss, tuning))
         recipe = with_values(self.protocol.start(job.loss), trial.params)

@@ -28,7 +28,7 @@ from training.comparison.catalog import MEASURES
 from training.comparison.convergence import Training, convergence_of, training_of
 from training.comparison.images import Images, Resampled, unseen_cost
 from training.comparison.measured import Measured
-from training.comparison.runs import ComparisonFolder, Job
+from training.comparison.runs import ComparisonFolder, ComparisonJob
 from training.comparison.statistics import mean_over_seeds
 from training.errors import InvalidRun
 from training.evaluation.paired import BASELINE
@@ -77,7 +77,7 @@ def summarize(comparison: ComparisonFolder) -> ComparisonReport:
     )
 
 
-def _check_left_out(measured: Iterable[tuple[Job, Measured]]) -> None:
+def _check_left_out(measured: Iterable[tuple[ComparisonJob, Measured]]) -> None:
     """Raise InvalidRun where a run left out other classes than today's rounds do."""
     for job, run in measured:
         gone = job.left_out if run.record is None else run.record.recipe.leave_out
@@ -89,7 +89,7 @@ def _check_left_out(measured: Iterable[tuple[Job, Measured]]) -> None:
 
 
 def _table(
-    measured: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]
+    measured: Sequence[tuple[ComparisonJob, Measured]], losses: tuple[str, ...]
 ) -> list[MeasureColumn]:
     """Every measure that all losses have with the same seeds, two at least."""
     table = []
@@ -126,14 +126,14 @@ def _tuning(comparison: ComparisonFolder, classes: int) -> tuple[Tuned, ...]:
     return tuple(comparison.tuning(loss).tried(classes) for loss in comparison.protocol.losses)
 
 
-def _training(rows: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]) -> Training:
+def _training(rows: Sequence[tuple[ComparisonJob, Measured]], losses: tuple[str, ...]) -> Training:
     """Of the runs that a measure is of."""
     runs: Runs = "unknowns" if rows[0][0].kind == "unknowns" else "final"
     return training_of(_curves(rows, losses), runs)
 
 
 def _curves(
-    rows: Sequence[tuple[Job, Measured]], losses: tuple[str, ...]
+    rows: Sequence[tuple[ComparisonJob, Measured]], losses: tuple[str, ...]
 ) -> dict[str, list[tuple[float, ...]]]:
     return {loss: [one.tuning_curve for job, one in rows if job.loss == loss] for loss in losses}
 
@@ -143,7 +143,7 @@ def _majority(run: Measured) -> float | None:
     return float(counts.max() / counts.sum()) if counts.sum() else None
 
 
-def _hardware(measured: Sequence[tuple[Job, Measured]]) -> str:
+def _hardware(measured: Sequence[tuple[ComparisonJob, Measured]]) -> str:
     """Every machine that trained a run, and in which precision."""
     found = {
         f"{one.record.hardware}, {one.precision}" for _, one in measured if one.record is not None
@@ -151,7 +151,9 @@ def _hardware(measured: Sequence[tuple[Job, Measured]]) -> str:
     return "; ".join(sorted(found)) or hardware()
 
 
-def _head_swap(measured: Iterable[tuple[Job, Measured]], losses: tuple[str, ...]) -> list[Swap]:
+def _head_swap(
+    measured: Iterable[tuple[ComparisonJob, Measured]], losses: tuple[str, ...]
+) -> list[Swap]:
     finals = [(job, one.heads) for job, one in measured if one.heads]
     swaps = []
     for loss in losses:
@@ -168,7 +170,9 @@ def _head_swap(measured: Iterable[tuple[Job, Measured]], losses: tuple[str, ...]
 
 
 def _confused(
-    measured: Iterable[tuple[Job, Measured]], names: tuple[str, ...], losses: tuple[str, ...]
+    measured: Iterable[tuple[ComparisonJob, Measured]],
+    names: tuple[str, ...],
+    losses: tuple[str, ...],
 ) -> list[ConfusedClasses]:
     counts = {loss: np.zeros((len(names), len(names))) for loss in losses}
     for job, one in measured:

@@ -19,14 +19,14 @@ Classes = Mapping[str, Path]  # by class name, in Unicode's form NFC, sorted
 
 
 @dataclass(frozen=True)
-class Layout:
+class FolderLayout:
     """The class folders; `test` is none where the test images are to be drawn from `train`."""
 
     train: Classes
     test: Classes | None
 
 
-def find_layout(root: Path) -> Layout:
+def find_layout(root: Path) -> FolderLayout:
     """Find the layout of the folder. Train/ and Testing/ are train/ and test/, whatever their case.
 
     Raises InvalidDataset where it is laid out otherwise than expected.
@@ -44,7 +44,7 @@ def find_layout(root: Path) -> Layout:
         raise InvalidDataset(
             f"{root} has {len(classes)} class folders, at least two make a data set"
         )
-    return Layout(classes, None)
+    return FolderLayout(classes, None)
 
 
 def _folders(folder: Path) -> tuple[str, ...]:
@@ -70,8 +70,8 @@ def _parts(root: Path, names: tuple[str, ...]) -> tuple[Path, Path] | None:
     return root / train[0], root / test[0]
 
 
-def _both(root: Path, train: Path, test: Path) -> Layout:
-    layout = Layout(_classes(train), _classes(test))
+def _both(root: Path, train: Path, test: Path) -> FolderLayout:
+    layout = FolderLayout(_classes(train), _classes(test))
     there = (train.name, set(layout.train)), (test.name, set(layout.test or ()))
     if len(layout.train) < 2:
         raise InvalidDataset(

@@ -58,7 +58,7 @@ def r_precision(hits: Hits, relevant: Rows) -> Ranked:
     return Ranked(total / relevant, unfound, moves)
 
 
-class Moved:
+class QueryInfluence:
     """By how much each of n images moves the mean over queries; filled block by block."""
 
     def __init__(self, places: Int64[np.ndarray, " n"], classes: int, queries: int) -> None:

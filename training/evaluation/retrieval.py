@@ -13,7 +13,7 @@ from models.vectors import unit
 from training.data.sampling import stratified
 from training.evaluation.answers import Answers
 from training.evaluation.intervals import of_dependent_share, of_unit_mean, share
-from training.evaluation.ranking import Moved, average_precision, r_precision
+from training.evaluation.ranking import QueryInfluence, average_precision, r_precision
 
 IMAGES = 10_000
 _RECALL_AT = (1, 5, 10)
@@ -79,7 +79,7 @@ class Searched:
         depth = min(max(int(counts.max()), *_RECALL_AT), n - 1)
         centered = points if metric == "cosine" else points - points.mean(axis=0)
         blocks, nearest = [], []
-        moved = [Moved(places, len(counts), len(queries)) for _ in range(2)]
+        moved = [QueryInfluence(places, len(counts), len(queries)) for _ in range(2)]
         for part in np.array_split(queries, len(queries) * n // _BLOCK_ITEMS + 1):
             near = nearest_rows(centered, part, depth, metric)
             hits, relevant = labels[near] == labels[part, None], counts[places[part]] - 1

@@ -6,14 +6,14 @@ from typing import NamedTuple, Protocol, TypeVar
 from service.collections import NewItem
 
 
-class Fault(NamedTuple):
+class RejectedInput(NamedTuple):
     """An input that could not be taken, and why."""
 
     id: str
     reason: str
 
 
-Made = list[NewItem | Fault]
+Made = list[NewItem | RejectedInput]
 
 
 class Named(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 from models.errors import ImageTooLarge, UndecodableImage
 from models.files import Passed, images
 from models.manifest import Preprocess
-from service.cli.sources.base import Fault
+from service.cli.sources.base import RejectedInput
 from service.collections import Metadata, NewItem
 from service.collections.errors import UnknownImage
 from service.collections.storage.thumbnails import decode_with_thumbnail
@@ -32,14 +32,14 @@ class Picture:
     metadata: Metadata = field(default_factory=dict)
 
 
-class Found(NamedTuple):
+class FolderListing(NamedTuple):
     """The images of a folder."""
 
     pictures: list[Picture]
     passed: Passed
 
 
-def find_pictures(folder: Path, *, labeled: bool) -> Found:
+def find_pictures(folder: Path, *, labeled: bool) -> FolderListing:
     """Every image below the folder, in the order of the ids, as `models.files` lists them.
 
     An id is the path inside the folder. With `labeled`, the label is the name of the folder in
@@ -50,7 +50,7 @@ def find_pictures(folder: Path, *, labeled: bool) -> Found:
         Picture(one.id, one.path.read_bytes, _label(one.id) if labeled else None)
         for one in images(folder, passed)
     ]
-    return Found(pictures, passed)
+    return FolderListing(pictures, passed)
 
 
 def _label(item_id: str) -> str | None:
@@ -66,22 +66,25 @@ class FolderEmbedder:
     max_pixels: int
     keep_images: bool
 
-    def embed(self, pictures: Sequence[Picture]) -> list[NewItem | Fault]:
+    def embed(self, pictures: Sequence[Picture]) -> list[NewItem | RejectedInput]:
         """An item for each picture, or what is wrong with it. Safe to call from any thread."""
         opened = [self._open(picture) for picture in pictures]
         pixels = [one.pixels for one in opened if isinstance(one, _Opened)]
         if not pixels:
-            return [one for one in opened if isinstance(one, Fault)]
+            return [one for one in opened if isinstance(one, RejectedInput)]
         vectors = iter(self.session.run(np.stack(pixels)).embedding)
-        return [one if isinstance(one, Fault) else self._item(one, next(vectors)) for one in opened]
+        return [
+            one if isinstance(one, RejectedInput) else self._item(one, next(vectors))
+            for one in opened
+        ]
 
-    def _open(self, picture: Picture) -> "_Opened | Fault":
+    def _open(self, picture: Picture) -> "_Opened | RejectedInput":
         try:
             encoded = picture.read()
             pixels, thumbnail = decode_with_thumbnail(encoded, self.spec, self.max_pixels)
             return _Opened(picture, encoded, pixels, thumbnail)
         except _REFUSED as error:
-            return Fault(picture.id, getattr(error, "reason", None) or str(error))
+            return RejectedInput(picture.id, getattr(error, "reason", None) or str(error))
 
     def _item(self, opened: "_Opened", vector: np.ndarray) -> NewItem:
         picture = opened.picture

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from service.cli.errors import ParquetUnavailable, UnusableFile
-from service.cli.sources.base import Fault, Made
+from service.cli.sources.base import Made, RejectedInput
 from service.collections import Metadata, NewItem
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ def start_rows(rows: Sequence[Row]) -> Callable[[], Made]:
     return lambda: [_as_item(row) for row in rows]
 
 
-def _as_item(row: Row) -> NewItem | Fault:
+def _as_item(row: Row) -> NewItem | RejectedInput:
     if row.vector is None:
-        return Fault(row.id, "it has no vector, or one with missing numbers")
+        return RejectedInput(row.id, "it has no vector, or one with missing numbers")
     return NewItem(row.id, row.vector, row.label, row.metadata)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from jaxtyping import Int64
 
-from service.collections.items import Hit, Item
+from service.collections.items import Item, SearchHit
 from service.collections.search.filter_sql import Matches
 from service.collections.storage import reads
 from service.collections.storage.connections import Connections
@@ -19,7 +19,7 @@ _TRIES = 3
 Among = Int64[np.ndarray, " r"]
 
 
-class Moved(Exception):
+class StaleHits(Exception):
     """Items that the index found or should look among are gone."""
 
 
@@ -31,12 +31,12 @@ class Searcher:
         self._view = view
         self._matches = Matches()
 
-    def search(self, queries: Vectors, query: Search) -> list[list[Hit]]:
+    def search(self, queries: Vectors, query: Search) -> list[list[SearchHit]]:
         """The nearest items of each query, of all that was acknowledged before the call."""
         for _ in range(_TRIES):
             try:
                 return self._beside_writers(queries, query)
-            except Moved:
+            except StaleHits:
                 continue
         # Deletions keep disturbing it: so that it ends, the index stands still for one search.
         with self._view.still() as database:
@@ -45,7 +45,7 @@ class Searcher:
             # An index that other processes write to may be ahead: what is newer is left out.
             return _joined(reads.items_of(database, _unique(hits)), hits, query)
 
-    def _beside_writers(self, queries: Vectors, query: Search) -> list[list[Hit]]:
+    def _beside_writers(self, queries: Vectors, query: Search) -> list[list[SearchHit]]:
         among, sequence = None, 0
         if query.where:
             with self._connections.reading() as database:
@@ -55,10 +55,10 @@ class Searcher:
         rows = _unique(hits)
         with self._connections.reading() as database:
             if among is not None and np.isin(reads.removed(database, sequence), among).any():
-                raise Moved  # its item may have a new row, which was not looked among
+                raise StaleHits  # its item may have a new row, which was not looked among
             items = reads.items_of(database, rows)
         if len(items) < len(rows):
-            raise Moved
+            raise StaleHits
         return _joined(items, hits, query)
 
     def _hits(self, queries: Vectors, query: Search, among: Among | None) -> Hits:
@@ -71,7 +71,7 @@ def _unique(hits: Hits) -> list[int]:
     return rows
 
 
-def _joined(items: dict[int, Item], hits: Hits, query: Search) -> list[list[Hit]]:
+def _joined(items: dict[int, Item], hits: Hits, query: Search) -> list[list[SearchHit]]:
     without: Sequence[str | None] = query.without or [None] * len(hits.rows)
     return [
         list(_cut(items, zip(rows, scores, strict=True), query, left_out))
@@ -83,12 +83,12 @@ def _joined(items: dict[int, Item], hits: Hits, query: Search) -> list[list[Hit]
 
 def _cut(
     items: dict[int, Item], found: Iterable[tuple[int, float]], query: Search, left_out: str | None
-) -> Iterator[Hit]:
+) -> Iterator[SearchHit]:
     left = query.k
     for row, score in found:
         if left == 0 or (query.min_score is not None and score < query.min_score):
             return
         item = items.get(row)
         if item is not None and item.id != left_out:
-            yield Hit(item, score)
+            yield SearchHit(item, score)
             left -= 1

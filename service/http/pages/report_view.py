@@ -43,7 +43,7 @@ _ELSEWHERE = "training"
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """One line of a chart: SVG points in a box of 0..100 by 0..100, and the values' range."""
 
     points: str
@@ -152,21 +152,21 @@ def _protocol(one: LossSummary) -> dict[str, object]:
     }
 
 
-def accuracy_line(curve: tuple[Epoch, ...]) -> Line:
+def accuracy_line(curve: tuple[Epoch, ...]) -> ChartLine:
     """Accuracy on the tuning split by epoch."""
     return _line([epoch.tuning_accuracy for epoch in curve])
 
 
-def loss_line(curve: tuple[Epoch, ...]) -> Line:
+def loss_line(curve: tuple[Epoch, ...]) -> ChartLine:
     """Training loss by epoch."""
     return _line([epoch.loss for epoch in curve])
 
 
-def _line(values: list[float]) -> Line:
+def _line(values: list[float]) -> ChartLine:
     low, high = min(values), max(values)
     step = 100 / max(1, len(values) - 1)
     span = (high - low) or 1.0
     points = " ".join(
         f"{i * step:.2f},{100 - 100 * (value - low) / span:.2f}" for i, value in enumerate(values)
     )
-    return Line(points, low, high, values[-1])
+    return ChartLine(points, low, high, values[-1])

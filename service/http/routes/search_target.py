@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from models.manifest import Metric
-from service.collections import Collection, Hit
+from service.collections import Collection, SearchHit
 from service.errors import MalformedBody
 from service.http.responses.answers import neighbor_items
 from service.http.responses.collections import thumbnail_address
@@ -117,7 +117,7 @@ class CollectionPlace(Place):
         return [[_told(name, hit) for hit in near] for near in found]
 
 
-def _told(collection: str, hit: Hit) -> dict[str, Any]:
+def _told(collection: str, hit: SearchHit) -> dict[str, Any]:
     return {
         "id": hit.item.id,
         "label": hit.item.label,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.vectors.brute_force import Found, rescored
+from service.vectors.brute_force import Nearest, rescored
 from service.vectors.exact import ExactIndex
 from service.vectors.ivfpq import Fetch
 from service.vectors.kinds import IndexSpec, KindInUse
@@ -144,7 +144,7 @@ class MilvusIndex:
             return hits
         at = np.searchsorted(exact.rows, hits.rows)
         at = np.where(hits.rows == NOBODY, NOBODY, at)
-        found = rescored(queries, exact.vectors, Found(hits.scores, at), self._spec.metric)
+        found = rescored(queries, exact.vectors, Nearest(hits.scores, at), self._spec.metric)
         rows = np.where(found.positions == NOBODY, NOBODY, exact.rows[found.positions])
         return Hits(rows, found.scores)
 

@@ -15,7 +15,7 @@ from service.vectors.kinds import (
     IndexSpec,
     KindInUse,
 )
-from service.vectors.milvus.server import ANSWER_S, Layout, MilvusServer
+from service.vectors.milvus.server import ANSWER_S, CollectionLayout, MilvusServer
 from service.vectors.protocol import Hits, Queries, Rows, Vectors
 from service.vectors.topk import nearest, nothing
 
@@ -51,7 +51,9 @@ class MilvusRows:
             "compact": {"index_type": "IVF_SQ8", "params": {"nlist": _IVF_LISTS}},
         }
         index = {"metric_type": "IP" if self._cosine else "L2", **built[self.kind]}
-        return self._server.prepare(self._name, Layout("row", "vector", self._dimension, index))
+        return self._server.prepare(
+            self._name, CollectionLayout("row", "vector", self._dimension, index)
+        )
 
     def keep(self, sequence: int) -> None:
         """Keep the sequence that the rows reflect."""

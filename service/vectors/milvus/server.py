@@ -65,7 +65,7 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Layout:
+class CollectionLayout:
     """A Milvus collection: its key, vectors, how they are indexed, and other whole numbers."""
 
     key: str
@@ -106,9 +106,9 @@ class MilvusServer:
             details = getattr(error, "details", None)
             raise self._unavailable(details() if details else str(error)) from error
 
-    def prepare(self, name: str, layout: Layout) -> int:
+    def prepare(self, name: str, layout: CollectionLayout) -> int:
         """Make the collection where there is none, and load it; the sequence that it reflects."""
-        views = Layout(
+        views = CollectionLayout(
             key="name",
             vector="unused",  # but Milvus wants one
             dimension=2,
@@ -177,7 +177,7 @@ class MilvusServer:
         return IndexUnavailable(f"Milvus at {self._address.uri}: {first}")
 
 
-def _ensure(client: Any, name: str, layout: Layout) -> None:
+def _ensure(client: Any, name: str, layout: CollectionLayout) -> None:
     """Complete and loaded, whatever of it was there; another process may be doing the same."""
     if not client.has_collection(name, timeout=ANSWER_S):
         _create(client, name, layout)
@@ -188,7 +188,7 @@ def _ensure(client: Any, name: str, layout: Layout) -> None:
     client.load_collection(name, timeout=ANSWER_S)
 
 
-def _create(client: Any, name: str, layout: Layout) -> None:
+def _create(client: Any, name: str, layout: CollectionLayout) -> None:
     from pymilvus import DataType
     from pymilvus.exceptions import MilvusException
 

@@ -14,8 +14,8 @@ from models import av1, heif_decode, hevc
 from models.boxes import box, full_box
 from models.errors import ImageTooLarge, UndecodableImage
 from models.heif import read_size, take_still
-from models.heif_picture import Picture
-from models.heif_write import Item, write
+from models.heif_picture import HeifPicture
+from models.heif_write import HeifItem, write
 from models.manifest import Preprocess
 from models.preprocess import effort, preprocess, preview
 from tests.support.pictures import encode, heic, oriented, photo
@@ -45,7 +45,7 @@ def rebuilt(
 ) -> bytes:
     """The primary item in a file of its own, changed, with further properties."""
     still = take_still(data).data
-    picture = Picture(still)
+    picture = HeifPicture(still)
     said = picture.items.properties(still, picture.items.primary)
     own = [one for one in said if one.kind not in {kind for kind, _ in properties}]
     more = [
@@ -53,7 +53,7 @@ def rebuilt(
     ]
     kind = picture.items.kinds[picture.items.primary]
     content = change(picture.items.content(still, picture.items.primary))
-    return write(still[8:12], [Item(kind, content, (*own, *more))])
+    return write(still[8:12], [HeifItem(kind, content, (*own, *more))])
 
 
 @CODECS
@@ -146,7 +146,7 @@ def test_tiles_are_joined(tile: int) -> None:
     """As phones write them: the last row and column reach beyond the picture."""
     picture = photo(size=(650, 390))
     data = heic(picture, tile_size=tile)
-    assert Picture(data).layers[0].codec == b"hvc1"
+    assert HeifPicture(data).layers[0].codec == b"hvc1"
     assert distance(whole(data), picture) < 3
     assert effort(data) > 650 * 390
 
@@ -247,12 +247,14 @@ def test_a_file_whose_end_was_never_written_is_refused(make: Callable[..., bytes
 def grid(tiles: list[int], size: tuple[int, int] = (128, 64)) -> bytes:
     """A HEIC of two tiles in a row, by the names of the items that it refers to."""
     still = take_still(heic(photo(size=(64, 64)))).data
-    picture = Picture(still)
-    tile = Item(b"hvc1", picture.items.content(still, 1), tuple(picture.items.properties(still, 1)))
+    picture = HeifPicture(still)
+    tile = HeifItem(
+        b"hvc1", picture.items.content(still, 1), tuple(picture.items.properties(still, 1))
+    )
     ispe = tile.properties[0]._replace(
         kind=b"ispe", content=bytes(4) + struct.pack(">II", *size), essential=False
     )
-    head = Item(b"grid", struct.pack(">BBBBHH", 0, 0, 0, 1, *size), (ispe,))
+    head = HeifItem(b"grid", struct.pack(">BBBBHH", 0, 0, 0, 1, *size), (ispe,))
     return write(b"heic", [head.referring(b"dimg", tiles), tile, tile])
 
 
@@ -305,7 +307,7 @@ def test_no_thread_outlives_its_picture(make: Callable[..., bytes]) -> None:
 
 def test_parameter_sets_of_hevc_are_read() -> None:
     still = take_still(heic(photo(size=(101, 67)))).data
-    picture = Picture(still)
+    picture = HeifPicture(still)
     (configuration,) = picture.items.named(still, 1, b"hvcC")
     content = picture.items.content(still, 1)
     hevc.check_picture(configuration, content, picture.size(1))
@@ -317,7 +319,7 @@ def test_parameter_sets_of_hevc_are_read() -> None:
 
 def test_units_of_av1_end_where_they_say() -> None:
     still = take_still(encode(PHOTO, "AVIF")).data
-    picture = Picture(still)
+    picture = HeifPicture(still)
     (configuration,) = picture.items.named(still, 1, b"av1C")
     content = picture.items.content(still, 1)
     av1.check_picture(configuration, content, picture.size(1))

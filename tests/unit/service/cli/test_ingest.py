@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from service.cli.ingest import Ingest, Tally
-from service.cli.sources.base import Fault, Made
+from service.cli.sources.base import Made, RejectedInput
 from service.collections import Collection, Library, NewItem
 from tests.support.small_collections import DIMENSION, open_small, spec_of
 
@@ -30,9 +30,9 @@ def start(things: Sequence[Thing]) -> Callable[[], Made]:
     return lambda: [_made(thing) for thing in things]
 
 
-def _made(thing: Thing) -> NewItem | Fault:
+def _made(thing: Thing) -> NewItem | RejectedInput:
     if thing.value < 0:
-        return Fault(thing.id, "negative")
+        return RejectedInput(thing.id, "negative")
     return NewItem(thing.id, np.full(DIMENSION, thing.value, np.float32))
 
 
@@ -71,7 +71,7 @@ def test_what_is_there_can_be_replaced(cats: Collection) -> None:
 
 def test_a_thing_that_cannot_be_made_costs_no_other(cats: Collection) -> None:
     tally, told = ingest(cats, [Thing("a"), Thing("bad", -1), Thing("c")])
-    assert tally.faults == [Fault("bad", "negative")]
+    assert tally.faults == [RejectedInput("bad", "negative")]
     assert cats.has(["a", "bad", "c"]) == [True, False, True]
     assert told == [3]
 
@@ -91,7 +91,7 @@ def test_an_id_that_is_no_text_is_a_fault(cats: Collection) -> None:
     """Linux allows such names of files."""
     tally, _ = ingest(cats, [Thing("a"), Thing("b\udcff.jpg")])
     assert tally.added == 1
-    assert tally.faults == [Fault("b\udcff.jpg", "id is not valid Unicode")]
+    assert tally.faults == [RejectedInput("b\udcff.jpg", "id is not valid Unicode")]
 
 
 def test_it_ends_after_the_batch_in_hand_and_goes_on_from_there(cats: Collection) -> None:

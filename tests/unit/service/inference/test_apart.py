@@ -21,13 +21,13 @@ from models.manifest import Preprocess
 from models.preprocess import MAX_PIXELS, preprocess, preview
 from service.errors import Overloaded
 from service.inference import apart
-from service.inference.apart import LARGE_PIXELS, START_PIXELS, Job, decode_apart
+from service.inference.apart import LARGE_PIXELS, START_PIXELS, DecodeJob, decode_apart
 from service.inference.decode import Decoder, DecodeWith
 from service.inference.pixel_budget import PixelBudget
 
 SPEC = Preprocess(size_px=32)
-PIXELS = Job(32, MAX_PIXELS)
-PREVIEW = Job(32, MAX_PIXELS, 96)
+PIXELS = DecodeJob(32, MAX_PIXELS)
+PREVIEW = DecodeJob(32, MAX_PIXELS, 96)
 SIDES = (3000, 2900)
 PATIENCE_S = 60
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="asks what Linux alone has")
@@ -95,7 +95,7 @@ def test_what_lets_others_go_on_is_decoded_here(
 
 def test_one_beyond_the_limit_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "_start", forbidden)
-    assert decode_apart(large("WEBP"), Job(32, 10_000), threading.Event()) is None
+    assert decode_apart(large("WEBP"), DecodeJob(32, 10_000), threading.Event()) is None
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])

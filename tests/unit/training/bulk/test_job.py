@@ -17,7 +17,7 @@ from tests.support.bundles import Recipe, picture, publish
 from tests.support.bundles import run as ask
 from training.bulk.embedder import Model
 from training.bulk.engines import Batch, LocalEngine, Work
-from training.bulk.job import EmbeddingManifest, Job, Sizes
+from training.bulk.job import EmbeddingJob, EmbeddingManifest, Sizes
 from training.errors import InvalidOutput
 
 N = 11
@@ -44,7 +44,7 @@ def engine(images: Path, bundle: Bundle, workers: int = 2) -> LocalEngine:
 def embed(
     images: Path, out: Path, bundle: Bundle, runs: LocalEngine | None = None, batch: int = 2
 ) -> EmbeddingManifest:
-    job = Job(images, out, bundle, Sizes(batch=batch, shard=4), lambda done: None)
+    job = EmbeddingJob(images, out, bundle, Sizes(batch=batch, shard=4), lambda done: None)
     return job.run(runs or engine(images, bundle), "embed")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from models.manifest import Preprocess
 from models.preprocess import MAX_PIXELS
-from service.cli.sources.base import Fault
+from service.cli.sources.base import RejectedInput
 from service.cli.sources.folder import FolderEmbedder, Picture, find_pictures
 from service.collections import NewItem
 from service.collections.storage.thumbnails import decode_with_thumbnail
@@ -100,8 +100,8 @@ def test_what_cannot_be_taken_says_why(embedder: FolderEmbedder) -> None:
     faults = small.embed(
         [of(b"bad", "a"), of(picture(1), "b"), Picture("c", missing), Picture("d", deleted)]
     )
-    assert [type(fault) for fault in faults] == [Fault] * 4
-    reasons = [fault.reason for fault in faults if isinstance(fault, Fault)]
+    assert [type(fault) for fault in faults] == [RejectedInput] * 4
+    reasons = [fault.reason for fault in faults if isinstance(fault, RejectedInput)]
     assert "not a JPEG" in reasons[0]
     assert "the limit is 100" in reasons[1]
     assert "No such file" in reasons[2]

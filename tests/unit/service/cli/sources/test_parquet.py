@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from service.cli.errors import ParquetUnavailable, UnusableFile
-from service.cli.sources.base import Fault
+from service.cli.sources.base import RejectedInput
 from service.cli.sources.parquet import open_vectors, start_rows
 from service.collections import NewItem
 
@@ -32,7 +32,7 @@ def write(folder: Path, **columns: Any) -> Path:
     return path
 
 
-def items(path: Path, size: int = 2) -> list[NewItem | Fault]:
+def items(path: Path, size: int = 2) -> list[NewItem | RejectedInput]:
     return [one for rows in open_vectors(path).batches(size) for one in start_rows(rows)()]
 
 
@@ -109,7 +109,7 @@ def test_the_row_numbers_of_pandas_are_left_alone(tmp_path: Path) -> None:
 def test_a_row_without_a_whole_vector_is_a_fault_of_its_own(tmp_path: Path) -> None:
     vectors = listed([[1, 2, 3], None, [4, None, 6], [7, 8, 9]])
     found = items(write(tmp_path, vector=vectors), size=4)
-    assert [type(one) for one in found] == [NewItem, Fault, Fault, NewItem]
+    assert [type(one) for one in found] == [NewItem, RejectedInput, RejectedInput, NewItem]
     last = found[3]
     assert isinstance(last, NewItem)
     np.testing.assert_array_equal(last.vector, [7, 8, 9])

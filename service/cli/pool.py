@@ -9,10 +9,10 @@ from models.bundle import Bundle
 from models.machine import processors
 from service.cli.resources import at_once, open_session
 from service.cli.sources.base import Made
-from service.cli.sources.folder import FolderEmbedder, Picture
+from service.cli.sources.folder import FolderEmbedder, ImageFile
 from service.settings import Settings
 
-Start = Callable[[Sequence[Picture]], Callable[[], Made]]
+Start = Callable[[Sequence[ImageFile]], Callable[[], Made]]
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def making(bundle: Bundle, settings: Settings, *, keep_images: bool) -> Iterator
     pool = ThreadPoolExecutor(processors(), thread_name_prefix="embed")
     size = at_once(session)
 
-    def start(pictures: Sequence[Picture]) -> Callable[[], Made]:
+    def start(pictures: Sequence[ImageFile]) -> Callable[[], Made]:
         parts = (pictures[i : i + size] for i in range(0, len(pictures), size))
         return partial(_wait, [pool.submit(embedder.embed, part) for part in parts])
 

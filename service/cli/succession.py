@@ -10,7 +10,7 @@ from models.atomic import replacing
 from reports.progress import Advance
 from service.cli.ingest import Ingest
 from service.cli.sources.base import Start
-from service.cli.sources.folder import Picture
+from service.cli.sources.folder import ImageFile
 from service.collections import Collection, Item
 
 _AT_ONCE = 1024  # items of one transaction
@@ -50,7 +50,7 @@ class ReembedJob:
 
     old: Collection
     new: Collection
-    start: Start[Picture]
+    start: Start[ImageFile]
     place: Place
 
     def follow(self, stop: Event, advance: Advance) -> bool:
@@ -72,8 +72,8 @@ class ReembedJob:
             self.new.delete(id_)
         return sorted(old - new)
 
-    def _picture(self, item: Item) -> Picture:
-        return Picture(item.id, partial(self.old.image, item.id), item.label, item.metadata)
+    def _picture(self, item: Item) -> ImageFile:
+        return ImageFile(item.id, partial(self.old.image, item.id), item.label, item.metadata)
 
 
 def pages(collection: Collection, after: int, size: int = _PAGE) -> Iterator[Sequence[Item]]:

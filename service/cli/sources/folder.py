@@ -23,7 +23,7 @@ _REFUSED = (UndecodableImage, ImageTooLarge, OSError, UnknownItem, UnknownImage)
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageFile:
     """One image, not read yet."""
 
     id: str
@@ -35,7 +35,7 @@ class Picture:
 class FolderListing(NamedTuple):
     """The images of a folder."""
 
-    pictures: list[Picture]
+    pictures: list[ImageFile]
     passed: Passed
 
 
@@ -47,7 +47,7 @@ def find_pictures(folder: Path, *, labeled: bool) -> FolderListing:
     """
     passed = Passed()
     pictures = [
-        Picture(one.id, one.path.read_bytes, _label(one.id) if labeled else None)
+        ImageFile(one.id, one.path.read_bytes, _label(one.id) if labeled else None)
         for one in images(folder, passed)
     ]
     return FolderListing(pictures, passed)
@@ -66,7 +66,7 @@ class FolderEmbedder:
     max_pixels: int
     keep_images: bool
 
-    def embed(self, pictures: Sequence[Picture]) -> list[NewItem | RejectedInput]:
+    def embed(self, pictures: Sequence[ImageFile]) -> list[NewItem | RejectedInput]:
         """An item for each picture, or what is wrong with it. Safe to call from any thread."""
         opened = [self._open(picture) for picture in pictures]
         pixels = [one.pixels for one in opened if isinstance(one, _Opened)]
@@ -78,7 +78,7 @@ class FolderEmbedder:
             for one in opened
         ]
 
-    def _open(self, picture: Picture) -> "_Opened | RejectedInput":
+    def _open(self, picture: ImageFile) -> "_Opened | RejectedInput":
         try:
             encoded = picture.read()
             pixels, thumbnail = decode_with_thumbnail(encoded, self.spec, self.max_pixels)
@@ -99,7 +99,7 @@ class FolderEmbedder:
 
 
 class _Opened(NamedTuple):
-    picture: Picture
+    picture: ImageFile
     encoded: bytes
     pixels: Pixels
     thumbnail: bytes

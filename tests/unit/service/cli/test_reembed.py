@@ -16,7 +16,7 @@ from service.__main__ import main
 from service.cli import reembed
 from service.cli.resources import REEMBEDDED, open_library
 from service.cli.sources.base import Made
-from service.cli.sources.folder import FolderEmbedder, Picture
+from service.cli.sources.folder import FolderEmbedder, ImageFile
 from service.cli.succession import ReembedJob
 from service.collections import Collection, CollectionSpec, NewItem, data_folder
 from service.inference.device import CPU
@@ -52,7 +52,8 @@ def embedder(settings: Settings, version: int) -> FolderEmbedder:
 
 def items(settings: Settings, version: int, ids: Sequence[str] = IDS) -> list[NewItem]:
     pictures = [
-        Picture(id_, partial(picture, i), f"label {i}", {"number": i}) for i, id_ in enumerate(ids)
+        ImageFile(id_, partial(picture, i), f"label {i}", {"number": i})
+        for i, id_ in enumerate(ids)
     ]
     made = embedder(settings, version).embed(pictures)
     return [one for one in made if isinstance(one, NewItem)]
@@ -153,7 +154,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
 ) -> None:
     embedded: list[str] = []
 
-    def noting(self: FolderEmbedder, pictures: Sequence[Picture]) -> Made:
+    def noting(self: FolderEmbedder, pictures: Sequence[ImageFile]) -> Made:
         embedded.extend(one.id for one in pictures)
         return embed(self, pictures)
 

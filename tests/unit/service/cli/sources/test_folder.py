@@ -8,7 +8,7 @@ import pytest
 from models.manifest import Preprocess
 from models.preprocess import MAX_PIXELS
 from service.cli.sources.base import RejectedInput
-from service.cli.sources.folder import FolderEmbedder, Picture, find_pictures
+from service.cli.sources.folder import FolderEmbedder, ImageFile, find_pictures
 from service.collections import NewItem
 from service.collections.storage.thumbnails import decode_with_thumbnail
 from service.inference.device import CPU
@@ -32,8 +32,8 @@ def write(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(picture(1))
 
 
-def of(data: bytes, id_: str = "a.png") -> Picture:
-    return Picture(id_, lambda: data, "cat", {"year": 2020})
+def of(data: bytes, id_: str = "a.png") -> ImageFile:
+    return ImageFile(id_, lambda: data, "cat", {"year": 2020})
 
 
 def test_an_id_is_the_path_inside_the_folder_and_a_label_the_folders_name(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_what_cannot_be_taken_says_why(embedder: FolderEmbedder) -> None:
 
     small = FolderEmbedder(embedder.session, Preprocess(size_px=SIZE), 100, keep_images=False)
     faults = small.embed(
-        [of(b"bad", "a"), of(picture(1), "b"), Picture("c", missing), Picture("d", deleted)]
+        [of(b"bad", "a"), of(picture(1), "b"), ImageFile("c", missing), ImageFile("d", deleted)]
     )
     assert [type(fault) for fault in faults] == [RejectedInput] * 4
     reasons = [fault.reason for fault in faults if isinstance(fault, RejectedInput)]

@@ -26,7 +26,7 @@ Labels = Int64[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
-class Picture:
+class PlaneProjection:
     """The positions of n images in the plane, and the share of their embeddings that these show."""
 
     points: Points
@@ -40,7 +40,7 @@ def shown_rows(labels: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
     return rows
 
 
-def take_picture(embeddings: Float32[np.ndarray, "n d"], labels: Labels) -> Picture:
+def take_picture(embeddings: Float32[np.ndarray, "n d"], labels: Labels) -> PlaneProjection:
     """Project embeddings as served, and measure the projection with k = 10 neighbors.
 
     Distances are Euclidean on both sides. Of 2,000 images it takes seconds on one core.
@@ -55,7 +55,7 @@ def take_picture(embeddings: Float32[np.ndarray, "n d"], labels: Labels) -> Pict
         neighbour_agreement=_agreement(near, near_in_picture),
         picture_accuracy=_accuracy(near_in_picture, labels),
     )
-    return Picture(points, labels, measured)
+    return PlaneProjection(points, labels, measured)
 
 
 def nearest(points: Float32[np.ndarray, "n d"]) -> Int64[np.ndarray, "n k"] | None:

@@ -16,15 +16,15 @@ from training.data.dataset import Dataset, LabeledImages, Splits
 from training.evaluation.answers import Answers
 from training.evaluation.figures.plane import PlanePoints
 from training.evaluation.inference import network_answers
-from training.evaluation.projection import Picture, shown_rows, take_picture
+from training.evaluation.projection import PlaneProjection, shown_rows, take_picture
 
 
 @dataclass(frozen=True)
 class Spaces:
     """The same test images before and after training; the plane and its points, if trained."""
 
-    before: Picture
-    after: Picture
+    before: PlaneProjection
+    after: PlaneProjection
     plane: Plane | None
     points: PlanePoints | None
 

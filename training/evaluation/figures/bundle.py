@@ -30,7 +30,7 @@ from training.evaluation.figures.robustness import describe_robustness, draw_rob
 from training.evaluation.figures.roc import describe_roc, draw_roc
 from training.evaluation.figures.selective import describe_risk_coverage, draw_risk_coverage
 from training.evaluation.figures.unknowns import describe_unknowns, draw_unknowns
-from training.evaluation.projection import Picture
+from training.evaluation.projection import PlaneProjection
 
 
 class _Draw(Protocol):
@@ -45,7 +45,7 @@ class Material:
     """
 
     examples: Images
-    pictures: tuple[Picture, Picture] | None = None
+    pictures: tuple[PlaneProjection, PlaneProjection] | None = None
     """Before and after training; None where the run's own weights are not available."""
     plane: PlanePoints | None = None
 

@@ -9,7 +9,7 @@ from models.evidence.feature_space import Projection
 from models.report import Figure
 from training.evaluation.figures.scatter import name_classes, scatter
 from training.evaluation.figures.style import SMALL_PT, drawing, percent
-from training.evaluation.projection import Picture
+from training.evaluation.projection import PlaneProjection
 
 _POINT = 7.0
 
@@ -40,7 +40,10 @@ def start_of(recipe: Mapping[str, object]) -> str:
 
 
 def draw_feature_space(
-    pictures: tuple[Picture, Picture], start: str, names: tuple[str, ...], path: Path
+    pictures: tuple[PlaneProjection, PlaneProjection],
+    start: str,
+    names: tuple[str, ...],
+    path: Path,
 ) -> None:
     """Two panels, before and after, each with its projection's measures."""
     after = pictures[1]

@@ -19,7 +19,7 @@ from training.evaluation.figures.feature_space import draw_feature_space
 from training.evaluation.figures.plane import PlanePoints, describe_plane, draw_plane
 from training.evaluation.figures.roc import draw_roc
 from training.evaluation.figures.style import COLORS, SHAPES, look, short
-from training.evaluation.projection import Picture
+from training.evaluation.projection import PlaneProjection
 
 RANDOM = np.random.default_rng(0)
 ROWS = np.arange(500) % len(LABELS)
@@ -27,9 +27,9 @@ REPORT = report("arcface")
 STRANGE = ("<b>&", "$x_1$", "_hidden", "null\x00byte", "犬", "a" * 80, "back\\slash", "\u202eabc")
 
 
-def picture(quality: str) -> Picture:
+def picture(quality: str) -> PlaneProjection:
     points = RANDOM.normal(size=(500, 2)).astype(np.float32)
-    return Picture(points, ROWS, getattr(feature_space(), quality))
+    return PlaneProjection(points, ROWS, getattr(feature_space(), quality))
 
 
 def plane_points(names: tuple[str, ...] = LABELS) -> PlanePoints:

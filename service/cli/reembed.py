@@ -17,7 +17,7 @@ from service.cli.errors import CannotReembed
 from service.cli.options import command_parser, parse, whole
 from service.cli.pool import making
 from service.cli.resources import REEMBEDDED, model_sha256, open_library, open_successors
-from service.cli.succession import Place, ReembedJob, pages
+from service.cli.succession import ReembedJob, ReembedProgress, pages
 from service.cli.summary import GO_ON, printable
 from service.collections import Collection, CollectionSpec, Library
 from service.collections.data_folder import COLLECTIONS, drop_index
@@ -88,7 +88,7 @@ class _Job:
         self.old.check_whole()  # else what is lost would be lost for good
         count, without = _survey(self.old)
         self._check(out, without, "have no image that was kept")
-        place = Place(
+        place = ReembedProgress(
             self.settings.data_dir / REEMBEDDED / f"{self.old.spec.name}.place",
             self.old.spec.key,
         )
@@ -138,7 +138,7 @@ class _Job:
         )
 
 
-def _successor(successors: Library, spec: CollectionSpec, place: Place) -> Collection:
+def _successor(successors: Library, spec: CollectionSpec, place: ReembedProgress) -> Collection:
     """Find the target of an interrupted run for the same collection and model."""
     if place.is_other():
         with suppress(UnknownCollection):

@@ -18,7 +18,7 @@ _PAGE = 10_000  # items that are looked through at a time
 
 
 @dataclass(frozen=True)
-class Place:
+class ReembedProgress:
     """The position in the old collection: a file, so that an interrupted run resumes."""
 
     path: Path
@@ -51,7 +51,7 @@ class ReembedJob:
     old: Collection
     new: Collection
     start: Start[ImageFile]
-    place: Place
+    place: ReembedProgress
 
     def follow(self, stop: Event, advance: Advance) -> bool:
         """Embed what the old collection has that is new; False where it was stopped before."""

@@ -18,7 +18,7 @@ from service.http.responses.problems import VECTOR_ERRORS, problems
 from service.http.responses.schemas import NeighborsResponse
 from service.http.routes.direct import DirectRoute
 from service.http.routes.model_binding import check_model
-from service.http.routes.search_target import CollectionPlace, GalleryPlace, Place
+from service.http.routes.search_target import CollectionPlace, GalleryPlace, SearchTarget
 from service.http.state import Parts, Services
 from service.inference.gallery import COLLECTION
 from service.inference.room import Room
@@ -51,7 +51,7 @@ async def neighbors(
     return as_json({**place.names, "neighbors": found}, *headers)
 
 
-async def _place(parts: Services, query: NeighborsQuery) -> Place:
+async def _place(parts: Services, query: NeighborsQuery) -> SearchTarget:
     name = query.collection
     if name == COLLECTION:
         return GalleryPlace(await parts.catalog.engine(query.loss, query.version))
@@ -64,7 +64,7 @@ async def _place(parts: Services, query: NeighborsQuery) -> Place:
 
 
 async def _vectors(
-    place: Place, asked: Queries, room: Room | None
+    place: SearchTarget, asked: Queries, room: Room | None
 ) -> tuple[Vectors, *tuple[Header, ...]]:
     place.check_hash(asked.model_sha256)
     if asked.ids:

@@ -19,7 +19,7 @@ from service.vectors.protocol import Vectors
 from service.vectors.query import Search
 
 
-class Place(ABC):
+class SearchTarget(ABC):
     """Vectors of one model, and what each stands for."""
 
     def __init__(self, names: dict[str, Any], dimension: int, metric: Metric) -> None:
@@ -44,7 +44,7 @@ class Place(ABC):
         """Return the hits of each query, as they are shown."""
 
 
-class GalleryPlace(Place):
+class GalleryPlace(SearchTarget):
     """The gallery that ships with a model; its items have no metadata."""
 
     def __init__(self, engine: Engine) -> None:
@@ -78,7 +78,7 @@ class GalleryPlace(Place):
         return [[{**item, "metadata": {}} for item in near] for near in rows]
 
 
-class CollectionPlace(Place):
+class CollectionPlace(SearchTarget):
     """A collection."""
 
     def __init__(self, collection: Collection, parts: Services) -> None:

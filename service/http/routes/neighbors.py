@@ -18,7 +18,7 @@ from service.http.responses.problems import VECTOR_ERRORS, problems
 from service.http.responses.schemas import NeighborsResponse
 from service.http.routes.direct import DirectRoute
 from service.http.routes.model_binding import check_model
-from service.http.routes.search_target import CollectionPlace, GalleryPlace, SearchTarget
+from service.http.routes.search_target import CollectionPlace, GalleryTarget, SearchTarget
 from service.http.state import Parts, Services
 from service.inference.gallery import COLLECTION
 from service.inference.room import Room
@@ -54,7 +54,7 @@ async def neighbors(
 async def _place(parts: Services, query: NeighborsQuery) -> SearchTarget:
     name = query.collection
     if name == COLLECTION:
-        return GalleryPlace(await parts.catalog.engine(query.loss, query.version))
+        return GalleryTarget(await parts.catalog.engine(query.loss, query.version))
     try:
         collection = await parts.threads.read(partial(parts.library.get, name))
     except UnknownCollection as error:

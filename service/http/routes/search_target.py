@@ -44,7 +44,7 @@ class SearchTarget(ABC):
         """Return the hits of each query, as they are shown."""
 
 
-class GalleryPlace(SearchTarget):
+class GalleryTarget(SearchTarget):
     """The gallery that ships with a model; its items have no metadata."""
 
     def __init__(self, engine: Engine) -> None:

@@ -18,7 +18,7 @@ from service.http.responses.problems import VECTOR_ERRORS, problems
 from service.http.responses.schemas import NeighborsResponse
 from service.http.routes.direct import DirectRoute
 from service.http.routes.model_binding import check_model
-from service.http.routes.search_target import CollectionPlace, GalleryTarget, SearchTarget
+from service.http.routes.search_target import CollectionTarget, GalleryTarget, SearchTarget
 from service.http.state import Parts, Services
 from service.inference.gallery import COLLECTION
 from service.inference.room import Room
@@ -60,7 +60,7 @@ async def _place(parts: Services, query: NeighborsQuery) -> SearchTarget:
     except UnknownCollection as error:
         raise UnknownCollection(name, (COLLECTION, *error.available)) from None
     check_model(collection.spec, query.loss, query.version)
-    return CollectionPlace(collection, parts)
+    return CollectionTarget(collection, parts)
 
 
 async def _vectors(

@@ -78,7 +78,7 @@ class GalleryTarget(SearchTarget):
         return [[{**item, "metadata": {}} for item in near] for near in rows]
 
 
-class CollectionPlace(SearchTarget):
+class CollectionTarget(SearchTarget):
     """A collection."""
 
     def __init__(self, collection: Collection, parts: Services) -> None:

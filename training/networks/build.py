@@ -13,7 +13,7 @@ from training.networks.enlarge import Enlarge
 from training.networks.folding import restore_statistics, unfolded
 from training.networks.normalize import SMOOTHING, Normalize
 from training.networks.pretrained import Pretrained, Statistics
-from training.networks.projection import FrozenBackbone, Projection
+from training.networks.projection import FeatureProjection, FrozenBackbone
 from training.networks.timm_model import PREFIX, make_timm, own_statistics
 from training.networks.trunk import cut, last_linear
 from training.recipes.recipe import Recipe
@@ -39,11 +39,11 @@ def make_backbone(
     Raises InvalidRecipe, InvalidWeights.
     """
     if train_images.ndim != 4:
-        return Projection.fitted(train_images, recipe.embedding_size)
+        return FeatureProjection.fitted(train_images, recipe.embedding_size)
     if not recipe.frozen:
         return _trainable(recipe, train_images, pretrained)
     trunk = _whole(recipe, train_images, pretrained)
-    return FrozenBackbone(trunk, Projection(cut(trunk), recipe.embedding_size))
+    return FrozenBackbone(trunk, FeatureProjection(cut(trunk), recipe.embedding_size))
 
 
 def make_trunk(recipe: Recipe, pretrained: Pretrained) -> nn.Module:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 _LEAST_SPREAD = 1e-3
 
 
-class Projection(nn.Module):
+class FeatureProjection(nn.Module):
     """Features [b, f] to embeddings [b, d]: each feature standardized, then one linear layer.
 
     Of features with several views, [b, v, f], the first is taken.
@@ -23,7 +23,7 @@ class Projection(nn.Module):
         self.linear = nn.Linear(features, dimension)
 
     @classmethod
-    def fitted(cls, features: Float[Tensor, "n v f"], dimension: int) -> "Projection":
+    def fitted(cls, features: Float[Tensor, "n v f"], dimension: int) -> "FeatureProjection":
         """A projection whose standardization is by these training features.
 
         Features that hardly vary are divided by a thousandth of the mean deviation, not by 0.
@@ -48,7 +48,7 @@ class FrozenBackbone(nn.Module):
     Takes uint8 images [b, h, w, 3], gives embeddings [b, d].
     """
 
-    def __init__(self, trunk: nn.Module, projection: Projection) -> None:
+    def __init__(self, trunk: nn.Module, projection: FeatureProjection) -> None:
         super().__init__()
         self.trunk = trunk.requires_grad_(False)
         self.projection = projection

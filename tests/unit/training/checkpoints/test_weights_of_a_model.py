@@ -23,7 +23,7 @@ from training.errors import InvalidWeights
 from training.export.onnx import export, open_session, run
 from training.networks.embedder import Embedder
 from training.networks.fold_batchnorm import folded_batchnorm
-from training.networks.projection import FrozenBackbone, Projection
+from training.networks.projection import FeatureProjection, FrozenBackbone
 from training.networks.trunk import cut, last_linear
 from training.recipes.recipe import Recipe
 
@@ -128,7 +128,7 @@ def test_a_published_model_is_a_frozen_trunk(tmp_path: Path) -> None:
 def test_so_is_the_trunk_of_a_model_that_was_trained_on_a_frozen_one(tmp_path: Path) -> None:
     embedder, recipe = trained(**DEEP)
     trunk = copy.deepcopy(embedder.backbone)
-    projection = Projection(cut(trunk), recipe.embedding_size)
+    projection = FeatureProjection(cut(trunk), recipe.embedding_size)
     embedder.backbone = FrozenBackbone(trunk, projection)
     path = published(tmp_path, embedder, recipe)
     with torch.no_grad():

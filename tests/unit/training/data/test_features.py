@@ -12,7 +12,7 @@ from training.data.dataset import Dataset, split
 from training.data.features import LabeledFeatures, drawn, embedded
 from training.loop.trainer import Trainer
 from training.networks.build import BACKBONES
-from training.networks.projection import Projection
+from training.networks.projection import FeatureProjection
 from training.networks.trunk import cut, last_linear
 from training.recipes.recipe import Recipe
 
@@ -94,7 +94,7 @@ def test_the_trainer_fits_a_projection_of_them(tmp_path: Path) -> None:
     frozen = recipe(frozen=True, epochs=20, learning_rate=2e-2)
     splits = split(embedded(DATASET, trunk(), frozen, tmp_path), 0.1, 0)
     trainer = Trainer(frozen, splits, 4)
-    assert isinstance(trainer.embedder.backbone, Projection)
+    assert isinstance(trainer.embedder.backbone, FeatureProjection)
     for _ in trainer.steps():
         pass
     assert trainer.progress.history[-1].loss < 0.5 * trainer.progress.history[0].loss

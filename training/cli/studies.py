@@ -17,7 +17,7 @@ from training.cli.options import losses, say, seen, settled, stated, tracking
 from training.cli.tables import tuning_table
 from training.common.machine import Machine, machine
 from training.comparison.others import OtherImages
-from training.comparison.protocol import START_SEED, Protocol
+from training.comparison.protocol import START_SEED, ComparisonProtocol
 from training.comparison.revise import revised
 from training.comparison.runs import ComparisonFolder
 from training.comparison.summary import summarize
@@ -86,11 +86,11 @@ def _others(options: Namespace, own: Dataset, spec: Preprocess) -> OtherImages:
     return OtherImages.of(own, spec, far, transfer)
 
 
-def _protocol(options: Namespace, here: Machine) -> Protocol:
+def _protocol(options: Namespace, here: Machine) -> ComparisonProtocol:
     recipes = tuple(_start(options, loss) for loss in _compared(options))
     epochs = recipes[0].epochs
     try:
-        return Protocol(
+        return ComparisonProtocol(
             recipes=recipes,
             precision=here.computed,
             budget=Budget(

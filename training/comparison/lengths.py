@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from models.comparison import LengthCheck
 from models.manifest import Frozen
 from training.checkpoints.run import RunFolder
-from training.comparison.protocol import Protocol
+from training.comparison.protocol import ComparisonProtocol
 from training.tuning.space import starting_values
 from training.tuning.tune import Tuning
 
@@ -41,7 +41,7 @@ def is_checked(path: Path) -> bool:
     return (path / _CHECKED).is_file()
 
 
-def checked_losses(protocol: Protocol) -> tuple[str, ...]:
+def checked_losses(protocol: ComparisonProtocol) -> tuple[str, ...]:
     """The first loss and the one with the most searched values; none where trials are full."""
     if protocol.budget.epochs >= protocol.common.epochs:
         return ()
@@ -49,7 +49,7 @@ def checked_losses(protocol: Protocol) -> tuple[str, ...]:
     return tuple(dict.fromkeys((protocol.losses[0], most)))
 
 
-def checks(protocol: Protocol, loss: str, tuning: Tuning) -> int:
+def checks(protocol: ComparisonProtocol, loss: str, tuning: Tuning) -> int:
     """Return the number of trials of the loss's study that are trained at full length."""
     return min(TRIALS, tuning.trials) if loss in checked_losses(protocol) else 0
 

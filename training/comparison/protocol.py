@@ -19,7 +19,7 @@ _OPTIMIZERS: Mapping[str, str] = {"adamw": "AdamW", "muon": "Muon for convolutio
 _OF_THE_LOSS = frozenset(("loss", "parameters"))
 
 
-class Protocol(Frozen):
+class ComparisonProtocol(Frozen):
     """One network, recipe, precision and budget for all; only the loss differs."""
 
     recipes: tuple[Recipe, ...] = Field(
@@ -37,7 +37,7 @@ class Protocol(Frozen):
     )
 
     @model_validator(mode="after")
-    def _let_nothing_but_the_loss_differ(self) -> "Protocol":
+    def _let_nothing_but_the_loss_differ(self) -> "ComparisonProtocol":
         common = [_common(one) for one in self.recipes]
         differ = sorted({name for one in common for name in one if one[name] != common[0][name]})
         if differ:
@@ -71,7 +71,7 @@ class Protocol(Frozen):
         """The recipe that all losses have in common, without what tuning chose."""
         return _common(self.common)
 
-    def differences(self, other: "Protocol") -> tuple[str, ...]:
+    def differences(self, other: "ComparisonProtocol") -> tuple[str, ...]:
         """The fields in which `other` differs from this earlier protocol.
 
         More seeds are more runs of the same protocol. So are other data sets where this one has

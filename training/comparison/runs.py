@@ -15,7 +15,7 @@ from training.common.machine import Machine
 from training.comparison.lengths import Checked, checks, is_checked, length_check, trial_at
 from training.comparison.measured import Measured, is_measured, measure_round, measure_run
 from training.comparison.others import OtherImages
-from training.comparison.protocol import START_SEED, Protocol
+from training.comparison.protocol import START_SEED, ComparisonProtocol
 from training.data.dataset import Dataset, Splits
 from training.errors import InvalidRun
 from training.loop.fit import fit
@@ -52,7 +52,7 @@ class ComparisonFolder:
     """
 
     path: Path
-    protocol: Protocol
+    protocol: ComparisonProtocol
     source: str
     dataset: Dataset
     machine: Machine | None = None
@@ -71,7 +71,7 @@ class ComparisonFolder:
 
     def _check_earlier(self) -> None:
         try:
-            earlier = Protocol.model_validate_json((self.path / _PROTOCOL).read_bytes())
+            earlier = ComparisonProtocol.model_validate_json((self.path / _PROTOCOL).read_bytes())
         except ValidationError as error:
             raise InvalidRun(
                 f"{self.path} holds the protocol of an older LossAtlas; name another --runs"

@@ -16,7 +16,7 @@ from training.common.machine import Machine
 from training.comparison.catalog import MEASURES
 from training.comparison.lengths import Checked, length_check
 from training.comparison.measured import Measured, is_measured
-from training.comparison.protocol import Protocol
+from training.comparison.protocol import ComparisonProtocol
 from training.comparison.runs import ComparisonFolder
 from training.comparison.summary import summarize
 from training.data.dataset import Dataset, LabeledImages
@@ -32,7 +32,7 @@ def recipe(loss: str, **fields: object) -> Recipe:
     return Recipe.model_validate({"loss": loss, **tiny, **fields})
 
 
-PROTOCOL = Protocol(
+PROTOCOL = ComparisonProtocol(
     recipes=tuple(recipe(loss) for loss in LOSSES),
     precision=Machine.here().computed,
     budget=Budget(trials=1, epochs=1),
@@ -156,12 +156,12 @@ def test_recipes_that_differ_in_more_than_the_loss_are_no_protocol() -> None:
     fields = {"precision": "float32", "budget": Budget(), "unknown_epochs": 1}
     softmax = recipe("softmax")
     own = recipe("cosface", parameters={"scale": 20.0}, learning_rate=1e-3, weight_decay=0.5)
-    assert Protocol(recipes=(softmax, own), **fields).losses == ("softmax", "cosface")
+    assert ComparisonProtocol(recipes=(softmax, own), **fields).losses == ("softmax", "cosface")
     for other in (recipe("cosface", batch_size=8), recipe("cosface", ema=0.9)):
         with pytest.raises(ValidationError, match=r"differ in (batch_size|ema)"):
-            Protocol(recipes=(softmax, other), **fields)
+            ComparisonProtocol(recipes=(softmax, other), **fields)
     with pytest.raises(ValidationError, match="once"):
-        Protocol(recipes=(softmax, softmax), **fields)
+        ComparisonProtocol(recipes=(softmax, softmax), **fields)
 
 
 def test_a_comparison_goes_on_from_its_text_files_alone(
@@ -187,7 +187,7 @@ def test_a_comparison_goes_on_from_its_text_files_alone(
 
 
 def test_short_trials_are_checked_at_full_length(tmp_path: Path) -> None:
-    protocol = Protocol(
+    protocol = ComparisonProtocol(
         recipes=tuple(recipe(loss, epochs=2) for loss in ("softmax", "center", "cosface")),
         precision=PROTOCOL.precision,
         budget=Budget(trials=3, epochs=1),

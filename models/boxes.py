@@ -50,7 +50,7 @@ def full_box(kind: bytes, version: int, flags: int, *content: bytes) -> bytes:
     return box(kind, struct.pack(">I", version << 24 | flags), *content)
 
 
-class Reader:
+class BoxReader:
     """Numbers of a box in their order. Raises UndecodableImage where it ends."""
 
     __slots__ = ("_data", "_end", "_place")

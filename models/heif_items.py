@@ -6,7 +6,7 @@ Reads the box `meta` alone: no byte of a picture is looked at.
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from models.boxes import Box, Reader, read_boxes
+from models.boxes import Box, BoxReader, read_boxes
 from models.errors import UndecodableImage
 
 _ITEMS_MAX = 1024  # a photograph of 200 million pixels in tiles of 512 has 770
@@ -102,17 +102,17 @@ def read_items(data: bytes) -> Items:
 
 
 def _read_primary(data: bytes, inside: Box, items: Items) -> None:
-    reader = Reader(data, inside)
+    reader = BoxReader(data, inside)
     version, _ = reader.read_version()
     items.primary = reader.read(4 if version else 2)
 
 
 def _read_kinds(data: bytes, inside: Box, items: Items) -> None:
-    reader = Reader(data, inside)
+    reader = BoxReader(data, inside)
     version, _ = reader.read_version()
     _check_count(reader.read(4 if version else 2))
     for one in read_boxes(data, reader.place, inside.end):
-        entry = Reader(data, one)
+        entry = BoxReader(data, one)
         version, _ = entry.read_version()
         if one.kind == b"infe" and version in (2, 3):
             item = entry.read(2 if version == 2 else 4)
@@ -121,7 +121,7 @@ def _read_kinds(data: bytes, inside: Box, items: Items) -> None:
 
 
 def _read_places(data: bytes, inside: Box, items: Items) -> None:
-    reader = Reader(data, inside)
+    reader = BoxReader(data, inside)
     version, _ = reader.read_version()
     sizes = reader.read(2)
     start_bytes, length_bytes, base_bytes, index_bytes = (sizes >> n & 15 for n in (12, 8, 4, 0))
@@ -140,11 +140,11 @@ def _read_places(data: bytes, inside: Box, items: Items) -> None:
 
 
 def _read_references(data: bytes, inside: Box, items: Items) -> None:
-    version, _ = Reader(data, inside).read_version()
+    version, _ = BoxReader(data, inside).read_version()
     wide = 4 if version else 2
     left = 4 * _ITEMS_MAX
     for one in read_boxes(data, inside.start + _FULL_BYTES, inside.end):
-        reader = Reader(data, one)
+        reader = BoxReader(data, one)
         item, count = reader.read(wide), reader.read(2)
         left = left - _check_count(count, left) - 1
         items.references[one.kind, item] = [reader.read(wide) for _ in range(count)]
@@ -159,7 +159,7 @@ def _read_properties(data: bytes, inside: Box, items: Items) -> None:
 
 
 def _read_owners(data: bytes, inside: Box, items: Items) -> None:
-    reader = Reader(data, inside)
+    reader = BoxReader(data, inside)
     version, flags = reader.read_version()
     wide = 2 if flags & 1 else 1
     top, left = 8 * wide - 1, _OWNED_MAX

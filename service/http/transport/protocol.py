@@ -11,7 +11,7 @@ from typing import Any, cast
 from service.errors import BodyTimeout, HeadTimeout, IncompleteRequest, Stopping
 from service.http.transport.crowd import Spare
 from service.http.transport.one_write import Joining
-from service.http.transport.reader import Reader
+from service.http.transport.reader import RequestReader
 from service.http.transport.timeouts import Watch, Wire
 
 _PROBE_S = 0.5
@@ -19,7 +19,7 @@ _SLOW_S = 2.0  # for a body, where there are too many connections
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class OneWriteProtocol(Reader):
+class OneWriteProtocol(RequestReader):
     """The life of one connection."""
 
     def __init__(self, wire: Wire, *args: Any, **parts: Any) -> None:

@@ -23,7 +23,7 @@ _LINE_BYTES = 64  # of a request line, besides the target
 _OVERHEAD = 16  # bytes around each byte of a chunked body; "1\r\n.\r\n" has 5
 
 
-class Reader(Callbacks):
+class RequestReader(Callbacks):
     """The feeder of one connection's parser."""
 
     def __init__(self, wire: Wire, *args: Any, **parts: Any) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ID, _VECTOR, _LABEL = "id", "vector", "label"
 
 
-class Row(NamedTuple):
+class ParquetRow(NamedTuple):
     """One row of the file; `vector` is none where it has none."""
 
     id: str
@@ -39,7 +39,7 @@ class VectorFile:
     metadata: tuple[str, ...]  # columns
     left_out: tuple[str, ...]  # columns that are neither
 
-    def batches(self, size: int) -> Iterator[list[Row]]:
+    def batches(self, size: int) -> Iterator[list[ParquetRow]]:
         """The rows, `size` at a time, in the file's order."""
         import pyarrow.parquet
 
@@ -49,7 +49,7 @@ class VectorFile:
             for part in file.iter_batches(size, columns=[*columns, *self.metadata]):
                 yield list(self._rows(part))
 
-    def _rows(self, part: "pyarrow.RecordBatch") -> Iterator[Row]:
+    def _rows(self, part: "pyarrow.RecordBatch") -> Iterator[ParquetRow]:
         vectors = _vectors(part.column(_VECTOR))
         ids = part.column(_ID).to_pylist()
         labels = (
@@ -59,7 +59,7 @@ class VectorFile:
         for i, (id_, vector, label) in enumerate(zip(ids, vectors, labels, strict=True)):
             values = zip(self.metadata, (column[i] for column in columns), strict=True)
             metadata = {name: _plain(value) for name, value in values}
-            yield Row(id_, vector, None if label in (None, "") else str(label), metadata)
+            yield ParquetRow(id_, vector, None if label in (None, "") else str(label), metadata)
 
 
 def open_vectors(path: Path) -> VectorFile:
@@ -86,12 +86,12 @@ def open_vectors(path: Path) -> VectorFile:
     return VectorFile(path, rows, scalar, left_out)
 
 
-def start_rows(rows: Sequence[Row]) -> Callable[[], Made]:
+def start_rows(rows: Sequence[ParquetRow]) -> Callable[[], Made]:
     """Make items of rows, which takes no time."""
     return lambda: [_as_item(row) for row in rows]
 
 
-def _as_item(row: Row) -> NewItem | RejectedInput:
+def _as_item(row: ParquetRow) -> NewItem | RejectedInput:
     if row.vector is None:
         return RejectedInput(row.id, "it has no vector, or one with missing numbers")
     return NewItem(row.id, row.vector, row.label, row.metadata)

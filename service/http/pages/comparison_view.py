@@ -40,7 +40,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class MeasureRow:
     """One measure: each loss's cell, and each difference to the baseline as loss - baseline."""
 
     measure: Measure
@@ -53,7 +53,7 @@ class Comparing:
     """A comparison, arranged for reading."""
 
     report: ComparisonReport
-    rows: tuple[Row, ...]
+    rows: tuple[MeasureRow, ...]
     swaps: Mapping[str, Mapping[Reader, Swap]]  # by loss
     titles: Mapping[str, str]  # by measure
     kinds: Mapping[str, str]  # how a measure's values are written
@@ -108,12 +108,12 @@ def improves(found: Difference, measure: Measure) -> bool:
     return (found.difference.value > 0) == measure.higher_is_better
 
 
-def _row(report: ComparisonReport, measure: Measure) -> Row:
+def _row(report: ComparisonReport, measure: Measure) -> MeasureRow:
     results = {one.loss: one for one in report.results if one.measure == measure.name}
     pairs = [one for one in report.differences if one.measure == measure.name]
     against = (_against(one, report.baseline) for one in pairs)
     marks = _marks(results, pairs, measure)
-    return Row(
+    return MeasureRow(
         measure,
         {loss: Cell(one, marks.get(loss, "")) for loss, one in results.items()},
         {one.first: one for one in against if one is not None},

@@ -35,7 +35,7 @@ def retrieval(
     numbers take seconds on one core.
     """
     rows = stratified(test.labels, limit, seed)
-    searched = Searched.of(test.embeddings[rows], test.labels[rows], metric)
+    searched = RankedQueries.of(test.embeddings[rows], test.labels[rows], metric)
     recall_1, recall_5, recall_10 = (searched.recall(place) for place in range(len(_RECALL_AT)))
     return RetrievalSection(
         metric=metric,
@@ -56,7 +56,7 @@ def retrieval(
 
 
 @dataclass(frozen=True)
-class Searched:
+class RankedQueries:
     """Images searched among each other: each query's values, and who found whom."""
 
     queries: Int64[np.ndarray, " q"]
@@ -68,7 +68,7 @@ class Searched:
     """By how much each image moves R-precision and MAP@R, as a query and as what others find."""
 
     @classmethod
-    def of(cls, points: Points, labels: Labels, metric: Metric) -> "Searched":
+    def of(cls, points: Points, labels: Labels, metric: Metric) -> "RankedQueries":
         """Search every image that has a relevant other one."""
         n = len(labels)
         _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -122,7 +122,7 @@ class Searched:
 
 def query_values(points: Points, labels: Labels, metric: Metric) -> Float64[np.ndarray, "q 5"]:
     """Recall@1, @5 and @10, R-precision and MAP@R of each image that has a relevant other one."""
-    return Searched.of(points, labels, metric).values
+    return RankedQueries.of(points, labels, metric).values
 
 
 def neighbor_labels(test: Points, gallery: Answers, k: int, metric: Metric) -> Labels:

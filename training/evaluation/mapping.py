@@ -16,7 +16,7 @@ MOST_TESTS = 20_000
 
 
 @dataclass(frozen=True)
-class Shown:
+class MapContents:
     """The contents of the map: answers for test images and gallery, and their origins."""
 
     test: Answers
@@ -48,7 +48,7 @@ def shown_rows(tests: int) -> Int64[np.ndarray, " m"]:
     return np.sort(np.random.default_rng(0).permutation(tests)[:MOST_TESTS])
 
 
-def make_map(shown: Shown, reference: ImageMap | None = None) -> ImageMap:
+def make_map(shown: MapContents, reference: ImageMap | None = None) -> ImageMap:
     """Lay the images out, beginning with the reference's plane where that is of the same images."""
     start = None
     if reference is not None and reference.images_sha256 == shown.images_sha256:
@@ -57,7 +57,7 @@ def make_map(shown: Shown, reference: ImageMap | None = None) -> ImageMap:
     return _map(shown, plane, quality(shown.embeddings, plane), method)
 
 
-def refreshed(old: ImageMap, shown: Shown) -> ImageMap:
+def refreshed(old: ImageMap, shown: MapContents) -> ImageMap:
     """The same plane with what the model says now, where its embeddings are still the same."""
     return _map(shown, _plane(old), old.quality, old.method)
 
@@ -66,7 +66,7 @@ def _plane(known: ImageMap) -> Plane:
     return np.stack([known.x, known.y], axis=1).astype(np.float64)
 
 
-def _map(shown: Shown, plane: Plane, found: PlaneQuality, method: str) -> ImageMap:
+def _map(shown: MapContents, plane: Plane, found: PlaneQuality, method: str) -> ImageMap:
     probabilities = shown.probabilities
     return ImageMap(
         x=plane[:, 0].astype(np.float32),
@@ -83,7 +83,7 @@ def _map(shown: Shown, plane: Plane, found: PlaneQuality, method: str) -> ImageM
     )
 
 
-def _unknown(shown: Shown) -> UInt8[np.ndarray, " n"]:
+def _unknown(shown: MapContents) -> UInt8[np.ndarray, " n"]:
     rule, gallery = shown.rule, shown.gallery
     if rule is None:
         return np.full(len(shown.test) + len(gallery), NOT_SAID, np.uint8)

@@ -26,7 +26,7 @@ from training.evaluation.figures.bundle import Material, draw_report
 from training.evaluation.figures.confused import example_ids
 from training.evaluation.graph import Graph
 from training.evaluation.leaks import leaks
-from training.evaluation.mapping import Shown, shown_rows
+from training.evaluation.mapping import MapContents, shown_rows
 from training.evaluation.retrieval import retrieval
 from training.evaluation.robustness import robustness
 from training.evaluation.sheets import draw_sheets
@@ -126,7 +126,7 @@ class Reevaluation:
         graph = Graph(bundle.model_path, bundle.manifest.temperature, self._asked.cache)
         return graph.answers(self.splits(bundle.report).test).predicted
 
-    def shown(self, bundle: Bundle, rule: UnknownRule | None) -> Shown:
+    def shown(self, bundle: Bundle, rule: UnknownRule | None) -> MapContents:
         """Return the bundle's map, its answers from the graph. `rule` is a measured one.
 
         Raises InvalidRun where the gallery is not made of the data set's images.
@@ -137,7 +137,7 @@ class Reevaluation:
         if missing := [one for one in gallery.ids if one not in row]:
             raise InvalidRun(f"{bundle.path}: no training image {missing[0]} of its gallery")
         shipped = splits.train.take(torch.tensor([row[one] for one in gallery.ids]).long())
-        return Shown(
+        return MapContents(
             test=graph.answers(self._on_map(splits)),
             gallery=replace(gallery, probabilities=graph.answers(shipped).probabilities),
             metric=bundle.manifest.metric,

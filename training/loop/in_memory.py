@@ -20,7 +20,7 @@ _MIXING = 1  # sets what mixes a batch's images apart from what augments them
 
 
 @dataclass(frozen=True)
-class Shown:
+class StepInput:
     """The input of a step: this process's part of the batch's images, or of their features.
 
     Where the images are mixed, image i of the whole batch is itself to the share `kept`, and else
@@ -57,7 +57,7 @@ class ResidentData:
         labels = self._train.labels
         return epoch_batches(labels, self._sampling, self._recipe.batch_size, random)
 
-    def shown(self, rows: Int64[Tensor, " b"], epoch: int, step: int, share: float) -> Shown:
+    def shown(self, rows: Int64[Tensor, " b"], epoch: int, step: int, share: float) -> StepInput:
         """This process's part of the images at `rows` as this step shows them, [p, h, w, 3].
 
         Or of their features, [p, 1, f]. `share` of the training's steps are done.
@@ -67,7 +67,7 @@ class ResidentData:
         part = self._machine.ranks.part(len(rows))
         if isinstance(self._train, LabeledFeatures):
             features = drawn(self.images, rows, random)[part]
-            return Shown(features, features)
+            return StepInput(features, features)
         images = augmented(self.images, rows, recipe, epoch, random, part)
         shown = self._mixed(images, rows, epoch, step, part)
         if recipe.early_px is None or share >= recipe.early_share:
@@ -76,7 +76,7 @@ class ResidentData:
 
     def _mixed(
         self, images: Tensor, rows: Int64[Tensor, " b"], epoch: int, step: int, part: slice
-    ) -> Shown:
+    ) -> StepInput:
         """The batch with CutMix, where this step is one of those that have it.
 
         `images` are this process's part of those at `rows`.
@@ -84,11 +84,11 @@ class ResidentData:
         recipe = self._recipe
         random = generator(recipe.seed, epoch, step, _MIXING)
         if torch.rand(1, generator=random) >= recipe.cutmix:
-            return Shown(images, images)
+            return StepInput(images, images)
         partners = torch.randperm(len(rows), generator=random)
         others = augmented(self.images, rows[partners], recipe, epoch, random, part)
         mixed, kept = cut_mixed(images, others, random)
-        return Shown(mixed, mixed, partners.to(images.device), kept)
+        return StepInput(mixed, mixed, partners.to(images.device), kept)
 
     def sample(self) -> Int64[Tensor, " m"]:
         """Rows for what is fitted after an epoch (prototypes, statistics), on the device."""

@@ -16,7 +16,7 @@ _AHEAD = 2  # batches that are made while one is written
 
 
 @dataclass
-class Tally:
+class IngestSummary:
     """The fate of the items, counted."""
 
     added: int = 0
@@ -34,9 +34,9 @@ class Ingest(Generic[T]):
     start: Start[T]
     replace: bool  # also what is there already
 
-    def run(self, batches: Iterable[Sequence[T]], stop: Event, advance: Advance) -> Tally:
+    def run(self, batches: Iterable[Sequence[T]], stop: Event, advance: Advance) -> IngestSummary:
         """Go on to the end, or until `stop` is set."""
-        tally = Tally()
+        tally = IngestSummary()
         for step in _ahead(map(self._begin, batches)):
             made = step.wait()
             tally.present += step.present
@@ -60,7 +60,7 @@ class Ingest(Generic[T]):
     def _there(self, ids: Sequence[str]) -> Sequence[bool]:
         return [False] * len(ids) if self.replace else self.collection.has(ids)
 
-    def _put(self, items: list[NewItem], tally: Tally) -> None:
+    def _put(self, items: list[NewItem], tally: IngestSummary) -> None:
         if not items:
             return
         try:
@@ -71,7 +71,7 @@ class Ingest(Generic[T]):
             tally.replaced += replaced
             tally.added += len(items) - replaced
 
-    def _put_good(self, items: list[NewItem], bad: set[int], tally: Tally) -> None:
+    def _put_good(self, items: list[NewItem], bad: set[int], tally: IngestSummary) -> None:
         for i in sorted(bad):
             try:
                 self.collection.put([items[i]])

@@ -4,13 +4,13 @@ from rich.console import Console
 
 from models.files import Passed
 from service.cli import INTERRUPTED
-from service.cli.ingest import Tally
+from service.cli.ingest import IngestSummary
 
 GO_ON = "interrupted; the same command goes on from here"
 _MOST_FAULTS = 20
 
 
-def print_summary(out: Console, tally: Tally, collection: str) -> int:
+def print_summary(out: Console, tally: IngestSummary, collection: str) -> int:
     """Say what came of the items; the exit status."""
     for fault in tally.faults[:_MOST_FAULTS]:
         out.print(printable(f"not taken: {fault.id}: {fault.reason}"))

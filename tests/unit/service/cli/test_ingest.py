@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from service.cli.ingest import Ingest, Tally
+from service.cli.ingest import Ingest, IngestSummary
 from service.cli.sources.base import Made, RejectedInput
 from service.collections import Collection, Library, NewItem
 from tests.support.small_collections import DIMENSION, open_small, spec_of
@@ -38,7 +38,7 @@ def _made(thing: Thing) -> NewItem | RejectedInput:
 
 def ingest(
     cats: Collection, *batches: Sequence[Thing], replace: bool = False, stop: Event | None = None
-) -> tuple[Tally, list[int]]:
+) -> tuple[IngestSummary, list[int]]:
     told: list[int] = []
     return Ingest(cats, start, replace).run(batches, stop or Event(), told.append), told
 

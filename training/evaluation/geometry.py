@@ -20,7 +20,7 @@ from training.evaluation.collapse import (
     neural_collapse,
     unit_rows,
 )
-from training.evaluation.pairs import Tally, cosine_blocks, distance_blocks
+from training.evaluation.pairs import StreamingHistogram, cosine_blocks, distance_blocks
 
 PAIRED_IMAGES = 20_000
 _SILHOUETTE_IMAGES = 10_000
@@ -81,7 +81,7 @@ def _distances(
     points: Float64[np.ndarray, "n d"], labels: Int64[np.ndarray, " n"], metric: Metric
 ) -> tuple[PairValues | None, PairValues | None]:
     upper = 2.0 if metric == "cosine" else _largest(points)
-    within, between = Tally(upper), Tally(upper)
+    within, between = StreamingHistogram(upper), StreamingHistogram(upper)
     for distances, same in distance_blocks(points, labels):
         within.add(distances[same])
         between.add(distances[~same])
@@ -106,7 +106,7 @@ class _Angles:
 def _angles(points: Float64[np.ndarray, "n d"], labels: Int64[np.ndarray, " n"]) -> _Angles:
     directed = np.linalg.norm(points, axis=1) > 0
     unit, labels = unit_rows(points[directed]), labels[directed]
-    within, between = Tally(math.pi), Tally(math.pi)
+    within, between = StreamingHistogram(math.pi), StreamingHistogram(math.pi)
     cosine_sum = kernel_sum = 0.0
     for cosines, same in cosine_blocks(unit, labels):
         angles = np.arccos(cosines)

@@ -11,7 +11,7 @@ BINS = 50
 _BLOCK_ITEMS = 2**21
 
 
-class Tally:
+class StreamingHistogram:
     """Count, mean, spread and histogram of values in 0..upper that arrive in parts."""
 
     def __init__(self, upper: float) -> None:

@@ -9,7 +9,7 @@ from service.collections.items import OpenIndex
 from service.collections.search.search import Searcher
 from service.collections.storage.connections import Connections, translated
 from service.collections.upkeep.maintainer import IndexMaintainer
-from service.collections.upkeep.view import View
+from service.collections.upkeep.view import CollectionView
 from service.errors import TooManyOpenFiles
 
 Room = Callable[[bool], bool]
@@ -47,14 +47,14 @@ class Opened:
         self._folder = folder
         self._open_index = open_index
         self._opening = Lock()
-        self._view: View | None = None
+        self._view: CollectionView | None = None
         self._searcher: Searcher | None = None
 
-    def view(self) -> View:
+    def view(self) -> CollectionView:
         """The index, which is opened when it is first needed."""
         with self._opening:
             if self._view is None:
-                self._view = View(self.connections, self._folder, self._open_index)
+                self._view = CollectionView(self.connections, self._folder, self._open_index)
             return self._view
 
     def searcher(self) -> Searcher:

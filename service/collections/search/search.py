@@ -9,7 +9,7 @@ from service.collections.items import Item, SearchHit
 from service.collections.search.filter_sql import Matches
 from service.collections.storage import reads
 from service.collections.storage.connections import Connections
-from service.collections.upkeep.view import View
+from service.collections.upkeep.view import CollectionView
 from service.vectors.protocol import Hits, Vectors
 from service.vectors.query import Search
 from service.vectors.topk import NOBODY
@@ -26,7 +26,7 @@ class StaleHits(Exception):
 class Searcher:
     """Searches one collection; threads may share it. It gets in no writer's way."""
 
-    def __init__(self, connections: Connections, view: View) -> None:
+    def __init__(self, connections: Connections, view: CollectionView) -> None:
         self._connections = connections
         self._view = view
         self._matches = Matches()

@@ -7,7 +7,7 @@ from service.collections.items import Maintained
 from service.collections.storage.connections import Connections
 from service.collections.storage.layout import INDEX, LIBRARY_LOCK, SAVE_LOCK
 from service.collections.storage.locks import FileLock, together
-from service.collections.upkeep.view import View
+from service.collections.upkeep.view import CollectionView
 from service.machine.folders import can_write
 
 # Saving writes all of an index; catching up reads only what is new. With this much left unsaved,
@@ -32,7 +32,7 @@ class IndexMaintainer:
         """Return whether `keep` is at work, such as on a build."""
         return self._at_work.locked()
 
-    def keep(self, view: View) -> None:
+    def keep(self, view: CollectionView) -> None:
         """Catch up, build what is due, and save where enough is new."""
         with self._at_work:
             if self._stopped:
@@ -43,7 +43,7 @@ class IndexMaintainer:
                 if (built or self._worth_saving(view)) and not self._stopped:
                     self._save(view, view.index)
 
-    def keep_last(self, view: View) -> None:
+    def keep_last(self, view: CollectionView) -> None:
         """Catch up and save whatever is new; `keep` does nothing more."""
         self._stopped = True
         view.catch_up()
@@ -56,14 +56,14 @@ class IndexMaintainer:
         with self._at_work:
             self._saver.close()  # another process may save
 
-    def _unsaved(self, view: View) -> int:
+    def _unsaved(self, view: CollectionView) -> int:
         return view.sequence - max(self._saved, view.opened_at)
 
-    def _worth_saving(self, view: View) -> bool:
+    def _worth_saving(self, view: CollectionView) -> bool:
         unsaved = self._unsaved(view)
         return unsaved > _CHANGES and unsaved > _SHARE_OF_ITEMS * len(view.index)
 
-    def _save(self, view: View, index: Maintained) -> None:
+    def _save(self, view: CollectionView, index: Maintained) -> None:
         if not can_write(self._folder.parent) or not self._saver.try_hold():
             return
         # Nobody puts another collection in the folder's place meanwhile.

@@ -14,7 +14,7 @@ from service.collections.storage.layout import INDEX
 from service.vectors.protocol import Rows, VectorIndex, Vectors
 
 
-class View:
+class CollectionView:
     """The searchable state. It reflects `sequence`, which only grows."""
 
     def __init__(self, connections: Connections, folder: Path, open_index: OpenIndex) -> None:

@@ -18,7 +18,7 @@ from service.vectors.mask import Mask
 from service.vectors.protocol import Hits, Queries, Rows, Vectors
 from service.vectors.saved import Mark, NothingSaved, Unusable, read, write
 from service.vectors.segments import LivePart, narrowed, search
-from service.vectors.view import Plan, SearchScope, View, due
+from service.vectors.view import IndexView, Plan, SearchScope, due
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ class LocalIndex:
         self._open = True
         self._last = -1  # the highest row that was ever added
         self._buffer = Buffer(spec.dimension, spec.metric)
-        self._view = View(None, Mask.whole(0), self._buffer.part)
+        self._view = IndexView(None, Mask.whole(0), self._buffer.part)
         self._asked: SearchScope | None = None
 
     def __len__(self) -> int:
@@ -138,7 +138,7 @@ class LocalIndex:
         """Have a build that is under way end soon."""
         self._open = False
 
-    def _narrowed(self, view: View, among: Rows | None) -> tuple[LivePart, ...]:
+    def _narrowed(self, view: IndexView, among: Rows | None) -> tuple[LivePart, ...]:
         """The parts to search; those of the last `among` are kept, if nobody can change it.
 
         Finding half of 1 M rows takes 38 ms (n = 3, 2 AMD EPYC cores), and a search 2 ms.
@@ -152,9 +152,9 @@ class LocalIndex:
         return parts
 
     def _show(self, built: Built | None, alive: Mask) -> None:
-        self._view = View(built, alive, self._buffer.part)
+        self._view = IndexView(built, alive, self._buffer.part)
 
-    def _build(self, plan: Plan, seen: View) -> Built | None:
+    def _build(self, plan: Plan, seen: IndexView) -> Built | None:
         if plan.kind == "exact":
             return None
         built: Built | None = seen.built
@@ -163,7 +163,7 @@ class LocalIndex:
             built, parts = begin(plan.kind, self._spec, seen.parts, self._fetch), seen.parts
         return extend(built, parts, self._spec.threads, lambda: self._open)
 
-    def _exchange(self, built: Built | None, seen: View) -> None:
+    def _exchange(self, built: Built | None, seen: IndexView) -> None:
         """Put the new segment in place of what it was built from, less what was removed since."""
         now = self._view
         later = now.after(seen.last if built is not None else -1)

@@ -21,7 +21,7 @@ from service.vectors.ivfpq import Fetch, IvfPq
 from service.vectors.kinds import BuiltKind, IndexSpec, Kind
 from service.vectors.mask import Mask
 from service.vectors.protocol import Rows
-from service.vectors.view import View
+from service.vectors.view import IndexView
 
 _NOTE = "index.json"  # written last: what it names is there whole
 _ABANDONED_S = 3600  # a file that no note names is by then of a process that was killed
@@ -82,7 +82,7 @@ class Saved:
     last: int
 
 
-def write(folder: Path, view: View, spec: IndexSpec, mark: Mark) -> None:
+def write(folder: Path, view: IndexView, spec: IndexSpec, mark: Mark) -> None:
     """Save the view, then remove what was saved before. Raises OSError; the old one stays then."""
     folder.mkdir(parents=True, exist_ok=True)
     before = _named(folder)
@@ -111,7 +111,7 @@ def read(folder: Path, spec: IndexSpec, model_sha256: str, fetch: Fetch) -> Save
     raise Unusable(f"{missing} is not there")
 
 
-def _note(folder: Path, token: str, view: View, spec: IndexSpec, mark: Mark) -> _Note:
+def _note(folder: Path, token: str, view: IndexView, spec: IndexSpec, mark: Mark) -> _Note:
     built = view.built
     return _Note(
         sequence=mark.sequence,
@@ -140,7 +140,7 @@ def _write_index(built: Built, path: Path) -> None:
         raise OSError(f"FAISS could not write {path}: {error}") from error
 
 
-def _write_arrays(view: View, path: Path) -> None:
+def _write_arrays(view: IndexView, path: Path) -> None:
     waiting = view.buffer.alive.positions()
     arrays = {
         "rows": _no_rows() if view.built is None else view.built.rows,
@@ -206,7 +206,7 @@ def _opened(folder: Path, note: _Note, spec: IndexSpec, fetch: Fetch) -> Saved:
         _verify(folder, note.built)
         built = _read_built(folder / note.built.name, note.built_kind, rows, spec, fetch)
     mask = Mask.of(len(rows), alive)
-    return Saved(note.sequence, built, mask, buffer, View(built, mask, buffer.part).last)
+    return Saved(note.sequence, built, mask, buffer, IndexView(built, mask, buffer.part).last)
 
 
 def _read_built(path: Path, kind: BuiltKind, rows: Rows, spec: IndexSpec, fetch: Fetch) -> Built:

@@ -16,7 +16,7 @@ _OUTGROWN = 4  # times the rows that lists and codes were made for
 
 
 @dataclass(frozen=True)
-class View:
+class IndexView:
     """A built segment where there is one, and what came after it. Rows rise through both."""
 
     built: Built | None
@@ -58,11 +58,11 @@ class View:
 class SearchScope:
     """The rows that a view is asked for."""
 
-    view: View
+    view: IndexView
     among: Rows
     parts: tuple[LivePart, ...]
 
-    def of(self, view: View, among: Rows) -> bool:
+    def of(self, view: IndexView, among: Rows) -> bool:
         """Return whether it is of this very view and these very rows."""
         return self.view is view and self.among is among
 
@@ -75,7 +75,7 @@ class Plan:
     anew: bool
 
 
-def due(spec: IndexSpec, view: View) -> Plan | None:
+def due(spec: IndexSpec, view: IndexView) -> Plan | None:
     """Return what to build now, if anything."""
     kind = choose(spec, len(view))
     dead = view.alive.size - view.alive.count
@@ -90,7 +90,7 @@ def due(spec: IndexSpec, view: View) -> Plan | None:
     return Plan(kind, anew=rotten or _unsuited(view, kind))
 
 
-def _unsuited(view: View, kind: BuiltKind) -> bool:
+def _unsuited(view: IndexView, kind: BuiltKind) -> bool:
     if view.built is None or view.built.kind != kind:
         return True
     return len(view) > _OUTGROWN * view.built.suited_rows

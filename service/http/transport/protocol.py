@@ -12,7 +12,7 @@ from service.errors import BodyTimeout, HeadTimeout, IncompleteRequest, Stopping
 from service.http.transport.crowd import Spare
 from service.http.transport.one_write import Joining
 from service.http.transport.reader import RequestReader
-from service.http.transport.timeouts import Watch, Wire
+from service.http.transport.timeouts import TimeoutWatch, Wire
 
 _PROBE_S = 0.5
 _SLOW_S = 2.0  # for a body, where there are too many connections
@@ -33,7 +33,7 @@ class OneWriteProtocol(RequestReader):
         """Begin with one client."""
         joining = Joining(transport, self._may_send)
         super().connection_made(cast(asyncio.Transport, joining))
-        self.watch = Watch(self.limits, self.loop.time())
+        self.watch = TimeoutWatch(self.limits, self.loop.time())
         connections = cast(set["OneWriteProtocol"], self.connections)
         self._wire.watch(self.loop, connections)
         if not self._wire.crowd.has_room(self, connections, self.watch.idle_since):

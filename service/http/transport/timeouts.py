@@ -48,7 +48,7 @@ class Wire:
             connection.look(now)
 
 
-class Watch:
+class TimeoutWatch:
     """Since when one connection is at what it is at, and how many bytes that has brought."""
 
     __slots__ = (

@@ -17,7 +17,7 @@ from models.interrupts import stop_on_interrupt
 from models.report import Epoch
 from training.checkpoints.run import RunFolder, RunRecord
 from training.errors import Interrupted, InvalidRun
-from training.loop.tracking.track import UNTRACKED, Tracking, Watch, watched
+from training.loop.tracking.track import UNTRACKED, RunTracker, Tracking, watched
 from training.loop.trainer import Step, Trainer
 
 
@@ -38,7 +38,9 @@ def fit(
     state = ranks.broadcast_from_main(lambda: _opened(trainer, folder, record, resume))
     if state is not None:
         trainer.load_state(state)
-    tracked = watched(trainer, folder, tracking) if ranks.first else nullcontext(Watch(trainer, []))
+    tracked = (
+        watched(trainer, folder, tracking) if ranks.first else nullcontext(RunTracker(trainer, []))
+    )
     with stop_on_interrupt() as stop, tracked as watch, _Screen(trainer) as screen:
         for step in trainer.steps():
             watch.show(step)  # before the checkpoint, so that no row goes missing

@@ -53,7 +53,7 @@ class Tracking:
 UNTRACKED = Tracking()
 
 
-class Watch:
+class RunTracker:
     """Tells the trackers of each step, and of each epoch that ends with it."""
 
     def __init__(self, trainer: Trainer, trackers: list[Tracker]) -> None:
@@ -90,7 +90,7 @@ class Watch:
 
 
 @contextmanager
-def watched(trainer: Trainer, folder: RunFolder, tracking: Tracking) -> Iterator[Watch]:
+def watched(trainer: Trainer, folder: RunFolder, tracking: Tracking) -> Iterator[RunTracker]:
     """Follow a run that has begun, from where its checkpoint stands.
 
     Of several processes that train one run together, the first one alone writes. Raises
@@ -103,7 +103,7 @@ def watched(trainer: Trainer, folder: RunFolder, tracking: Tracking) -> Iterator
         trackers = tracking.joined(folder.path).open(start)
     ending: Ending = "failed"
     try:
-        yield Watch(trainer, trackers)
+        yield RunTracker(trainer, trackers)
         ending = "finished"
     except (Interrupted, KeyboardInterrupt):
         ending = "stopped"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from training.bulk.embedder import BulkEmbedder, Model
-from training.bulk.engines import Batch, Work
+from training.bulk.engines import Batch, EngineTask
 from training.bulk.listing import chunked
 from training.errors import ClusterFailed, ExtraMissing
 
@@ -42,7 +42,7 @@ class RayEngine:
 
     name = "ray"
 
-    def __init__(self, work: Work, address: str | None) -> None:
+    def __init__(self, work: EngineTask, address: str | None) -> None:
         """Join the cluster at `address`, or start one on this machine. Raises ClusterFailed."""
         _check_address(address)
         self.embedded: Counter[str] = Counter()

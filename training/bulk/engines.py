@@ -40,7 +40,7 @@ class BulkEngine(Protocol):
 
 
 @dataclass(frozen=True)
-class Work:
+class EngineTask:
     """The work of every engine, and the number of processors that it has."""
 
     folder: Path
@@ -53,7 +53,7 @@ class LocalEngine:
 
     name = "local"
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: EngineTask) -> None:
         self.workers = work.workers or processors()
         self.embedded: Counter[str] = Counter()
         self._embedder = BulkEmbedder(work.folder, work.model)

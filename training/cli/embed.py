@@ -15,7 +15,7 @@ from training.cli.options import say
 from training.errors import ExtraMissing, Interrupted, InvalidDataset
 
 if TYPE_CHECKING:
-    from training.bulk.engines import BulkEngine, Work
+    from training.bulk.engines import BulkEngine, EngineTask
 
 
 class ModelName(NamedTuple):
@@ -81,12 +81,12 @@ def embed_folder(options: Namespace) -> None:
     except ImportError as error:
         raise ExtraMissing("embed", "parquet", error) from None
     from training.bulk.embedder import Model
-    from training.bulk.engines import Work
+    from training.bulk.engines import EngineTask
     from training.bulk.job import EmbeddingJob, Sizes
 
     bundle = Store(options.registry).load(*options.model)
     total = _count(options.data)
-    work = Work(options.data.resolve(), Model.of(bundle), options.workers)
+    work = EngineTask(options.data.resolve(), Model.of(bundle), options.workers)
     sizes = Sizes(options.batch, options.shard)
     command = shlex.join(["python", "-m", "training", *sys.argv[1:]])
     with (
@@ -105,7 +105,7 @@ def embed_folder(options: Namespace) -> None:
         say(f"not embedded: {made.n_failed:,} files, listed in {options.out / 'errors.jsonl'}")
 
 
-def _engine(options: Namespace, work: "Work") -> "BulkEngine":
+def _engine(options: Namespace, work: "EngineTask") -> "BulkEngine":
     if options.engine == "ray":
         from training.bulk.cluster import RayEngine
 

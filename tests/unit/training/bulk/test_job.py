@@ -16,7 +16,7 @@ from models.preprocess import preprocess
 from tests.support.bundles import Recipe, picture, publish
 from tests.support.bundles import run as ask
 from training.bulk.embedder import Model
-from training.bulk.engines import Batch, LocalEngine, Work
+from training.bulk.engines import Batch, EngineTask, LocalEngine
 from training.bulk.job import EmbeddingJob, EmbeddingManifest, Sizes
 from training.errors import InvalidOutput
 
@@ -38,7 +38,7 @@ def images(tmp_path: Path) -> Path:
 
 
 def engine(images: Path, bundle: Bundle, workers: int = 2) -> LocalEngine:
-    return LocalEngine(Work(images, Model.of(bundle), workers))
+    return LocalEngine(EngineTask(images, Model.of(bundle), workers))
 
 
 def embed(
@@ -133,7 +133,7 @@ def test_an_interrupted_run_goes_on_with_what_is_missing(
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     embed(images, whole, bundle)
     with pytest.raises(KeyboardInterrupt):
-        embed(images, broken, bundle, Interrupted(Work(images, Model.of(bundle), 2)))
+        embed(images, broken, bundle, Interrupted(EngineTask(images, Model.of(bundle), 2)))
     assert sorted(contents(broken)) == ["shard-00000.parquet", "shard-00001.parquet"]
     assert not (broken / "manifest.json").exists()
     assert sorted(path.name for path in broken.glob(".*")) == [".lock"]

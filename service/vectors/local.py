@@ -16,7 +16,7 @@ from service.vectors.kinds import IndexSpec, KindInUse
 from service.vectors.lengths import comparable
 from service.vectors.mask import Mask
 from service.vectors.protocol import Hits, Queries, Rows, Vectors
-from service.vectors.saved import Mark, NothingSaved, Unusable, read, write
+from service.vectors.saved import Mark, NothingSaved, UnusableIndex, read, write
 from service.vectors.segments import LivePart, narrowed, search
 from service.vectors.view import IndexView, Plan, SearchScope, due
 
@@ -126,7 +126,7 @@ class LocalIndex:
             saved = read(folder, spec, model_sha256, fetch)
         except NothingSaved:
             return index, 0
-        except Unusable as error:
+        except UnusableIndex as error:
             log.warning("saved index not used", folder=str(folder), reason=error.reason)
             return index, 0
         index._buffer = saved.buffer

@@ -28,7 +28,7 @@ _ABANDONED_S = 3600  # a file that no note names is by then of a process that wa
 _ATTEMPTS = 3
 
 
-class Unusable(Exception):
+class UnusableIndex(Exception):
     """The saved index is missing, incomplete, or of another collection."""
 
     def __init__(self, reason: str) -> None:
@@ -36,7 +36,7 @@ class Unusable(Exception):
         self.reason = reason
 
 
-class NothingSaved(Unusable):
+class NothingSaved(UnusableIndex):
     """Nothing has been saved yet."""
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ def read(folder: Path, spec: IndexSpec, model_sha256: str, fetch: Fetch) -> Save
             return _opened(folder, note, spec, fetch)
         except FileNotFoundError as error:  # replaced by another process meanwhile, or lost
             missing = error.filename
-    raise Unusable(f"{missing} is not there")
+    raise UnusableIndex(f"{missing} is not there")
 
 
 def _note(folder: Path, token: str, view: IndexView, spec: IndexSpec, mark: Mark) -> _Note:
@@ -187,11 +187,11 @@ def _checked(folder: Path, spec: IndexSpec, model_sha256: str) -> _Note:
     except FileNotFoundError:
         raise NothingSaved from None
     except (OSError, ValidationError) as error:
-        raise Unusable(f"{_NOTE}: {error}") from error
+        raise UnusableIndex(f"{_NOTE}: {error}") from error
     if note.model_sha256 != model_sha256:
-        raise Unusable(f"it is of model {note.model_sha256}, not of {model_sha256}")
+        raise UnusableIndex(f"it is of model {note.model_sha256}, not of {model_sha256}")
     if (note.dimension, note.metric, note.kind) != (spec.dimension, spec.metric, spec.kind):
-        raise Unusable("it is of another dimension, metric or kind")
+        raise UnusableIndex("it is of another dimension, metric or kind")
     return note
 
 
@@ -213,17 +213,17 @@ def _read_built(path: Path, kind: BuiltKind, rows: Rows, spec: IndexSpec, fetch:
     try:
         index = faiss.read_index(str(path), faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE)
     except RuntimeError as error:
-        raise Unusable(f"{path.name}: {error}") from error
+        raise UnusableIndex(f"{path.name}: {error}") from error
     if index.ntotal != len(rows) or index.d != spec.dimension:
-        raise Unusable(f"{path.name}: {index.ntotal} x {index.d}, where {len(rows)} are named")
+        raise UnusableIndex(f"{path.name}: {index.ntotal} x {index.d}, where {len(rows)} are named")
     if kind == "hnsw" and isinstance(index, faiss.IndexHNSWFlat):
         return Hnsw.over(index, rows, spec.metric)
     if kind == "compact" and isinstance(index, faiss.IndexIVFPQ):
         return IvfPq.over(index, rows, spec.metric, fetch)
-    raise Unusable(f"{path.name}: it is not {kind}, which it is named")
+    raise UnusableIndex(f"{path.name}: it is not {kind}, which it is named")
 
 
 def _verify(folder: Path, file: _File) -> None:
     path = folder / file.name
     if path.stat().st_size != file.size or sha256_of(path) != file.sha256:
-        raise Unusable(f"{file.name} is not whole")
+        raise UnusableIndex(f"{file.name} is not whole")

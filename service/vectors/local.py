@@ -16,7 +16,7 @@ from service.vectors.kinds import IndexSpec, KindInUse
 from service.vectors.lengths import comparable
 from service.vectors.mask import Mask
 from service.vectors.protocol import Hits, Queries, Rows, Vectors
-from service.vectors.saved import Mark, NothingSaved, UnusableIndex, read, write
+from service.vectors.saved import NothingSaved, SavedState, UnusableIndex, read, write
 from service.vectors.segments import LivePart, narrowed, search
 from service.vectors.view import IndexView, Plan, SearchScope, due
 
@@ -109,7 +109,7 @@ class LocalIndex:
         It holds every write up to `sequence`, and may hold later ones: following the writes from
         there again does no harm. Writes go on meanwhile. Raises OSError.
         """
-        mark = Mark(sequence, model_sha256)
+        mark = SavedState(sequence, model_sha256)
         with self._saving:
             write(folder, self._view, self._spec, mark)
 

@@ -64,7 +64,7 @@ class _Note(BaseModel):
 
 
 @dataclass(frozen=True)
-class Mark:
+class SavedState:
     """The state that a saved index reflects."""
 
     sequence: int
@@ -82,7 +82,7 @@ class Saved:
     last: int
 
 
-def write(folder: Path, view: IndexView, spec: IndexSpec, mark: Mark) -> None:
+def write(folder: Path, view: IndexView, spec: IndexSpec, mark: SavedState) -> None:
     """Save the view, then remove what was saved before. Raises OSError; the old one stays then."""
     folder.mkdir(parents=True, exist_ok=True)
     before = _named(folder)
@@ -111,7 +111,7 @@ def read(folder: Path, spec: IndexSpec, model_sha256: str, fetch: Fetch) -> Save
     raise UnusableIndex(f"{missing} is not there")
 
 
-def _note(folder: Path, token: str, view: IndexView, spec: IndexSpec, mark: Mark) -> _Note:
+def _note(folder: Path, token: str, view: IndexView, spec: IndexSpec, mark: SavedState) -> _Note:
     built = view.built
     return _Note(
         sequence=mark.sequence,

@@ -45,7 +45,7 @@ _BRIEF_BYTES = 64 * 1024
 _FEW = 8  # images whose headers are read in less time than a thread needs to begin
 
 
-class Deferred:
+class EncodedImages:
     """Small JPEGs of one request, which are decoded when their batch runs.
 
     One after the other they take half as long as between other work, and a request that is
@@ -72,8 +72,10 @@ class Deferred:
     def __len__(self) -> int:
         return len(self._part)
 
-    def __getitem__(self, part: slice) -> "Deferred":
-        return Deferred(self._images, self._headers, self._spec, self._max_pixels, self._part[part])
+    def __getitem__(self, part: slice) -> "EncodedImages":
+        return EncodedImages(
+            self._images, self._headers, self._spec, self._max_pixels, self._part[part]
+        )
 
     @property
     def effort(self) -> int:
@@ -172,7 +174,7 @@ class Decoder:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._usual.pool, self._budget.efforts, images)
 
-    def defer(self, images: Sequence[Encoded], spec: Preprocess) -> Deferred | None:
+    def defer(self, images: Sequence[Encoded], spec: Preprocess) -> EncodedImages | None:
         """JPEGs that are to be decoded in their batch; None where one of them is anything else.
 
         They are a photograph that is small enough, or as many small images as a request may have.
@@ -185,7 +187,7 @@ class Decoder:
                 return None
             headers.append(header)
         encoded = cast(Sequence[bytes], images)  # the others have no header
-        return Deferred(encoded, headers, spec, self._budget.image, range(len(images)))
+        return EncodedImages(encoded, headers, spec, self._budget.image, range(len(images)))
 
     def close(self) -> None:
         """Stop the threads; what has not begun is dropped."""

@@ -28,7 +28,7 @@ from service.collections.storage import backup, reads, writes
 from service.collections.storage.connections import file_in, translated
 from service.collections.storage.integrity import check_whole
 from service.collections.storage.layout import size_bytes
-from service.collections.upkeep.refcount import Reason, Usage
+from service.collections.upkeep.refcount import Reason, RefCount
 from service.vectors.errors import UnknownItem
 from service.vectors.protocol import Vectors
 from service.vectors.query import Search
@@ -65,7 +65,7 @@ class Collection:
     def __init__(self, folder: Path, open_index: OpenIndex, room: Room) -> None:
         self._folder = folder
         self._open = partial(open_files, folder, open_index, room)
-        self._usage = Usage()
+        self._usage = RefCount()
         self._waking = Lock()
         self._opened: Opened | None = self._open()
         self._file = self._opened.connections.file

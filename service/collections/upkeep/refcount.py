@@ -9,7 +9,7 @@ from service.errors import ServiceError
 Reason = Callable[[], ServiceError]  # makes the error of whoever comes too late
 
 
-class Usage:
+class RefCount:
     """Lets users in until it is closed; closing waits for those inside to come out."""
 
     def __init__(self) -> None:

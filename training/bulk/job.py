@@ -17,7 +17,7 @@ from models.manifest import Frozen, Metric, Name, Sha256
 from models.preprocess import VERSION
 from training.bulk.engines import Batch, BulkEngine
 from training.bulk.listing import ShardFiles, chunked, list_parts
-from training.bulk.shards import Facts, Shards, count_rows
+from training.bulk.shards import ShardOrigin, Shards, count_rows
 from training.errors import InvalidOutput
 
 MANIFEST = "manifest.json"
@@ -59,7 +59,7 @@ class _Waiting(NamedTuple):
 
     number: int
     rows: int
-    made_of: Facts
+    made_of: ShardOrigin
 
 
 @dataclass
@@ -120,9 +120,9 @@ class EmbeddingJob:
             for files in chunked(part.files, self.sizes.batch):
                 yield [file.id for file in files]
 
-    def _facts(self, part: ShardFiles) -> Facts:
+    def _facts(self, part: ShardFiles) -> ShardOrigin:
         made = self.bundle.manifest
-        return Facts(
+        return ShardOrigin(
             model=made.name,
             version=made.version,
             model_sha256=made.files[MODEL].sha256,

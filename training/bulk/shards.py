@@ -14,7 +14,7 @@ from models.atomic import fsync, replacing
 from models.manifest import Frozen
 from training.errors import InvalidOutput
 
-_FACTS = b"lossatlas"  # the key of `Facts` in a shard's Parquet metadata
+_FACTS = b"lossatlas"  # the key of `ShardOrigin` in a shard's Parquet metadata
 
 
 class Failure(Frozen):
@@ -24,7 +24,7 @@ class Failure(Frozen):
     error: str
 
 
-class Facts(Frozen):
+class ShardOrigin(Frozen):
     """The origin of a shard, kept inside it."""
 
     model: str
@@ -45,7 +45,7 @@ class Shards:
         """Return the path of the shard of that part."""
         return self.folder / f"shard-{number:05}.parquet"
 
-    def holds(self, number: int, made_of: Facts) -> bool:
+    def holds(self, number: int, made_of: ShardOrigin) -> bool:
         """Return whether that shard exists, made of the same files by the same model.
 
         Raises InvalidOutput where another model made it.
@@ -60,7 +60,7 @@ class Shards:
             )
         return there.model_copy(update={"failures": ()}) == made_of
 
-    def write(self, number: int, rows: pa.Table, made_of: Facts) -> None:
+    def write(self, number: int, rows: pa.Table, made_of: ShardOrigin) -> None:
         """Put the good rows into the shard, and what failed into its metadata."""
         failed = rows.filter(pc.is_valid(rows.column("error"))).select(["id", "error"])
         failures = tuple(Failure(**row) for row in failed.to_pylist())
@@ -93,11 +93,11 @@ class Shards:
         return failed
 
 
-def read_facts(path: Path) -> Facts | None:
+def read_facts(path: Path) -> ShardOrigin | None:
     """Read the origin of a shard; None where the file is missing or not ours."""
     try:
         metadata = pq.read_schema(path).metadata or {}
-        return Facts.model_validate_json(metadata[_FACTS])
+        return ShardOrigin.model_validate_json(metadata[_FACTS])
     except (OSError, pa.ArrowException, KeyError, ValidationError):
         return None
 

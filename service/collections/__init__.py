@@ -3,9 +3,9 @@
 from service.collections.collection import Collection
 from service.collections.items import (
     Backup,
+    CollectionState,
     DropIndex,
     Droppable,
-    Facts,
     Item,
     Maintained,
     Metadata,
@@ -24,9 +24,9 @@ __all__ = [
     "Backup",
     "Collection",
     "CollectionSpec",
+    "CollectionState",
     "DropIndex",
     "Droppable",
-    "Facts",
     "Item",
     "Kind",
     "Library",

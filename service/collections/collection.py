@@ -14,7 +14,7 @@ from service.collections.admission import ready_items, ready_vectors
 from service.collections.errors import UnknownCollection, UnknownImage
 from service.collections.items import (
     Backup,
-    Facts,
+    CollectionState,
     Item,
     Maintained,
     NewItem,
@@ -135,7 +135,7 @@ class Collection:
             opened.connections.confirm()
             return opened.searcher().search(queries, query)
 
-    def facts(self) -> Facts:
+    def facts(self) -> CollectionState:
         """Return its state."""
         with self._using() as opened:
             opened.connections.confirm()
@@ -144,7 +144,9 @@ class Collection:
             view = opened.view()
         index = view.index
         kind = index.kind_in_use if isinstance(index, Maintained) else self.spec.index
-        return Facts(self.spec, items, sequence, kind, view.sequence, size_bytes(self._folder))
+        return CollectionState(
+            self.spec, items, sequence, kind, view.sequence, size_bytes(self._folder)
+        )
 
     def backup(self, folder: Path) -> Backup:
         """Copy the items, as they are at one moment, to `<name>-<sequence>.sqlite` in the folder.

@@ -63,7 +63,7 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Facts:
+class CollectionState:
     """The state of a collection."""
 
     spec: CollectionSpec

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from models.manifest import Metric, Precision
-from service.collections import Backup, Facts, Item, Kind, Receipt
+from service.collections import Backup, CollectionState, Item, Kind, Receipt
 from service.http.requests.addresses import item_address
 from service.http.responses.schemas import Schema
 
@@ -105,7 +105,7 @@ class Snapshot(Schema):
     restore: str = Field(description="the command that makes a collection of it")
 
 
-def show_collection(facts: Facts) -> CollectionDetail:
+def show_collection(facts: CollectionState) -> CollectionDetail:
     """Describe a collection."""
     return CollectionDetail(
         **facts.spec.choices,

@@ -101,7 +101,7 @@ def write(folder: Path, view: IndexView, spec: IndexSpec, mark: SavedState) -> N
 
 
 def read(folder: Path, spec: IndexSpec, model_sha256: str, fetch: Fetch) -> Saved:
-    """Read the index that was saved last. Raises Unusable."""
+    """Read the index that was saved last. Raises UnusableIndex."""
     for _ in range(_ATTEMPTS):
         note = _checked(folder, spec, model_sha256)
         try:

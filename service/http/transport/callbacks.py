@@ -30,7 +30,7 @@ _SHOWN_BYTES = 256  # of a target that is refused
 
 
 class Callbacks(HttpToolsProtocol):
-    """The requests of one connection; `Reader` feeds the parser that finds them."""
+    """The requests of one connection; `RequestReader` feeds the parser that finds them."""
 
     cycle: Cycle
     transport: Joining  # type: ignore[assignment]  # it has what uvicorn uses of one

@@ -83,7 +83,7 @@ class Operating:
                 rows = slice(start, min(start + size, stop))
                 yield place, rows, columns + self.bins[rows]
 
-    def accepted(self) -> "Accepted":
+    def accepted(self) -> "AcceptedPairs":
         """The shares of pairs at most as far apart as each threshold."""
         classes = len(self.counts)
         genuine, impostor = np.zeros((2, classes, THRESHOLDS + 1))
@@ -93,7 +93,7 @@ class Operating:
             genuine[place] += found[place]
             genuine[place, 0] -= rows.stop - rows.start
             impostor[place] += found.sum(axis=0) - found[place]
-        return Accepted(genuine, impostor, self.paired)
+        return AcceptedPairs(genuine, impostor, self.paired)
 
     def influence(self) -> Float64[np.ndarray, " n"]:
         """By how much each image moves OPIS, to first order; the sum is 0."""
@@ -122,7 +122,7 @@ class Operating:
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AcceptedPairs:
     """The number of pairs of each class in each bin: ordered pairs within it, and with others."""
 
     genuine: Table

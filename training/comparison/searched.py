@@ -9,7 +9,7 @@ from models.manifest import Metric
 from training.data.sampling import stratified
 from training.evaluation.answers import Answers
 from training.evaluation.collapse import unit_rows
-from training.evaluation.consistency import Operating
+from training.evaluation.consistency import ThresholdErrors
 from training.evaluation.pair_scores import Scores, pair_scores
 
 _IMAGES = 10_000  # as in a single report
@@ -47,6 +47,6 @@ class SearchedImages:
         return pair_scores(self.points, self.labels, self.metric)
 
     @cached_property
-    def operating(self) -> Operating | None:
+    def operating(self) -> ThresholdErrors | None:
         """Each class at each threshold of a pair."""
-        return Operating.of(self.points, self.labels, self.metric, self.pairs)
+        return ThresholdErrors.of(self.points, self.labels, self.metric, self.pairs)

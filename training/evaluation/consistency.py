@@ -30,7 +30,7 @@ Table = Float64[np.ndarray, "c b"]
 
 
 @dataclass(frozen=True)
-class Operating:
+class ThresholdErrors:
     """Each class's errors at each threshold, over every pair of its images and of the others.
 
     Images are sorted by `places`, the rows of their classes in `counts`; `order` are their rows
@@ -46,7 +46,7 @@ class Operating:
     @classmethod
     def of(
         cls, points: Points, labels: Labels, metric: Metric, scores: Scores
-    ) -> "Operating | None":
+    ) -> "ThresholdErrors | None":
         """None where fewer than two classes have a pair, or pairs are too few for a FAR of 1 %.
 
         `points` are of unit length where the metric is cosine; `scores` are those of their pairs.
@@ -186,8 +186,8 @@ class AcceptedPairs:
 
 
 def opis(points: Points, labels: Labels, metric: Metric, scores: Scores) -> float | None:
-    """Measure how unequal one threshold's utility is over classes; None where `Operating.of` is."""
-    found = Operating.of(points, labels, metric, scores)
+    """Measure how unequal a threshold serves the classes; None where `ThresholdErrors.of` is."""
+    found = ThresholdErrors.of(points, labels, metric, scores)
     return None if found is None else found.accepted().opis
 
 

@@ -11,7 +11,7 @@ from models.manifest import Metric
 from training.data.sampling import INTERVAL, stratified
 from training.evaluation.answers import Answers
 from training.evaluation.collapse import unit_rows
-from training.evaluation.consistency import Operating
+from training.evaluation.consistency import ThresholdErrors
 from training.evaluation.intervals import proportion
 from training.evaluation.pair_scores import SAMPLED_PAIRS, PairSample, Scores, pair_scores
 
@@ -50,7 +50,7 @@ def verification(
     if not len(scores.genuine) or not len(scores.impostor):
         return section
     sample = PairSample(points, labels, metric, seed)
-    operating = Operating.of(points, labels, metric, scores)
+    operating = ThresholdErrors.of(points, labels, metric, scores)
     return section.model_copy(
         update={
             **_rates(scores, sample, len(rows)),

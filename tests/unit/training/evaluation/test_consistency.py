@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.manifest import Metric
-from training.evaluation.consistency import THRESHOLDS, Operating, opis
+from training.evaluation.consistency import THRESHOLDS, ThresholdErrors, opis
 from training.evaluation.pair_scores import pair_scores
 
 CLASSES = 5
@@ -69,7 +69,7 @@ def test_a_class_of_one_image_has_no_utility() -> None:
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_an_influence_is_what_a_little_more_weight_does(metric: Metric) -> None:
     points, labels = images(metric)
-    operating = Operating.of(points, labels, metric, pair_scores(points, labels, metric))
+    operating = ThresholdErrors.of(points, labels, metric, pair_scores(points, labels, metric))
     assert operating is not None
     moves = operating.influence()
     assert moves.sum() == pytest.approx(0, abs=1e-12)
@@ -122,7 +122,7 @@ def test_the_interval_holds_what_many_more_images_say(metric: Metric) -> None:
     for seed in range(60):
         points, labels = images(metric, 400, seed=seed + 2)
         scores = pair_scores(points, labels, metric)
-        operating = Operating.of(points, labels, metric, scores)
+        operating = ThresholdErrors.of(points, labels, metric, scores)
         assert operating is not None and truth is not None
         found = operating.estimate()
         held.append(found.low <= truth <= found.high)

@@ -14,7 +14,7 @@ from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric
 from training.comparison import influence
 from training.comparison.images import moved
-from training.evaluation.unknowns import Judge, LeftOut, accepting
+from training.evaluation.unknowns import Judge, LeaveOutAnswers, accepting
 
 ACCEPTED = "unknown_accepted"
 FAR_AUROC = "unknown_far_auroc"
@@ -55,7 +55,7 @@ class _Moved:
 
 
 def far_moves(
-    scored: LeaveOutRound, left_out: LeftOut, metric: Metric, ids: Sequence[str]
+    scored: LeaveOutRound, left_out: LeaveOutAnswers, metric: Metric, ids: Sequence[str]
 ) -> dict[str, Moves]:
     """Measure the shift of each measure by resamples of the test images `ids` and of each far set.
 

@@ -23,7 +23,7 @@ from training.evaluation.confidence import (
 from training.evaluation.geometry import fisher_ratio
 from training.evaluation.retrieval import query_values
 from training.evaluation.selective import augrc, augrc_influence, aurc, rank
-from training.evaluation.unknowns import K, LeftOut, accepting
+from training.evaluation.unknowns import K, LeaveOutAnswers, accepting
 
 _FAR = 1e-3
 
@@ -110,7 +110,7 @@ def round_values(scored: LeaveOutRound) -> dict[str, float]:
 
 
 def round_influences(
-    scored: LeaveOutRound, left_out: LeftOut, metric: Metric, ids: tuple[str, ...]
+    scored: LeaveOutRound, left_out: LeaveOutAnswers, metric: Metric, ids: tuple[str, ...]
 ) -> dict[str, Influence]:
     """By how much each of the test images `ids`, known or not, moves each of `round_values`."""
     if not scored.scorers:

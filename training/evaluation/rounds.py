@@ -17,7 +17,7 @@ from training.data.others import FarImages, far_sets
 from training.evaluation.answers import Answers
 from training.evaluation.inference import network_answers
 from training.evaluation.retrieval import retrieval
-from training.evaluation.unknowns import Far, LeftOut, score_round
+from training.evaluation.unknowns import Far, LeaveOutAnswers, score_round
 from training.evaluation.verification import verification
 
 _FEWEST_CLASSES = 2
@@ -58,7 +58,7 @@ def unseen_retrieval(unseen: Answers, metric: Metric) -> UnseenRetrieval | None:
 
 def left_out_answers(
     folder: RunFolder, dataset: Dataset, far: Sequence[FarImages] = ()
-) -> tuple[LeftOut, Metric]:
+) -> tuple[LeaveOutAnswers, Metric]:
     """Ask the run about the classes that it knows and about those that its recipe leaves out.
 
     `far` are images of other data sets at the recipe's size.
@@ -69,7 +69,7 @@ def left_out_answers(
     _, unknown = dataset.leave_out(recipe.leave_out)
     model, _ = calibrate(networks.trained(folder, splits), splits)
     gallery = splits.train.take(gallery_rows(splits.train.labels, len(known.class_names)))
-    left_out = LeftOut(
+    left_out = LeaveOutAnswers(
         names=recipe.leave_out,
         gallery=network_answers(model, gallery),
         calibration=network_answers(model, splits.calibration.read_to_calibrate()),

@@ -42,7 +42,7 @@ class Far:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class LeaveOutAnswers:
     """The answers of a model that was trained without some classes.
 
     `gallery`, `calibration` and `known` hold training, calibration and test images of the classes
@@ -74,7 +74,7 @@ class Judge:
     selection_auroc: float | None
 
     @classmethod
-    def of(cls, scorer: Scorer, left_out: LeftOut, metric: Metric) -> "Judge":
+    def of(cls, scorer: Scorer, left_out: LeaveOutAnswers, metric: Metric) -> "Judge":
         """Fit it to the gallery, and score the images that choose it and those that are known."""
         gallery, calibration = left_out.gallery, left_out.calibration
         compared = reference(scorer, K, metric, gallery.embeddings, gallery.labels)
@@ -102,7 +102,7 @@ class Judge:
         )
 
 
-def score_round(left_out: LeftOut, metric: Metric) -> LeaveOutRound:
+def score_round(left_out: LeaveOutAnswers, metric: Metric) -> LeaveOutRound:
     """Measure each scorer on the left-out classes; see `LeaveOutRound`."""
     empty = len(left_out.known) == 0 or len(left_out.unknown) == 0
     scorers = () if empty else _possible(left_out.gallery)

@@ -32,7 +32,7 @@ from training.errors import InvalidRun
 from training.evaluation.answers import Answers
 from training.evaluation.changes import CHANGES
 from training.evaluation.robustness import changed
-from training.evaluation.unknowns import Far, LeftOut, score_round
+from training.evaluation.unknowns import Far, LeaveOutAnswers, score_round
 
 SPEC = Preprocess(size_px=16, half_scale=False)
 
@@ -71,14 +71,14 @@ def test_a_data_set_is_not_far_from_itself_and_has_a_name_of_its_own() -> None:
             OtherImages.of(folder("third", seed=1), SPEC, far, transfer)
 
 
-def left_out(seed: int) -> tuple[LeftOut, tuple[str, ...]]:
+def left_out(seed: int) -> tuple[LeaveOutAnswers, tuple[str, ...]]:
     """Test images of three known and two unknown classes, and two far sets."""
     whole = answers(500, seed)
     known, unknown = np.flatnonzero(whole.labels < 3), np.flatnonzero(whole.labels >= 3)
     train = answers(600, 1)
     gallery = train.take(np.flatnonzero(train.labels < 3))
     chooser = answers(400, 2)
-    parts = LeftOut(
+    parts = LeaveOutAnswers(
         names=("d", "e"),
         gallery=gallery,
         calibration=chooser.take(np.flatnonzero(chooser.labels < 3)),

@@ -15,7 +15,7 @@ from tests.support.clusters import clusters
 from training.evaluation.answers import Answers
 from training.evaluation.unknowns import (
     Far,
-    LeftOut,
+    LeaveOutAnswers,
     accepting,
     auroc,
     fit_rule,
@@ -49,8 +49,8 @@ def some(n: int, metric: Metric, seed: int, known: bool = True) -> Answers:
     return Answers(other.embeddings, own.probabilities, own.labels, own.ids)
 
 
-def left_out(metric: Metric) -> LeftOut:
-    return LeftOut(
+def left_out(metric: Metric) -> LeaveOutAnswers:
+    return LeaveOutAnswers(
         names=("ant", "bee"),
         gallery=some(30, metric, 1),
         calibration=some(40, metric, 2),

@@ -17,7 +17,7 @@ from training.data.others import FarImages, far_sets
 from training.evaluation.answers import Answers
 from training.evaluation.inference import network_answers
 from training.evaluation.retrieval import retrieval
-from training.evaluation.unknowns import Far, LeaveOutAnswers, score_round
+from training.evaluation.unknowns import FarAnswers, LeaveOutAnswers, score_round
 from training.evaluation.verification import verification
 
 _FEWEST_CLASSES = 2
@@ -76,7 +76,9 @@ def left_out_answers(
         known=network_answers(model, splits.test),
         unknown=_labeled(network_answers(model, unknown.test), dataset.test),
         unknown_train=network_answers(model, unknown.train),
-        far=tuple(Far(one.name, one.sha256, network_answers(model, one.images)) for one in far),
+        far=tuple(
+            FarAnswers(one.name, one.sha256, network_answers(model, one.images)) for one in far
+        ),
     )
     return left_out, model.loss.metric
 

@@ -33,7 +33,7 @@ Unknown = Float32[np.ndarray, " u"]
 
 
 @dataclass(frozen=True)
-class Far:
+class FarAnswers:
     """The answers of a model about another data set's images, of classes it cannot know."""
 
     name: str
@@ -59,7 +59,7 @@ class LeaveOutAnswers:
     known: Answers
     unknown: Answers
     unknown_train: Answers | None = None
-    far: tuple[Far, ...] = ()
+    far: tuple[FarAnswers, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def auroc(known: Known, unknown: Unknown) -> Estimate:
     return of_variance(value, float(variance), fewer, float(t.ppf(0.975, fewer - 1)))
 
 
-def _far(judges: Sequence[Judge], far: Far) -> FarSet:
+def _far(judges: Sequence[Judge], far: FarAnswers) -> FarSet:
     return FarSet(
         name=far.name,
         sha256=far.sha256,

@@ -32,7 +32,7 @@ from training.errors import InvalidRun
 from training.evaluation.answers import Answers
 from training.evaluation.changes import CHANGES
 from training.evaluation.robustness import changed
-from training.evaluation.unknowns import Far, LeaveOutAnswers, score_round
+from training.evaluation.unknowns import FarAnswers, LeaveOutAnswers, score_round
 
 SPEC = Preprocess(size_px=16, half_scale=False)
 
@@ -86,7 +86,7 @@ def left_out(seed: int) -> tuple[LeaveOutAnswers, tuple[str, ...]]:
         unknown=whole.take(unknown),
         unknown_train=chooser.take(np.flatnonzero(chooser.labels >= 3)),
         far=tuple(
-            Far(name, "0" * 64, answers(300, 1000 * place + seed, spread=1.5 + place))
+            FarAnswers(name, "0" * 64, answers(300, 1000 * place + seed, spread=1.5 + place))
             for place, name in enumerate(("near", "wide"), start=1)
         ),
     )

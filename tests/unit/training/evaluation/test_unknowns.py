@@ -14,7 +14,7 @@ from models.unknown import reference, scores
 from tests.support.clusters import clusters
 from training.evaluation.answers import Answers
 from training.evaluation.unknowns import (
-    Far,
+    FarAnswers,
     LeaveOutAnswers,
     accepting,
     auroc,
@@ -175,7 +175,7 @@ def test_a_round_scores_test_images_and_chooses_by_training_images(metric: Metri
 def test_far_images_are_judged_by_what_the_left_out_classes_chose(metric: Metric) -> None:
     parts = left_out(metric)
     far = clusters([5] * 25, metric, 6, classes=6, dimension=6)
-    found = score_round(replace(parts, far=(Far("moon", "0" * 64, far),)), metric)
+    found = score_round(replace(parts, far=(FarAnswers("moon", "0" * 64, far),)), metric)
     (moon,) = found.far
     assert (moon.name, moon.unknown) == ("moon", 25)
     for near, row in zip(found.scorers, moon.scorers, strict=True):

@@ -14,7 +14,7 @@ from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric
 from training.comparison import influence
 from training.comparison.images import moved
-from training.evaluation.unknowns import Judge, LeaveOutAnswers, accepting
+from training.evaluation.unknowns import FittedScorer, LeaveOutAnswers, accepting
 
 ACCEPTED = "unknown_accepted"
 FAR_AUROC = "unknown_far_auroc"
@@ -63,7 +63,7 @@ def far_moves(
     """
     if not scored.scorers:
         return {}
-    judge = Judge.of(max(scored.scorers, key=selection).scorer, left_out, metric)
+    judge = FittedScorer.of(max(scored.scorers, key=selection).scorer, left_out, metric)
     places = {name: row for row, name in enumerate(ids)}
     n, known = len(ids), np.array([places[name] for name in left_out.known.ids])
     found: dict[str, Moves] = {}
@@ -86,7 +86,7 @@ def far_moves(
     return found | ({FAR_ACCEPTED: _added(None, accepted)} if accepted else {})
 
 
-def _moved(judge: Judge, far: _Far) -> _Moved:
+def _moved(judge: FittedScorer, far: _Far) -> _Moved:
     known = judge.known.astype(np.float64)
     ranked, passed = influence.of_unknowns(known, far, accepting(judge.known))
     cut = len(known)

@@ -63,7 +63,7 @@ class LeaveOutAnswers:
 
 
 @dataclass(frozen=True)
-class Judge:
+class FittedScorer:
     """One scorer, fitted to a model that was trained without some classes, and what it knows."""
 
     scorer: Scorer
@@ -74,7 +74,7 @@ class Judge:
     selection_auroc: float | None
 
     @classmethod
-    def of(cls, scorer: Scorer, left_out: LeaveOutAnswers, metric: Metric) -> "Judge":
+    def of(cls, scorer: Scorer, left_out: LeaveOutAnswers, metric: Metric) -> "FittedScorer":
         """Fit it to the gallery, and score the images that choose it and those that are known."""
         gallery, calibration = left_out.gallery, left_out.calibration
         compared = reference(scorer, K, metric, gallery.embeddings, gallery.labels)
@@ -106,7 +106,7 @@ def score_round(left_out: LeaveOutAnswers, metric: Metric) -> LeaveOutRound:
     """Measure each scorer on the left-out classes; see `LeaveOutRound`."""
     empty = len(left_out.known) == 0 or len(left_out.unknown) == 0
     scorers = () if empty else _possible(left_out.gallery)
-    judges = [Judge.of(scorer, left_out, metric) for scorer in scorers]
+    judges = [FittedScorer.of(scorer, left_out, metric) for scorer in scorers]
     return LeaveOutRound(
         left_out=left_out.names,
         known=len(left_out.known),
@@ -196,7 +196,7 @@ def auroc(known: Known, unknown: Unknown) -> Estimate:
     return of_variance(value, float(variance), fewer, float(t.ppf(0.975, fewer - 1)))
 
 
-def _far(judges: Sequence[Judge], far: FarAnswers) -> FarSet:
+def _far(judges: Sequence[FittedScorer], far: FarAnswers) -> FarSet:
     return FarSet(
         name=far.name,
         sha256=far.sha256,

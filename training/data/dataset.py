@@ -50,7 +50,7 @@ class Dataset:
     inventory: Inventory | None = None
     """The contents of its folder; None for a data set that came without one."""
 
-    def leave_out(self, names: tuple[str, ...]) -> "tuple[Dataset, LeftOut]":
+    def leave_out(self, names: tuple[str, ...]) -> "tuple[Dataset, LeftOutImages]":
         """The data set without those classes, its labels renumbered, and what was left out.
 
         Raises InvalidDataset for an unknown class, or fewer than two that remain.
@@ -68,11 +68,11 @@ class Dataset:
         parts = [_parted(part, renumbered) for part in (self.train, self.test)]
         (train, left_train), (test, left_test) = parts
         known = replace(self, class_names=kept, train=train, test=test)
-        return known, LeftOut(left_train, left_test)
+        return known, LeftOutImages(left_train, left_test)
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class LeftOutImages:
     """Images of the classes that a model never saw; their labels are -1."""
 
     train: LabeledImages

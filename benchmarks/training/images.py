@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from training.data.dataset import HeldBack, LabeledImages, Splits
+from training.data.dataset import CalibrationSplit, LabeledImages, Splits
 
 SIZE_PX, CLASSES, HELD_OUT = 32, 10, 500
 _NOISE, _QUALITY = 70.0, 90
@@ -40,7 +40,7 @@ class Images:
     def splits(self) -> Splits:
         """Decoded; the held-out ones are the tuning split."""
         train, held = _decoded(self.train()), _decoded(self._held_out())
-        return Splits(train, held, HeldBack(held), held)
+        return Splits(train, held, CalibrationSplit(held), held)
 
     def _held_out(self) -> list[tuple[Path, int]]:
         return [(self.path(number), number % CLASSES) for number in range(HELD_OUT)]

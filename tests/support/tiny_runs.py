@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from models.manifest import Preprocess
 from training.checkpoints.weights import opened
 from training.common.machine import Machine
-from training.data.dataset import Dataset, HeldBack, LabeledImages, Splits, split
+from training.data.dataset import CalibrationSplit, Dataset, LabeledImages, Splits, split
 from training.data.folder import load_folder
 from training.loop.trainer import Trainer
 from training.networks.build import make_backbone, make_trunk
@@ -35,7 +35,7 @@ def tiny_splits(size_px: int = 8) -> Splits:
         images = (noise + 50 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
         return LabeledImages(images, labels, tuple(f"image/{row}" for row in range(count)))
 
-    return Splits(part(64), part(16), HeldBack(part(16)), part(16))
+    return Splits(part(64), part(16), CalibrationSplit(part(16)), part(16))
 
 
 def tiny_recipe(loss: str, **fields: object) -> Recipe:

@@ -79,7 +79,7 @@ class LeftOutImages:
     test: LabeledImages
 
 
-class HeldBack:
+class CalibrationSplit:
     """The calibration split: images that are read once the weights are final.
 
     Whoever chooses a network, an epoch or a parameter by them makes its confidence look more
@@ -129,7 +129,7 @@ class Learnable:
 class Splits(Learnable):
     """The splits by use: `train` for weights, `tuning` for choices, `calibration` last."""
 
-    calibration: HeldBack
+    calibration: CalibrationSplit
     test: LabeledImages
 
 
@@ -166,4 +166,4 @@ def split(dataset: Dataset, holdout: float, seed: int) -> Splits:
     tuning, calibration, train = (
         dataset.train.take(torch.cat(part).sort().values) for part in parts
     )
-    return Splits(train, tuning, HeldBack(calibration), dataset.test)
+    return Splits(train, tuning, CalibrationSplit(calibration), dataset.test)

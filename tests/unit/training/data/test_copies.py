@@ -12,7 +12,7 @@ from PIL import Image
 from models.evidence.leaks import Overlap
 from tests.support.tiny_runs import sample
 from training.data.copies import Copies, find_copies
-from training.data.dataset import HeldBack, LabeledImages, Splits
+from training.data.dataset import CalibrationSplit, LabeledImages, Splits
 from training.data.hashes import dhash, phash
 from training.evaluation.answers import Answers
 from training.evaluation.leaks import leaks
@@ -58,7 +58,7 @@ def test_the_sample_has_none(splits: Splits) -> None:
 
 def part_of(splits: Splits, name: str) -> LabeledImages:
     part = getattr(splits, name)
-    found: LabeledImages = part.read_to_calibrate() if isinstance(part, HeldBack) else part
+    found: LabeledImages = part.read_to_calibrate() if isinstance(part, CalibrationSplit) else part
     return found
 
 
@@ -78,7 +78,7 @@ def test_copies_into_tuning_and_calibration_are_found(splits: Splits, split: str
     leaking = (
         replace(splits, tuning=copied)
         if split == "tuning"
-        else replace(splits, calibration=HeldBack(copied))
+        else replace(splits, calibration=CalibrationSplit(copied))
     )
     assert overlap(find_copies(leaking), split, "train").exact == 1
 
@@ -124,7 +124,7 @@ def test_near_copies_into_tuning_and_calibration_are_found(splits: Splits, split
         leaking = (
             replace(splits, tuning=copied)
             if split == "tuning"
-            else replace(splits, calibration=HeldBack(copied))
+            else replace(splits, calibration=CalibrationSplit(copied))
         )
         found += overlap(find_copies(leaking), split, "train").near
     assert found >= 8
@@ -142,7 +142,7 @@ def drawn_alike(count: int, seed: int) -> LabeledImages:
 
 def test_classes_that_look_alike_are_a_crowd_and_no_copies() -> None:
     """Of Fashion-MNIST, two thirds of the test images were called copies of 3,000 others."""
-    held = HeldBack(drawn_alike(5, 3))
+    held = CalibrationSplit(drawn_alike(5, 3))
     splits = Splits(drawn_alike(400, 1), drawn_alike(5, 2), held, drawn_alike(40, 4))
     found = overlap(find_copies(splits), "test", "train")
     assert found.crowded is not None

@@ -11,7 +11,7 @@ from tests.unit.training.loop.test_fit import record
 from training.calibration.calibrate import calibrate
 from training.checkpoints import networks
 from training.checkpoints.run import RunFolder
-from training.data.dataset import Dataset, HeldBack, Splits, split
+from training.data.dataset import CalibrationSplit, Dataset, Splits, split
 from training.errors import CalibrationImagesRead
 from training.loop.fit import fit
 from training.loop.trainer import Trainer
@@ -88,5 +88,5 @@ def test_no_other_module_reads_them() -> None:
 def test_the_split_hands_them_out_held_back(splits: Splits) -> None:
     whole = Dataset("tiny", "noise", "0" * 64, ("a", "b", "c", "d"), splits.train, splits.test)
     parts = split(whole, 0.25, seed=0)
-    assert isinstance(parts.calibration, HeldBack)
+    assert isinstance(parts.calibration, CalibrationSplit)
     assert len(parts.calibration) == 16

@@ -11,7 +11,7 @@ from tests.support.two_processes import SIZE, in_two_processes
 from tests.unit.training.loop.test_fit import record
 from training.checkpoints.run import RunFolder
 from training.common.machine import Machine
-from training.data.dataset import HeldBack, LabeledImages, Splits
+from training.data.dataset import CalibrationSplit, LabeledImages, Splits
 from training.loop.fit import fit
 from training.loop.trainer import Trainer
 from training.losses import LOSSES
@@ -54,7 +54,7 @@ def uneven_splits() -> Splits:
         images = (noise + 50 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
         return LabeledImages(images, labels, tuple(f"image/{row}" for row in range(count)))
 
-    return Splits(part(48), part(12), HeldBack(part(12)), part(12))
+    return Splits(part(48), part(12), CalibrationSplit(part(12)), part(12))
 
 
 def add_teachers(folder: Path) -> None:

@@ -13,7 +13,7 @@ from models.bundle import GALLERY, GOLDEN, INT8_GALLERY, INT8_MODEL, MODEL, REPO
 from models.manifest import Manifest
 from models.report import Report
 from models.store import Store
-from training.data.dataset import HeldBack, LabeledImages, Splits
+from training.data.dataset import CalibrationSplit, LabeledImages, Splits
 from training.errors import ExportMismatch
 from training.evaluation.graph import Graph
 from training.export.onnx import open_session, run
@@ -46,7 +46,7 @@ def splits(images: np.ndarray) -> Splits:
         return LabeledImages(torch.tensor(images[numbers]), torch.tensor(said[numbers]), ids)
 
     every = slice(None)
-    return Splits(part(every), part(slice(0, 32)), HeldBack(part(every)), part(every))
+    return Splits(part(every), part(slice(0, 32)), CalibrationSplit(part(every)), part(every))
 
 
 def whole(folder: Path, images: np.ndarray) -> Manifest:

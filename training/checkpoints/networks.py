@@ -6,7 +6,7 @@ from training.checkpoints.best import kept_weights
 from training.checkpoints.frozen import whole_state
 from training.checkpoints.run import RunFolder
 from training.checkpoints.state import Progress
-from training.data.dataset import Learnable, Splits
+from training.data.dataset import Splits, TrainingSplits
 from training.errors import InvalidRun
 from training.networks.embedder import Embedder
 from training.networks.fold_batchnorm import folded_batchnorm
@@ -16,14 +16,14 @@ _SERVED = "served.pt"
 _CALIBRATION = "calibration.json"
 
 
-def initial(folder: RunFolder, splits: Learnable) -> Embedder:
+def initial(folder: RunFolder, splits: TrainingSplits) -> Embedder:
     """The embedder before the first step."""
     embedder = _blank(folder, splits)
     embedder.load_state_dict(whole_state(folder, folder.load(folder.initial_path)))
     return embedder.eval()
 
 
-def trained(folder: RunFolder, splits: Learnable) -> Embedder:
+def trained(folder: RunFolder, splits: TrainingSplits) -> Embedder:
     """The embedder with the weights that the run keeps, in the form that is served.
 
     Raises InvalidRun where epochs are missing.
@@ -56,7 +56,7 @@ def calibration(folder: RunFolder) -> Calibration:
     return Calibration.model_validate_json(path.read_bytes())
 
 
-def served(folder: RunFolder, splits: Learnable) -> ServedModel:
+def served(folder: RunFolder, splits: TrainingSplits) -> ServedModel:
     """The calibrated model. Raises InvalidRun where the run was not exported."""
     fitted = calibration(folder)
     blank = folded_batchnorm(_blank(folder, splits), folder.record().recipe)
@@ -65,7 +65,7 @@ def served(folder: RunFolder, splits: Learnable) -> ServedModel:
     return model.eval()
 
 
-def _blank(folder: RunFolder, splits: Learnable) -> Embedder:
+def _blank(folder: RunFolder, splits: TrainingSplits) -> Embedder:
     """The folder has the weights; their source may be gone."""
     record, images = folder.record(), splits.train.images
     return Embedder(record.recipe, len(record.class_names), images, Pretrained.random())

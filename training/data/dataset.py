@@ -118,7 +118,7 @@ class CalibrationSplit:
 
 
 @dataclass(frozen=True)
-class Learnable:
+class TrainingSplits:
     """The splits of a training and its choices: `train` for weights, `tuning` for choices."""
 
     train: LabeledImages
@@ -126,7 +126,7 @@ class Learnable:
 
 
 @dataclass(frozen=True)
-class Splits(Learnable):
+class Splits(TrainingSplits):
     """The splits by use: `train` for weights, `tuning` for choices, `calibration` last."""
 
     calibration: CalibrationSplit

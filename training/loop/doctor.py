@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.evidence.finding import Finding
 from training.checkpoints.state import Progress
-from training.data.dataset import LabeledImages, Learnable
+from training.data.dataset import LabeledImages, TrainingSplits
 from training.diagnostics.detector import Detector, Gradients, Seen, TrainingSnapshot
 from training.diagnostics.faint import FaintDirections, Responses, first_responses
 from training.diagnostics.gradients import NonFiniteGradients
@@ -35,7 +35,7 @@ def detectors(loss: Loss) -> tuple[Detector[TrainingSnapshot], ...]:
 class Doctor:
     """Watches one run. It reads only: weights, batches and randomness are as without it."""
 
-    def __init__(self, recipe: Recipe, embedder: Embedder, splits: Learnable) -> None:
+    def __init__(self, recipe: Recipe, embedder: Embedder, splits: TrainingSplits) -> None:
         self._recipe = recipe
         self._loss = embedder.loss
         self._backbone, self._images = embedder.backbone, splits.train.images

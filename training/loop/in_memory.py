@@ -10,7 +10,7 @@ from training.common.machine import Machine
 from training.common.seeds import generator
 from training.data.augment import augmented, cut_mixed, shrunk
 from training.data.batches import epoch_batches
-from training.data.dataset import Learnable
+from training.data.dataset import TrainingSplits
 from training.data.features import LabeledFeatures, drawn
 from training.losses.base import Sampling
 from training.recipes.recipe import Recipe
@@ -41,7 +41,7 @@ class ResidentData:
     """
 
     def __init__(
-        self, recipe: Recipe, splits: Learnable, sampling: Sampling, machine: Machine
+        self, recipe: Recipe, splits: TrainingSplits, sampling: Sampling, machine: Machine
     ) -> None:
         self._recipe = recipe
         self._sampling = sampling

@@ -9,7 +9,7 @@ from torch import Tensor
 from models.files import sha256_of
 from training.checkpoints.networks import trained
 from training.checkpoints.run import RunFolder
-from training.data.dataset import Dataset, Learnable
+from training.data.dataset import Dataset, TrainingSplits
 from training.errors import InvalidRecipe, InvalidRun
 from training.losses import ALL_LOSSES
 from training.networks.embedder import Embedder
@@ -27,7 +27,7 @@ class Teachers:
     et al. (arXiv 2106.05237, "consistent" teaching).
     """
 
-    def __init__(self, recipe: Recipe, splits: Learnable, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, splits: TrainingSplits, device: torch.device) -> None:
         _check_unchanged(recipe)
         self._embedders = [
             _placed(trained(RunFolder(Path(path)), splits), device) for path in recipe.teachers

@@ -17,7 +17,7 @@ from training.checkpoints.state import Progress
 from training.checkpoints.weights import opened_for
 from training.common.machine import Machine
 from training.common.seeds import seeded
-from training.data.dataset import Learnable
+from training.data.dataset import TrainingSplits
 from training.errors import Diverged, InvalidRecipe
 from training.loop.distributed_step import DistributedStep
 from training.loop.doctor import Doctor
@@ -57,11 +57,11 @@ class Trainer:
     """
 
     def __init__(
-        self, recipe: Recipe, splits: Learnable, classes: int, machine: Machine | None = None
+        self, recipe: Recipe, splits: TrainingSplits, classes: int, machine: Machine | None = None
     ) -> None:
         machine = machine or Machine.here()
         self.recipe = recipe
-        self.splits = splits = Learnable(splits.train, splits.tuning)
+        self.splits = splits = TrainingSplits(splits.train, splits.tuning)
         self.device, self.ranks = machine.device, machine.ranks
         self.precision = machine.computed
         self.progress = Progress()

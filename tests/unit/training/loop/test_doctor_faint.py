@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from models.evidence.finding import Finding
 from tests.support.tiny_runs import backbone_of, tiny_recipe
-from training.data.dataset import LabeledImages, Learnable
+from training.data.dataset import LabeledImages, TrainingSplits
 from training.diagnostics.faint import FaintDirections, first_responses
 from training.loop.trainer import Trainer
 
@@ -42,7 +42,7 @@ def found(stored_as_jpeg: bool, **fields: object) -> list[Finding]:
     """Return the doctor's findings before the first step."""
     images = scenes(stored_as_jpeg)
     part = LabeledImages(images, torch.arange(64) % 4, tuple(map(str, range(64))))
-    trainer = Trainer(tiny_recipe("softmax", **SHAPE, **fields), Learnable(part, part), 4)
+    trainer = Trainer(tiny_recipe("softmax", **SHAPE, **fields), TrainingSplits(part, part), 4)
     trainer.doctor.before_training(trainer.progress)
     return trainer.progress.findings
 

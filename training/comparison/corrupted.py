@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
 from training.comparison import influence
-from training.comparison.images import Found, Influence, moved
+from training.comparison.images import Influence, ResampledMeasures, moved
 from training.data.sampling import stratified
 from training.evaluation.answers import Answers
 from training.evaluation.changes import CHANGES
@@ -42,7 +42,7 @@ Images = UInt8[np.ndarray, "n h w 3"]
 
 def corrupted_measures(
     ask: Ask, images: Images, labels: Int64[np.ndarray, " n"], calibration: Answers
-) -> Found:
+) -> ResampledMeasures:
     """The measures by name, and how far resamples of the test images move them."""
     rows = np.sort(stratified(labels, IMAGES, seed=0))
     shown, truth = images[rows], labels[rows]
@@ -56,7 +56,7 @@ def corrupted_measures(
         values |= more_values
         moves |= more_moves
     placed = {name: influence.spread(one, rows, len(labels)) for name, one in moves.items()}
-    return Found(values, {name: moved(one) for name, one in placed.items()})
+    return ResampledMeasures(values, {name: moved(one) for name, one in placed.items()})
 
 
 def least_confidence(calibration: Answers) -> float | None:

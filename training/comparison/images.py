@@ -22,7 +22,7 @@ Influence = Float64[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
-class Found:
+class ResampledMeasures:
     """Measures by name, and how far each moves in the resamples of its images."""
 
     values: Mapping[str, float]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from training.comparison import influence
-from training.comparison.images import Found, moved
+from training.comparison.images import ResampledMeasures, moved
 from training.data.dataset import LabeledImages
 from training.data.others import TransferImages
 from training.evaluation.answers import Answers
@@ -16,13 +16,13 @@ TRANSFER = "transfer_accuracy"
 
 def transfer_measures(
     ask: Callable[[LabeledImages], Answers], sets: Sequence[TransferImages]
-) -> Found:
+) -> ResampledMeasures:
     """The accuracy of linear probes, and its moves in resamples of each set's test images."""
     if not sets:
-        return Found({}, {})
+        return ResampledMeasures({}, {})
     rights = [probed(ask(one.train), ask(one.test)).astype(np.float64) for one in sets]
     moves = [moved(influence.of_mean(right), stream) for stream, right in enumerate(rights, 1)]
-    return Found(
+    return ResampledMeasures(
         {TRANSFER: float(np.mean([right.mean() for right in rights]))},
         {TRANSFER: tuple(float(one) for one in np.mean(moves, axis=0))},
     )

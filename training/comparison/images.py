@@ -30,7 +30,7 @@ class ResampledMeasures:
 
 
 @dataclass(frozen=True)
-class FromImages:
+class ImageVariances:
     """The variance that the draw of test images adds to a mean over seeds.
 
     `shared` is the same for every seed, so that more seeds do not reduce it. `own` is the least
@@ -48,11 +48,11 @@ class Images(ABC):
     kind: ClassVar[ImageVariance]
 
     @abstractmethod
-    def single(self, loss: str) -> FromImages:
+    def single(self, loss: str) -> ImageVariances:
         """For the loss's mean over seeds."""
 
     @abstractmethod
-    def difference(self, first: str, second: str) -> FromImages:
+    def difference(self, first: str, second: str) -> ImageVariances:
         """For the mean difference of two losses, on the same images."""
 
 
@@ -70,21 +70,21 @@ class Resampled(Images):
     n: int
     unseen: float = 0.0
 
-    def single(self, loss: str) -> FromImages:
+    def single(self, loss: str) -> ImageVariances:
         """The variance over resamples, in parts."""
         return self._of(self.moved[loss], 4 / (self.n + 4) ** 2)
 
-    def difference(self, first: str, second: str) -> FromImages:
+    def difference(self, first: str, second: str) -> ImageVariances:
         """The variance over resamples, in parts."""
         return self._of(self.moved[first] - self.moved[second], 2 / (self.n + 2) ** 2)
 
-    def _of(self, moved: Float64[np.ndarray, "s r"], added: float) -> FromImages:
+    def _of(self, moved: Float64[np.ndarray, "s r"], added: float) -> ImageVariances:
         seeds, resamples = moved.shape
         unbiased = self.n / max(1, self.n - 1)
         whole = float(moved.mean(axis=0).var(ddof=1)) * unbiased
         each = float(moved.var(axis=1, ddof=1).mean()) * unbiased
         own = max(0.0, each - whole) / (seeds - 1)
-        return FromImages(
+        return ImageVariances(
             shared=max(0.0, whole - own) + added * self.unseen**2,
             own=own,
             freedom=max(1, min(self.n, resamples) - 1),
@@ -103,14 +103,14 @@ class Bounded(Images):
     variances: Mapping[str, float]
     n: int
 
-    def single(self, loss: str) -> FromImages:
+    def single(self, loss: str) -> ImageVariances:
         """The bound."""
-        return FromImages(self.variances[loss], 0.0, max(1, self.n - 1))
+        return ImageVariances(self.variances[loss], 0.0, max(1, self.n - 1))
 
-    def difference(self, first: str, second: str) -> FromImages:
+    def difference(self, first: str, second: str) -> ImageVariances:
         """The sum of both bounds."""
         both = self.variances[first] + self.variances[second]
-        return FromImages(both, 0.0, max(1, self.n - 1))
+        return ImageVariances(both, 0.0, max(1, self.n - 1))
 
 
 def unseen_cost(measure: Measure, n: int) -> float:

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 from models.comparison import LEVEL, Difference, Result
 from models.evidence.estimate import Estimate
 from training.comparison.cochran import Freedom, critical, p_values
-from training.comparison.images import FromImages, Images
+from training.comparison.images import Images, ImageVariances
 from training.evaluation.significance import holm
 
 POWER = 0.8
@@ -31,7 +31,7 @@ class Spread:
     freedom: Freedom
 
     @classmethod
-    def of(cls, values: BySeed, images: FromImages | None = None) -> "Spread":
+    def of(cls, values: BySeed, images: ImageVariances | None = None) -> "Spread":
         """Of at least two seeds; over seeds alone where nothing is known of the images."""
         shown = float(values.var(ddof=1)) / len(values)
         if images is None:
@@ -74,7 +74,7 @@ class Spread:
 
 
 def mean_over_seeds(
-    values: BySeed, images: FromImages | None = None, limits: tuple[float, float] | None = None
+    values: BySeed, images: ImageVariances | None = None, limits: tuple[float, float] | None = None
 ) -> Estimate:
     """The mean with its 95 % interval, cut to `limits`; needs two seeds.
 

@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from training.comparison.cochran import LEAST_P, Freedom, critical, p_values
-from training.comparison.images import Bounded, FromImages
+from training.comparison.images import Bounded, ImageVariances
 from training.comparison.statistics import Spread, differences, mean_over_seeds, results_of
 from training.evaluation.significance import holm
 
@@ -84,6 +84,6 @@ def test_gaps_that_never_vary_prove_nothing() -> None:
 def test_each_seed_shows_no_less_than_its_own_images_must() -> None:
     """Two seeds with equal gaps that erred on other images: the gaps were equal by chance."""
     equal = np.array([0.1, 0.1])
-    images = FromImages(shared=1e-6, own=0.03**2, freedom=99)
+    images = ImageVariances(shared=1e-6, own=0.03**2, freedom=99)
     assert Spread.of(equal, images).seeds == pytest.approx(0.03**2)
     assert Spread.of(equal, images).p_value(0.1) > 0.05

@@ -42,7 +42,7 @@ class ImageVariances:
     freedom: int
 
 
-class Images(ABC):
+class ImageEffect(ABC):
     """The test images' part in one measure of every loss."""
 
     kind: ClassVar[ImageVariance]
@@ -57,7 +57,7 @@ class Images(ABC):
 
 
 @dataclass(frozen=True)
-class Resampled(Images):
+class Resampled(ImageEffect):
     """Every run's measure over the same resamples of n images, less its value: by loss [s, r].
 
     `unseen` is what an image of a kind that was not drawn may count for: as many such images as
@@ -92,7 +92,7 @@ class Resampled(Images):
 
 
 @dataclass(frozen=True)
-class Bounded(Images):
+class Bounded(ImageEffect):
     """Upper bounds of the variance of each loss's mean, where no image's outcome was kept.
 
     The bound of a difference is the sum of both: it holds where two losses do not err on each

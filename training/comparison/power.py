@@ -11,7 +11,7 @@ from scipy import stats
 from models.comparison import LEVEL, Measure, Power
 from models.evidence.estimate import Estimate
 from training.comparison.cochran import Freedom, p_values
-from training.comparison.images import Images
+from training.comparison.images import ImageEffect
 from training.comparison.statistics import POWER, BySeed
 from training.evaluation.significance import holm
 
@@ -40,7 +40,7 @@ class Noise:
     images_df: int | None
 
     @classmethod
-    def of(cls, by_loss: Mapping[str, BySeed], images: Images | None) -> "Noise":
+    def of(cls, by_loss: Mapping[str, BySeed], images: ImageEffect | None) -> "Noise":
         """Read the noise of a measure, by loss."""
         losses = tuple(by_loss)
         values = np.stack([by_loss[loss] for loss in losses])
@@ -113,7 +113,7 @@ class Simulated:
 
 
 def power_of(
-    measure: Measure, by_loss: Mapping[str, BySeed], images: Images | None = None
+    measure: Measure, by_loss: Mapping[str, BySeed], images: ImageEffect | None = None
 ) -> Power | None:
     """Simulate the procedure on this measure; None where no spread was seen."""
     noise = Noise.of(by_loss, images)
@@ -138,7 +138,7 @@ def power_of(
 
 
 def seeds_needed(
-    measure: Measure, by_loss: Mapping[str, BySeed], images: Images | None = None
+    measure: Measure, by_loss: Mapping[str, BySeed], images: ImageEffect | None = None
 ) -> int | None:
     """With how many seeds the leader would be distinguished from all others 4 times in 5.
 

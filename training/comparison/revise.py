@@ -9,7 +9,7 @@ from models.comparison import ComparisonReport, Measure, Runs, Searched, Tuned
 from training.comparison.assembly import MeasureColumn, assemble
 from training.comparison.catalog import GOALS, MEASURES
 from training.comparison.convergence import Training
-from training.comparison.images import Bounded, Images
+from training.comparison.images import Bounded, ImageEffect
 from training.comparison.statistics import BySeed
 from training.losses.base import Range
 from training.tuning.space import at_edge
@@ -91,7 +91,9 @@ def _by_loss(report: ComparisonReport, name: str) -> dict[str, BySeed]:
     return {loss: rows[loss] for loss in report.losses}
 
 
-def _bounds(report: ComparisonReport, name: str, by_loss: Mapping[str, BySeed]) -> Images | None:
+def _bounds(
+    report: ComparisonReport, name: str, by_loss: Mapping[str, BySeed]
+) -> ImageEffect | None:
     n = report.dataset.test
     if name in _SHARES:
         return Bounded({loss: _SHARES[name] * _bound(one, n) for loss, one in by_loss.items()}, n)

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 from models.comparison import LEVEL, Difference, Result
 from models.evidence.estimate import Estimate
 from training.comparison.cochran import Freedom, critical, p_values
-from training.comparison.images import Images, ImageVariances
+from training.comparison.images import ImageEffect, ImageVariances
 from training.evaluation.significance import holm
 
 POWER = 0.8
@@ -90,7 +90,7 @@ def mean_over_seeds(
 def results_of(
     measure: str,
     by_loss: Mapping[str, BySeed],
-    images: Images | None = None,
+    images: ImageEffect | None = None,
     limits: tuple[float, float] | None = None,
 ) -> list[Result]:
     """Each loss on the measure, over its seeds."""
@@ -107,7 +107,7 @@ def results_of(
 
 
 def differences(
-    measure: str, by_loss: Mapping[str, BySeed], images: Images | None = None
+    measure: str, by_loss: Mapping[str, BySeed], images: ImageEffect | None = None
 ) -> list[Difference]:
     """Every pair of losses, paired by seed, with Holm's correction over the pairs.
 

@@ -26,7 +26,7 @@ from training.common.provenance import hardware, versions
 from training.comparison.assembly import MeasureColumn, assemble
 from training.comparison.catalog import MEASURES
 from training.comparison.convergence import Training, convergence_of, training_of
-from training.comparison.images import Images, Resampled, unseen_cost
+from training.comparison.images import ImageEffect, Resampled, unseen_cost
 from training.comparison.measured import Measured
 from training.comparison.runs import ComparisonFolder, ComparisonJob
 from training.comparison.statistics import mean_over_seeds
@@ -108,7 +108,7 @@ def _table(
     return table
 
 
-def _images(measure: Measure, by_loss: dict[str, list[Measured]]) -> Images | None:
+def _images(measure: Measure, by_loss: dict[str, list[Measured]]) -> ImageEffect | None:
     """Gather the resampled test images that the runs kept; None where one kept nothing."""
     every = [run for runs in by_loss.values() for run in runs]
     counts = {run.images for run in every}

@@ -11,7 +11,7 @@ from models.evidence.estimate import Estimate
 from tests.support.simulated import LOSSES, WORLDS, World, drawn, measured
 from training.comparison.assembly import MeasureColumn, Statistics, assemble
 from training.comparison.catalog import GOALS, MEASURES
-from training.comparison.images import Bounded, Images, Resampled, moved, unseen_cost
+from training.comparison.images import Bounded, ImageEffect, Resampled, moved, unseen_cost
 from training.comparison.influence import of_aurc, of_mean
 from training.comparison.power import power_of, seeds_needed
 from training.comparison.statistics import BySeed, differences, mean_over_seeds
@@ -92,7 +92,7 @@ def test_a_large_difference_is_found() -> None:
     assert decided(by_loss, images) == LOSSES[-1]
 
 
-def decided(by_loss: dict[str, BySeed], images: Images | None = None) -> str | None:
+def decided(by_loss: dict[str, BySeed], images: ImageEffect | None = None) -> str | None:
     """The loss that the procedure names as best for classification, if it does."""
     verdict = assemble([MeasureColumn(ACCURACY, by_loss, images)], GOALS).verdicts[0]
     return None if verdict.tie else verdict.prefer

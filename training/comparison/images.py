@@ -92,7 +92,7 @@ class Resampled(ImageEffect):
 
 
 @dataclass(frozen=True)
-class Bounded(ImageEffect):
+class BoundedVariance(ImageEffect):
     """Upper bounds of the variance of each loss's mean, where no image's outcome was kept.
 
     The bound of a difference is the sum of both: it holds where two losses do not err on each

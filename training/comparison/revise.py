@@ -9,7 +9,7 @@ from models.comparison import ComparisonReport, Measure, Runs, Searched, Tuned
 from training.comparison.assembly import MeasureColumn, assemble
 from training.comparison.catalog import GOALS, MEASURES
 from training.comparison.convergence import Training
-from training.comparison.images import Bounded, ImageEffect
+from training.comparison.images import BoundedVariance, ImageEffect
 from training.comparison.statistics import BySeed
 from training.losses.base import Range
 from training.tuning.space import at_edge
@@ -46,7 +46,7 @@ def revised(report: ComparisonReport) -> ComparisonReport:
     """The same measurements with intervals, tests, power and verdicts as they are made today.
 
     No image's outcome is in the file, so that the test images' part is an upper bound where one
-    exists (see `Bounded`), and otherwise not included; each measure says which.
+    exists (see `BoundedVariance`), and otherwise not included; each measure says which.
     """
     known = {one.name: one for one in MEASURES}
     table = [_column(report, known.get(one.name, one)) for one in report.measures]
@@ -96,10 +96,12 @@ def _bounds(
 ) -> ImageEffect | None:
     n = report.dataset.test
     if name in _SHARES:
-        return Bounded({loss: _SHARES[name] * _bound(one, n) for loss, one in by_loss.items()}, n)
+        return BoundedVariance(
+            {loss: _SHARES[name] * _bound(one, n) for loss, one in by_loss.items()}, n
+        )
     if name in _CALIBRATION:
         right = _by_loss(report, "accuracy")
-        return Bounded({loss: _bound(one, n) for loss, one in right.items()}, n)
+        return BoundedVariance({loss: _bound(one, n) for loss, one in right.items()}, n)
     return None
 
 

@@ -11,7 +11,7 @@ from models.evidence.estimate import Estimate
 from tests.support.simulated import LOSSES, WORLDS, World, drawn, measured
 from training.comparison.assembly import MeasureColumn, Statistics, assemble
 from training.comparison.catalog import GOALS, MEASURES
-from training.comparison.images import Bounded, ImageEffect, Resampled, moved, unseen_cost
+from training.comparison.images import BoundedVariance, ImageEffect, Resampled, moved, unseen_cost
 from training.comparison.influence import of_aurc, of_mean
 from training.comparison.power import power_of, seeds_needed
 from training.comparison.statistics import BySeed, differences, mean_over_seeds
@@ -107,7 +107,7 @@ def test_the_stated_power_is_the_procedures(with_images: bool) -> None:
         for loss, pattern in zip(LOSSES, uncorrelated(seeds), strict=False)
     }
     shown[LOSSES[-1]] = shown[LOSSES[-1]] + 0.01
-    images = Bounded(dict.fromkeys(LOSSES, 0.002**2), 10_000) if with_images else None
+    images = BoundedVariance(dict.fromkeys(LOSSES, 0.002**2), 10_000) if with_images else None
     power = power_of(ACCURACY, shown, images)
     assert power is not None
     assert power.lead.low < power.lead.value < power.lead.high
@@ -145,7 +145,7 @@ def test_the_seeds_needed_are_enough_and_one_fewer_is_not_stated() -> None:
     assert needed[0] is not None
     assert needed[1] is not None
     assert needed[0] > needed[1] >= 2
-    images = Bounded(dict.fromkeys(LOSSES, 0.01**2), 1000)
+    images = BoundedVariance(dict.fromkeys(LOSSES, 0.01**2), 1000)
     assert seeds_needed(ACCURACY, near, images) is None  # more test images are
 
 

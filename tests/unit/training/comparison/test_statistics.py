@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from training.comparison.cochran import LEAST_P, Freedom, critical, p_values
-from training.comparison.images import Bounded, ImageVariances
+from training.comparison.images import BoundedVariance, ImageVariances
 from training.comparison.statistics import Spread, differences, mean_over_seeds, results_of
 from training.evaluation.significance import holm
 
@@ -14,7 +14,7 @@ SOFTMAX = np.array([0.70, 0.72, 0.71, 0.73, 0.69])
 ARCFACE = SOFTMAX + np.array([0.02, 0.03, 0.01, 0.02, 0.03])
 TRIPLET = np.array([0.71, 0.70, 0.72, 0.71, 0.70])
 BY_LOSS = {"softmax": SOFTMAX, "arcface": ARCFACE, "triplet": TRIPLET}
-IMAGES = Bounded(dict.fromkeys(BY_LOSS, 0.002**2), 10_000)
+IMAGES = BoundedVariance(dict.fromkeys(BY_LOSS, 0.002**2), 10_000)
 
 
 def test_the_interval_over_seeds_is_students() -> None:

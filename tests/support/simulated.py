@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from training.comparison.images import Resampled, moved
+from training.comparison.images import PairedResamples, moved
 from training.comparison.influence import of_mean
 from training.comparison.statistics import BySeed
 
@@ -48,11 +48,11 @@ def drawn(
     return right
 
 
-def measured(right: Bool[np.ndarray, "l s i"]) -> tuple[dict[str, BySeed], Resampled]:
+def measured(right: Bool[np.ndarray, "l s i"]) -> tuple[dict[str, BySeed], PairedResamples]:
     """Accuracy by loss and seed, and its resamples, as a comparison's runs keep them."""
     shares = dict(zip(LOSSES, right.mean(axis=2).astype(np.float64), strict=True))
     resampled = {
         loss: np.array([moved(of_mean(run.astype(np.float64))) for run in runs])
         for loss, runs in zip(LOSSES, right, strict=True)
     }
-    return shares, Resampled(resampled, right.shape[2], unseen=1.0)
+    return shares, PairedResamples(resampled, right.shape[2], unseen=1.0)

@@ -57,7 +57,7 @@ class ImageEffect(ABC):
 
 
 @dataclass(frozen=True)
-class Resampled(ImageEffect):
+class PairedResamples(ImageEffect):
     """Every run's measure over the same resamples of n images, less its value: by loss [s, r].
 
     `unseen` is what an image of a kind that was not drawn may count for: as many such images as

@@ -26,7 +26,7 @@ from training.common.provenance import hardware, versions
 from training.comparison.assembly import MeasureColumn, assemble
 from training.comparison.catalog import MEASURES
 from training.comparison.convergence import Training, convergence_of, training_of
-from training.comparison.images import ImageEffect, Resampled, unseen_cost
+from training.comparison.images import ImageEffect, PairedResamples, unseen_cost
 from training.comparison.measured import Measured
 from training.comparison.runs import ComparisonFolder, ComparisonJob
 from training.comparison.statistics import mean_over_seeds
@@ -119,7 +119,7 @@ def _images(measure: Measure, by_loss: dict[str, list[Measured]]) -> ImageEffect
         for loss, runs in by_loss.items()
     }
     n = counts.pop() or 1
-    return Resampled(moved, n, unseen_cost(measure, n))
+    return PairedResamples(moved, n, unseen_cost(measure, n))
 
 
 def _tuning(comparison: ComparisonFolder, classes: int) -> tuple[Tuned, ...]:

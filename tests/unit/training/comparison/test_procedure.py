@@ -11,7 +11,13 @@ from models.evidence.estimate import Estimate
 from tests.support.simulated import LOSSES, WORLDS, World, drawn, measured
 from training.comparison.assembly import MeasureColumn, Statistics, assemble
 from training.comparison.catalog import GOALS, MEASURES
-from training.comparison.images import BoundedVariance, ImageEffect, Resampled, moved, unseen_cost
+from training.comparison.images import (
+    BoundedVariance,
+    ImageEffect,
+    PairedResamples,
+    moved,
+    unseen_cost,
+)
 from training.comparison.influence import of_aurc, of_mean
 from training.comparison.power import power_of, seeds_needed
 from training.comparison.statistics import BySeed, differences, mean_over_seeds
@@ -187,7 +193,7 @@ def test_the_interval_of_one_loss_covers_where_nearly_every_answer_is_right(
             values = np.array([run[name][0] for run in runs])
             drawn_again = np.array([moved(run[name][1]) for run in runs])
             measure = next(one for one in MEASURES if one.name == name)
-            images = Resampled({"one": drawn_again}, n, unseen_cost(measure, n)).single("one")
+            images = PairedResamples({"one": drawn_again}, n, unseen_cost(measure, n)).single("one")
             rows.append(mean_over_seeds(values, images))
     for name, rows in found.items():
         truth = 0.0783 if name == "nll" else np.mean([row.value for row in rows])

@@ -18,7 +18,7 @@ class OtherSet(Frozen):
     sha256: str = Field(description="of what its images are made from")
 
 
-class Others(Frozen):
+class OtherSets(Frozen):
     """Questions to runs beside their own data set; no choice is made by any of them."""
 
     far: tuple[OtherSet, ...] = Field(
@@ -58,9 +58,9 @@ class OtherImages:
         return cls(far_sets(spec, far), transfer_sets(spec, transfer))
 
     @property
-    def record(self) -> Others:
+    def record(self) -> OtherSets:
         """Return their entry in the protocol."""
-        return Others(
+        return OtherSets(
             far=tuple(OtherSet(name=one.name, sha256=one.sha256) for one in self.far),
             transfer=tuple(OtherSet(name=one.name, sha256=one.sha256) for one in self.transfer),
         )

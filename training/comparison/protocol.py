@@ -9,7 +9,7 @@ from models.comparison import GoalMeasures
 from models.manifest import Frozen
 from training.common.machine import Computed
 from training.comparison.catalog import GOALS
-from training.comparison.others import Others
+from training.comparison.others import OtherSets
 from training.recipes.recipe import Recipe
 from training.tuning.space import OPTIMIZERS
 from training.tuning.tune import Budget
@@ -29,8 +29,8 @@ class ComparisonProtocol(Frozen):
     budget: Budget
     seeds: int = Field(default=5, ge=2, description="final runs of each loss, seeds 0, 1, ...")
     unknown_epochs: int = Field(ge=1, description="of each final run that leaves classes out")
-    others: Others = Field(
-        default=Others(), description="other data sets that runs are asked about"
+    others: OtherSets = Field(
+        default=OtherSets(), description="other data sets that runs are asked about"
     )
     goals: tuple[GoalMeasures, ...] = Field(
         default=GOALS, description="what decides each goal, named before any run"

@@ -21,7 +21,7 @@ from training.comparison.corrupted import (
 )
 from training.comparison.far import far_moves, far_values
 from training.comparison.measured import Measured
-from training.comparison.others import OtherImages, Others
+from training.comparison.others import OtherImages, OtherSets
 from training.comparison.runs import ComparisonFolder
 from training.comparison.summary import summarize
 from training.comparison.transfer import transfer_measures
@@ -211,7 +211,7 @@ def test_transfer_is_the_accuracy_of_a_probe() -> None:
 
 def test_other_data_sets_may_be_added_to_a_protocol_and_not_exchanged() -> None:
     own, other = folder("own", seed=1), folder("other", seed=2)
-    none = PROTOCOL.model_copy(update={"others": Others()})
+    none = PROTOCOL.model_copy(update={"others": OtherSets()})
     digits, more = (
         PROTOCOL.model_copy(update={"others": OtherImages.of(own, SPEC, far).record})
         for far in ([], [other])

@@ -18,7 +18,7 @@ TRIALS = 8
 _CHECKED = "checked.json"
 
 
-class Checked(Frozen):
+class CheckedTrial(Frozen):
     """One trial's values, trained at the final runs' length."""
 
     trial: int
@@ -27,7 +27,7 @@ class Checked(Frozen):
     seconds: float
 
     @classmethod
-    def read(cls, path: Path) -> "Checked":
+    def read(cls, path: Path) -> "CheckedTrial":
         """Read the result of the check in this folder."""
         return cls.model_validate_json((path / _CHECKED).read_bytes())
 
@@ -64,7 +64,7 @@ def trial_at(tuning: Tuning, place: int, places: int) -> FrozenTrial:
     return ranked[round(float(np.linspace(0, len(ranked) - 1, places)[place]))]
 
 
-def length_check(loss: str, done: tuple[Checked, ...]) -> LengthCheck:
+def length_check(loss: str, done: tuple[CheckedTrial, ...]) -> LengthCheck:
     """Correlate the ranks of short and full trials; null where one of them is constant."""
     short, full = ([getattr(one, name) for one in done] for name in ("short", "full"))
     varied = len(set(short)) > 1 and len(set(full)) > 1

@@ -12,7 +12,7 @@ from models.comparison import LengthCheck
 from training import data
 from training.checkpoints.run import RunFolder, describe
 from training.common.machine import Machine
-from training.comparison.lengths import Checked, checks, is_checked, length_check, trial_at
+from training.comparison.lengths import CheckedTrial, checks, is_checked, length_check, trial_at
 from training.comparison.measured import Measured, is_measured, measure_round, measure_run
 from training.comparison.others import OtherImages
 from training.comparison.protocol import START_SEED, ComparisonProtocol
@@ -121,16 +121,16 @@ class ComparisonFolder:
 
     def length_checks(self) -> tuple[LengthCheck, ...]:
         """Read the results of the finished checks, by loss."""
-        found: dict[str, list[Checked]] = {}
+        found: dict[str, list[CheckedTrial]] = {}
         for job in self.checks():
-            found.setdefault(job.loss, []).append(Checked.read(job.path))
+            found.setdefault(job.loss, []).append(CheckedTrial.read(job.path))
         return tuple(length_check(loss, tuple(done)) for loss, done in found.items())
 
     def training_seconds(self) -> float:
         """Of all trials and final runs together, as if one after the other."""
         trials = sum(self.tuning(loss).seconds_spent() for loss in self.protocol.losses)
         runs = (Measured.read(job.path) for job in (*self.finals(), *self.rounds()))
-        checked = (Checked.read(job.path).seconds for job in self.checks())
+        checked = (CheckedTrial.read(job.path).seconds for job in self.checks())
         return trials + sum(one.training_seconds or 0.0 for one in runs) + sum(checked)
 
     def epochs(self) -> int:
@@ -194,7 +194,7 @@ class ComparisonFolder:
         trial = trial_at(tuning, job.place, checks(self.protocol, job.loss, tuning))
         recipe = with_values(self.protocol.start(job.loss), trial.params)
         _, trainer = self._fit(RunFolder(job.path), recipe)
-        checked = Checked(
+        checked = CheckedTrial(
             trial=trial.number,
             short=trial.value or 0.0,
             full=trainer.kept_epoch.tuning_accuracy,

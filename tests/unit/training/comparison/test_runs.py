@@ -14,7 +14,7 @@ from models.comparison import ComparisonReport
 from training.checkpoints.run import RunFolder
 from training.common.machine import Machine
 from training.comparison.catalog import MEASURES
-from training.comparison.lengths import Checked, length_check
+from training.comparison.lengths import CheckedTrial, length_check
 from training.comparison.measured import Measured, is_measured
 from training.comparison.protocol import ComparisonProtocol
 from training.comparison.runs import ComparisonFolder
@@ -230,7 +230,7 @@ def test_ranks_of_short_and_full_trials_are_correlated() -> None:
     def check(*full: float) -> float | None:
         short = np.linspace(0.9, 0.5, len(full))
         done = (
-            Checked(trial=row, short=float(short[row]), full=value, seconds=1.0)
+            CheckedTrial(trial=row, short=float(short[row]), full=value, seconds=1.0)
             for row, value in enumerate(full)
         )
         return length_check("softmax", tuple(done)).spearman

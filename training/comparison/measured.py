@@ -25,7 +25,7 @@ from training.comparison.measures import (
     run_values,
 )
 from training.comparison.transfer import transfer_measures
-from training.comparison.unseen import Unseen, unseen_influences, unseen_values
+from training.comparison.unseen import UnseenAnswers, unseen_influences, unseen_values
 from training.data.dataset import Dataset, Splits
 from training.data.others import FarImages, TransferImages
 from training.evaluation.classification import count_confusions
@@ -105,7 +105,7 @@ def measure_round(folder: RunFolder, dataset: Dataset, far: Sequence[FarImages] 
         return
     left_out, metric = left_out_answers(folder, dataset, far)
     scored, ids = score_round(left_out, metric), dataset.test.ids
-    unseen = Unseen(metric, left_out.unknown)
+    unseen = UnseenAnswers(metric, left_out.unknown)
     influences = {
         **round_influences(scored, left_out, metric, ids),
         **unseen_influences(unseen, ids),

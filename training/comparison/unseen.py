@@ -15,7 +15,7 @@ _FEWEST_CLASSES = 2
 
 
 @dataclass(frozen=True)
-class Unseen(SearchedImages):
+class UnseenAnswers(SearchedImages):
     """Answers about test images of the left-out classes, labeled by the whole data set."""
 
     metric: Metric
@@ -28,7 +28,7 @@ class Unseen(SearchedImages):
         return len(counts) >= _FEWEST_CLASSES and bool((counts > 1).any())
 
 
-def unseen_values(unseen: Unseen) -> dict[str, float]:
+def unseen_values(unseen: UnseenAnswers) -> dict[str, float]:
     """The measures by name; none where no answer could be wrong."""
     if not unseen.can_be_searched:
         return {}
@@ -44,7 +44,7 @@ def unseen_values(unseen: Unseen) -> dict[str, float]:
     }
 
 
-def unseen_influences(unseen: Unseen, ids: tuple[str, ...]) -> dict[str, Influence]:
+def unseen_influences(unseen: UnseenAnswers, ids: tuple[str, ...]) -> dict[str, Influence]:
     """By how much each of the test images `ids` moves each of `unseen_values`; known ones do not.
 
     How many of the images are of left-out classes varies in a resample as well: each measure is a

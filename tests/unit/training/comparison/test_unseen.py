@@ -9,16 +9,16 @@ from sklearn.metrics import roc_curve
 from models.manifest import Metric
 from tests.support.clusters import clusters
 from training.comparison.images import moved
-from training.comparison.unseen import Unseen, unseen_influences, unseen_values
+from training.comparison.unseen import UnseenAnswers, unseen_influences, unseen_values
 from training.evaluation.answers import Answers
 
 
-def unseen(metric: Metric, n: int = 200, seed: int = 5, spread: float = 0.8) -> Unseen:
+def unseen(metric: Metric, n: int = 200, seed: int = 5, spread: float = 0.8) -> UnseenAnswers:
     """Four classes, numbered as a data set of ten would."""
     found = clusters(
         np.random.default_rng(seed).integers(4, size=n).tolist(), metric, seed, spread=spread
     )
-    return Unseen(metric, replace(found, labels=np.array([1, 4, 7, 8])[found.labels]))
+    return UnseenAnswers(metric, replace(found, labels=np.array([1, 4, 7, 8])[found.labels]))
 
 
 def distances(answers: Answers) -> np.ndarray:
@@ -79,6 +79,6 @@ def test_the_spread_over_resamples_is_that_of_other_test_images(metric: Metric) 
 
 @pytest.mark.parametrize("labels", [[0] * 40, list(range(40))])
 def test_nothing_is_measured_where_no_answer_could_be_wrong_or_right(labels: list[int]) -> None:
-    one = Unseen("l2", clusters(labels, "l2", seed=3))
+    one = UnseenAnswers("l2", clusters(labels, "l2", seed=3))
     assert unseen_values(one) == {}
     assert unseen_influences(one, one.test.ids) == {}

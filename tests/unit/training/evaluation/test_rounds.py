@@ -4,14 +4,14 @@ import pytest
 
 from models.manifest import Metric
 from tests.support.clusters import clusters
-from training.comparison.unseen import Unseen, unseen_values
+from training.comparison.unseen import UnseenAnswers, unseen_values
 from training.evaluation.rounds import unseen_retrieval
 
 
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_a_report_and_a_comparison_measure_unseen_classes_alike(metric: Metric) -> None:
     unseen = clusters([row % 4 for row in range(120)], metric, seed=3)
-    found, expected = unseen_retrieval(unseen, metric), unseen_values(Unseen(metric, unseen))
+    found, expected = unseen_retrieval(unseen, metric), unseen_values(UnseenAnswers(metric, unseen))
     assert found is not None
     assert (found.images, found.classes) == (120, 4)
     for name in ("recall_at_1", "map_at_r", "eer", "opis"):

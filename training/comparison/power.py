@@ -64,7 +64,7 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class Simulated:
+class SimulatedComparisons:
     """Comparisons of equal losses, drawn once: each pair's gap and variance, in every one."""
 
     noise: Noise
@@ -74,7 +74,9 @@ class Simulated:
     freedom: Freedom
 
     @classmethod
-    def draw(cls, noise: Noise, seeds: int, simulations: int = SIMULATIONS) -> "Simulated":
+    def draw(
+        cls, noise: Noise, seeds: int, simulations: int = SIMULATIONS
+    ) -> "SimulatedComparisons":
         """So many comparisons of so many seeds, from fixed random numbers."""
         random = np.random.default_rng(_SEED)
         count = len(noise.losses)
@@ -121,10 +123,12 @@ def power_of(
         return None
     leader = _leader(measure, by_loss)
     seeds = len(by_loss[noise.losses[0]])
-    drawn = Simulated.draw(noise, seeds)
+    drawn = SimulatedComparisons.draw(noise, seeds)
     lead, df = _lead(drawn, leader), seeds - 1
     low, high = (
-        _lead(Simulated.draw(noise.scaled(df / stats.chi2.ppf(share, df)), seeds), leader)
+        _lead(
+            SimulatedComparisons.draw(noise.scaled(df / stats.chi2.ppf(share, df)), seeds), leader
+        )
         for share in (0.975, 0.025)
     )
     still = np.zeros(len(noise.losses))
@@ -149,7 +153,7 @@ def seeds_needed(
     means = sign * np.array([values.mean() for values in by_loss.values()])
 
     def enough(seeds: int) -> bool:
-        drawn = Simulated.draw(noise, seeds, SIMULATIONS // 2)
+        drawn = SimulatedComparisons.draw(noise, seeds, SIMULATIONS // 2)
         return bool(drawn.wins(means, leader).all(axis=1).mean() >= POWER)
 
     low, high = 1, MOST_SEEDS
@@ -161,7 +165,7 @@ def seeds_needed(
     return high
 
 
-def _lead(drawn: Simulated, leader: int) -> float:
+def _lead(drawn: SimulatedComparisons, leader: int) -> float:
     """The smallest at which the leader is distinguished from all others with power 0.8."""
     still = np.zeros(len(drawn.noise.losses))
 

@@ -20,14 +20,14 @@ _POINTS = 3000
 Values = Float64[np.ndarray, "*shape"]
 
 
-class Freedom(NamedTuple):
+class DegreesOfFreedom(NamedTuple):
     """Degrees of freedom of both variances."""
 
     seeds: int
     images: int
 
 
-def critical(seeds_share: Values, freedom: Freedom, level: float) -> Values:
+def critical(seeds_share: Values, freedom: DegreesOfFreedom, level: float) -> Values:
     """Return the bound that |difference| / sqrt(variance) must exceed at this two-sided level.
 
     `seeds_share` is the part of the variance that the seeds showed, in 0..1.
@@ -36,7 +36,7 @@ def critical(seeds_share: Values, freedom: Freedom, level: float) -> Values:
     return seeds_share * seeds + (1 - seeds_share) * images
 
 
-def p_values(sizes: Values, seeds_share: Values, freedom: Freedom) -> Values:
+def p_values(sizes: Values, seeds_share: Values, freedom: DegreesOfFreedom) -> Values:
     """The level at which each |difference| / sqrt(variance) is just critical; never 0."""
     logs, seeds, images = _table(freedom)
     low, high = np.zeros(sizes.shape, np.intp), np.full(sizes.shape, _POINTS - 1)
@@ -62,7 +62,7 @@ def _student(df: int, level: float) -> float:
 
 @cache
 def _table(
-    freedom: Freedom,
+    freedom: DegreesOfFreedom,
 ) -> tuple[Float64[np.ndarray, " p"], Float64[np.ndarray, " p"], Float64[np.ndarray, " p"]]:
     """Logarithms of levels, falling from 0, with both critical values, rising."""
     logs = np.linspace(0, np.log(LEAST_P), _POINTS)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from models.comparison import LEVEL, Measure, Power
 from models.evidence.estimate import Estimate
-from training.comparison.cochran import Freedom, p_values
+from training.comparison.cochran import DegreesOfFreedom, p_values
 from training.comparison.images import ImageEffect
 from training.comparison.statistics import POWER, BySeed
 from training.evaluation.significance import holm
@@ -71,7 +71,7 @@ class SimulatedComparisons:
     gaps: Float64[np.ndarray, "r p"]
     seeds: Float64[np.ndarray, "r p"]
     images: Pairs
-    freedom: Freedom
+    freedom: DegreesOfFreedom
 
     @classmethod
     def draw(
@@ -89,7 +89,9 @@ class SimulatedComparisons:
         images = noise.images.diagonal()[pairs].sum(axis=1)
         images = images - 2 * noise.images[pairs[:, 0], pairs[:, 1]]
         df = seeds - 1 if noise.images_df is None else noise.images_df
-        return cls(noise, gaps.mean(axis=1) + moved, variances, images, Freedom(seeds - 1, df))
+        return cls(
+            noise, gaps.mean(axis=1) + moved, variances, images, DegreesOfFreedom(seeds - 1, df)
+        )
 
     def told_apart(self, means: Float64[np.ndarray, " l"]) -> Float64[np.ndarray, "r p"]:
         """With these true means: 1 where a pair's first is distinguished as higher, -1 as lower."""

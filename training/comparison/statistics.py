@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from models.comparison import LEVEL, Difference, Result
 from models.evidence.estimate import Estimate
-from training.comparison.cochran import Freedom, critical, p_values
+from training.comparison.cochran import DegreesOfFreedom, critical, p_values
 from training.comparison.images import ImageEffect, ImageVariances
 from training.evaluation.significance import holm
 
@@ -28,15 +28,15 @@ class Spread:
 
     seeds: float
     images: float
-    freedom: Freedom
+    freedom: DegreesOfFreedom
 
     @classmethod
     def of(cls, values: BySeed, images: ImageVariances | None = None) -> "Spread":
         """Of at least two seeds; over seeds alone where nothing is known of the images."""
         shown = float(values.var(ddof=1)) / len(values)
         if images is None:
-            return cls(shown, 0.0, Freedom(len(values) - 1, len(values) - 1))
-        freedom = Freedom(len(values) - 1, images.freedom)
+            return cls(shown, 0.0, DegreesOfFreedom(len(values) - 1, len(values) - 1))
+        freedom = DegreesOfFreedom(len(values) - 1, images.freedom)
         return cls(max(shown, images.own), images.shared, freedom)
 
     @property

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from training.comparison.cochran import LEAST_P, Freedom, critical, p_values
+from training.comparison.cochran import LEAST_P, DegreesOfFreedom, critical, p_values
 from training.comparison.images import BoundedVariance, ImageVariances
 from training.comparison.statistics import Spread, differences, mean_over_seeds, results_of
 from training.evaluation.significance import holm
@@ -65,7 +65,7 @@ def test_holm_is_the_librarys_step_down() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_a_p_value_is_the_level_at_which_the_difference_is_critical(share: float) -> None:
-    freedom = Freedom(seeds=2, images=99)
+    freedom = DegreesOfFreedom(seeds=2, images=99)
     sizes, shares = np.array([0.1, 1.0, 2.5, 4.0, 30.0]), np.full(5, share)
     for size, p in zip(sizes, p_values(sizes, shares, freedom), strict=True):
         if p > 1e-11:

@@ -46,7 +46,7 @@ def far_values(scored: LeaveOutRound) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class _Moved:
+class _FarInfluence:
     """By how much known test images and one far set's images move its measures."""
 
     auroc: tuple[_Known, _Far]
@@ -86,14 +86,14 @@ def far_moves(
     return found | ({FAR_ACCEPTED: _added(None, accepted)} if accepted else {})
 
 
-def _moved(judge: FittedScorer, far: _Far) -> _Moved:
+def _moved(judge: FittedScorer, far: _Far) -> _FarInfluence:
     known = judge.known.astype(np.float64)
     ranked, passed = influence.of_unknowns(known, far, accepting(judge.known))
     cut = len(known)
     accepted = None
     if judge.threshold is not None:
         accepted = influence.of_mean((far <= judge.threshold).astype(np.float64))
-    return _Moved((ranked[:cut], ranked[cut:]), (passed[:cut], passed[cut:]), accepted)
+    return _FarInfluence((ranked[:cut], ranked[cut:]), (passed[:cut], passed[cut:]), accepted)
 
 
 def _added(own: Moves | None, sets: Sequence[_OfAnySet]) -> Moves:

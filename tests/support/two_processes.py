@@ -7,7 +7,7 @@ import torch
 from torch import distributed as dist
 from torch.multiprocessing.spawn import spawn
 
-from training.common.distributed import Ranks
+from training.common.distributed import DistributedContext
 from training.common.machine import Machine
 
 SIZE = 2
@@ -23,7 +23,7 @@ def _begin(rank: int, work: Callable[[Machine, Path], None], folder: Path) -> No
     store = f"file://{folder / 'store'}"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=SIZE)
     try:
-        ranks = Ranks(rank, SIZE, rank)
+        ranks = DistributedContext(rank, SIZE, rank)
         work(Machine(torch.device("cpu"), ranks, precision="float32"), folder)
     finally:
         dist.destroy_process_group()

@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Ranks:
+class DistributedContext:
     """This process is number `rank` of `size`, and number `local` of those on its machine.
 
     Each one embeds its part of every batch; the joined batch, in the order of the one process
@@ -87,7 +87,7 @@ class Ranks:
         return result
 
 
-ALONE = Ranks()
+ALONE = DistributedContext()
 
 
 class _Join(torch.autograd.Function):

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import distributed as dist
 
-from training.common.distributed import ALONE, Ranks
+from training.common.distributed import ALONE, DistributedContext
 from training.errors import InvalidMachine
 
 Precision = Literal["auto", "float32"]  # auto: bfloat16 where the hardware multiplies it
@@ -24,7 +24,7 @@ class Machine:
     """The facts that decide the speed of a training, and nothing of the result but rounding."""
 
     device: torch.device
-    ranks: Ranks = ALONE
+    ranks: DistributedContext = ALONE
     compiled: bool = False
     precision: Precision = "auto"
 
@@ -87,12 +87,12 @@ def machine(
         dist.destroy_process_group()
 
 
-def _ranks() -> Ranks:
+def _ranks() -> DistributedContext:
     rank, size, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
-    return Ranks(rank, size, local)
+    return DistributedContext(rank, size, local)
 
 
-def _device(name: str, ranks: Ranks) -> torch.device:
+def _device(name: str, ranks: DistributedContext) -> torch.device:
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "cpu" or (name == "auto" and not gpus):
         return torch.device("cpu")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from training.common.distributed import Ranks
+from training.common.distributed import DistributedContext
 from training.networks.embedder import Embedder
 
 
@@ -24,7 +24,7 @@ class DistributedStep(nn.Module):
     def __init__(
         self,
         embedder: Embedder,
-        ranks: Ranks,
+        ranks: DistributedContext,
         autocast: Callable[[], AbstractContextManager[object]],
         *,
         compiled: bool = False,
@@ -67,7 +67,7 @@ class DistributedStep(nn.Module):
         return kept * loss + (1 - kept) * others
 
 
-def _statistics_of(ranks: Ranks, total: int) -> AbstractContextManager[object]:
+def _statistics_of(ranks: DistributedContext, total: int) -> AbstractContextManager[object]:
     return JoinedBatchNorm(ranks, total) if ranks.size > 1 else nullcontext()
 
 
@@ -79,7 +79,7 @@ class JoinedBatchNorm(TorchFunctionMode):
     ones are made of them with their gradient.
     """
 
-    def __init__(self, ranks: Ranks, total: int) -> None:
+    def __init__(self, ranks: DistributedContext, total: int) -> None:
         super().__init__()
         self._ranks = ranks
         self._total = total

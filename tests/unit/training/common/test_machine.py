@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.support.tiny_runs import tiny_recipe, tiny_splits
-from training.common.distributed import Ranks
+from training.common.distributed import DistributedContext
 from training.common.machine import Machine, Precision, machine
 from training.common.seeds import seeded
 from training.errors import InvalidMachine, InvalidRecipe
@@ -29,14 +29,14 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
 @pytest.mark.parametrize(("total", "parts"), [(6, [2, 2, 2]), (7, [3, 2, 2]), (2, [1, 1, 0])])
 def test_parts_cover_the_batch_in_order(total: int, parts: list[int]) -> None:
     rows = torch.arange(total)
-    found = [rows[Ranks(rank, 3).part(total)] for rank in range(3)]
-    assert [len(part) for part in found] == parts == Ranks(0, 3).parts(total)
+    found = [rows[DistributedContext(rank, 3).part(total)] for rank in range(3)]
+    assert [len(part) for part in found] == parts == DistributedContext(0, 3).parts(total)
     assert torch.equal(torch.cat(found), rows)
 
 
 def test_batches_smaller_than_the_number_of_processes_are_refused() -> None:
     with pytest.raises(InvalidRecipe, match="batches of 16 images are too small for 17 processes"):
-        Trainer(tiny_recipe("softmax"), tiny_splits(), 4, Machine(CPU, Ranks(0, 17)))
+        Trainer(tiny_recipe("softmax"), tiny_splits(), 4, Machine(CPU, DistributedContext(0, 17)))
 
 
 def test_randomness_of_a_place_is_the_places_alone_and_leaves_the_callers_as_it_was() -> None:

@@ -50,7 +50,7 @@ class DistributedContext:
         """
         if self.size == 1:
             return rows
-        joined: Tensor = _Join.apply(rows, self.parts(total), self.part(total))
+        joined: Tensor = _AllGather.apply(rows, self.parts(total), self.part(total))
         return joined
 
     def any(self, flag: bool) -> bool:
@@ -90,7 +90,7 @@ class DistributedContext:
 ALONE = DistributedContext()
 
 
-class _Join(torch.autograd.Function):
+class _AllGather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, counts: list[int], part: slice) -> Tensor:
         ctx.part = part

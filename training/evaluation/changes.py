@@ -14,7 +14,7 @@ _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in JPEG
 
 
 @dataclass(frozen=True)
-class Change:
+class Corruption:
     """One way to change images: `make(images, strength, random)` gives as many of the same size."""
 
     name: str
@@ -93,18 +93,20 @@ def rotation(images: Images, strength: float, _random: np.random.Generator) -> I
 
 
 _LEVELS = "of 255"
-CHANGES: tuple[Change, ...] = (
-    Change("gaussian-noise", "Gaussian noise", f"sd, {_LEVELS}", (4.0, 8.0, 16.0), gaussian_noise),
-    Change(
+CHANGES: tuple[Corruption, ...] = (
+    Corruption(
+        "gaussian-noise", "Gaussian noise", f"sd, {_LEVELS}", (4.0, 8.0, 16.0), gaussian_noise
+    ),
+    Corruption(
         "chroma-noise", "Noise in color alone", f"sd, {_LEVELS}", (4.0, 8.0, 16.0), chroma_noise
     ),
-    Change("blur", "Gaussian blur", "px, sd", (0.5, 1.0), blur),
-    Change("brightness", "Brightness", _LEVELS, (-64.0, 64.0), brightness),
-    Change("contrast", "Contrast", "times", (0.5, 1.5), contrast),
-    Change("gray", "No color", "", (1.0,), gray),
-    Change("jpeg", "JPEG again", "quality", (75.0, 50.0, 25.0), jpeg),
-    Change("scale", "Zoom", "times", (0.5, 0.75, 1.25, 1.5), scale),
-    Change("rotation", "Turned", "degrees", (10.0, 30.0), rotation),
+    Corruption("blur", "Gaussian blur", "px, sd", (0.5, 1.0), blur),
+    Corruption("brightness", "Brightness", _LEVELS, (-64.0, 64.0), brightness),
+    Corruption("contrast", "Contrast", "times", (0.5, 1.5), contrast),
+    Corruption("gray", "No color", "", (1.0,), gray),
+    Corruption("jpeg", "JPEG again", "quality", (75.0, 50.0, 25.0), jpeg),
+    Corruption("scale", "Zoom", "times", (0.5, 0.75, 1.25, 1.5), scale),
+    Corruption("rotation", "Turned", "degrees", (10.0, 30.0), rotation),
 )
 
 

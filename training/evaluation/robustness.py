@@ -7,7 +7,7 @@ from jaxtyping import Float32, Int64, UInt8
 
 from models.evidence.robustness import Answered, Changed, Robustness
 from training.evaluation.answers import Answers
-from training.evaluation.changes import CHANGES, Change
+from training.evaluation.changes import CHANGES, Corruption
 from training.evaluation.confidence import calibration_error, equal_width, outcomes
 from training.evaluation.intervals import share
 
@@ -48,7 +48,7 @@ def robustness(
     )
 
 
-def changed(change: Change, strength: float, images: Images) -> Images:
+def changed(change: Corruption, strength: float, images: Images) -> Images:
     """The images at that strength, by random numbers that belong to this change and strength."""
     random = np.random.default_rng([SEED, *f"{change.name} {strength:g}".encode()])
     return change.make(images, strength, random)

@@ -10,7 +10,7 @@ import pytest
 from tests.support.tiny_runs import sample
 from training.data.dataset import LabeledImages
 from training.evaluation import changes
-from training.evaluation.changes import CHANGES, Change, Images
+from training.evaluation.changes import CHANGES, Corruption, Images
 from training.evaluation.figures.robustness import describe_robustness, draw_robustness
 from training.evaluation.robustness import changed, robustness
 from training.export.onnx import open_session, run
@@ -36,7 +36,7 @@ def at(name: str, strength: float, images: Images) -> np.ndarray:
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
 def test_a_change_is_the_same_each_time_and_changes_something(
-    change: Change, images: Images
+    change: Corruption, images: Images
 ) -> None:
     for strength in change.strengths:
         first = changed(change, strength, images)

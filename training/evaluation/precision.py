@@ -22,7 +22,7 @@ Points = Float32[np.ndarray, "n d"]
 
 
 @dataclass(frozen=True)
-class BothWays:
+class PairedAnswers:
     """Answers of float32 and of the other precision, of the test images and of the gallery."""
 
     test: Answers
@@ -38,7 +38,7 @@ def can_be_shown(n: int) -> bool:
 
 
 def precision_section(
-    both: BothWays, metric: Metric, quantized: Quantized, calibration: Calibration
+    both: PairedAnswers, metric: Metric, quantized: Quantized, calibration: Calibration
 ) -> PrecisionSection:
     """The report's section of int8. Published is what loses nothing that can be detected."""
     plain, other = both.test, both.test_other
@@ -67,7 +67,7 @@ def precision_section(
     )
 
 
-def _recalls(both: BothWays, metric: Metric) -> dict[str, float]:
+def _recalls(both: PairedAnswers, metric: Metric) -> dict[str, float]:
     plain, other = both.test.embeddings, both.test_other.embeddings
     k = min(NEIGHBORS, len(both.gallery))
     if k == 0:

@@ -19,7 +19,7 @@ from training.data.dataset import LabeledImages, Splits
 from training.errors import ExportMismatch
 from training.evaluation.cost import cost
 from training.evaluation.graph import Graph
-from training.evaluation.precision import BothWays, can_be_shown, precision_section
+from training.evaluation.precision import PairedAnswers, can_be_shown, precision_section
 from training.export.onnx import golden, open_session, run
 from training.export.quantize import Quantized, quantize
 from training.publishing.recalibration import recalibrated
@@ -106,7 +106,9 @@ def _measured(
     plain = Graph(folder / MODEL, manifest.temperature)
     other = Graph(folder / INT8_MODEL, calibration.temperature)
     gallery, gallery_other = _galleries(folder, manifest, other, splits.train)
-    both = BothWays(plain.answers(splits.test), other.answers(splits.test), gallery, gallery_other)
+    both = PairedAnswers(
+        plain.answers(splits.test), other.answers(splits.test), gallery, gallery_other
+    )
     return precision_section(both, manifest.metric, found, calibration)
 
 

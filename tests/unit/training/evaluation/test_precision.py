@@ -7,7 +7,7 @@ import pytest
 from models.evidence.confidence import Calibration
 from models.evidence.precision import PrecisionSection
 from training.evaluation.answers import Answers
-from training.evaluation.precision import BothWays, can_be_shown, precision_section
+from training.evaluation.precision import PairedAnswers, can_be_shown, precision_section
 from training.export.quantize import Quantized
 
 N, CLASSES, D = 10_000, 10, 16
@@ -35,7 +35,7 @@ def section(lost: int, won: int, *, moved: float = 0.0) -> PrecisionSection:
     other_wrong = np.arange(2_000, 2_000 + lost)
     plain, other = answers(plain_wrong), answers(other_wrong, moved=moved)
     gallery = answers(np.arange(0), seed=5)
-    both = BothWays(plain, other, gallery.embeddings[:500], gallery.embeddings[:500])
+    both = PairedAnswers(plain, other, gallery.embeddings[:500], gallery.embeddings[:500])
     return precision_section(both, "cosine", QUANTIZED, CALIBRATION)
 
 

@@ -44,7 +44,7 @@ _PREDICTIONS = "test_predictions.pt"
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class RunEvaluation:
     """A run's exported graph, asked about every split."""
 
     record: RunRecord
@@ -58,7 +58,7 @@ class Evaluated:
     uncalibrated: Answers  # of the test images, at temperature 1 and without a confidence map
 
     @classmethod
-    def of(cls, folder: RunFolder, splits: Splits, cache: Path | None = None) -> "Evaluated":
+    def of(cls, folder: RunFolder, splits: Splits, cache: Path | None = None) -> "RunEvaluation":
         """Ask the run's exported graph. Raises InvalidRun where it was not exported.
 
         What a frozen trunk gives is kept in `cache`, for the other models on it.
@@ -100,7 +100,7 @@ def evaluate(
     """
     (folder.path / REPORT).unlink(missing_ok=True)  # from here on an earlier one would be stale
     splits = data.prepare(dataset, folder.record().recipe)[1]
-    run = Evaluated.of(folder, splits, cache)
+    run = RunEvaluation.of(folder, splits, cache)
     predicted = torch.from_numpy(run.test.predicted)
     folder.save(folder.path / _PREDICTIONS, {"predicted": predicted})
     spaces = Spaces.of(folder, dataset, splits, run.test)
@@ -114,7 +114,7 @@ def evaluate(
 
 
 def _report(
-    run: Evaluated,
+    run: RunEvaluation,
     folder: RunFolder,
     dataset: Dataset,
     baseline: RunFolder | None,

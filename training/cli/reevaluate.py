@@ -21,7 +21,7 @@ from training.cli.maps import Mapped, map_again
 from training.cli.numbers import whole
 from training.cli.options import say
 from training.evaluation.evaluation import FIGURES
-from training.evaluation.figures.bundle import Material
+from training.evaluation.figures.bundle import FigureData
 from training.evaluation.paired import BASELINE
 from training.evaluation.reevaluation import PARTS, Reevaluation, ReevaluationRequest, draw_again
 from training.evaluation.robustness import LIMIT
@@ -120,7 +120,7 @@ def _calibrated(
 def _replace(
     old: Bundle,
     new: Bundle,
-    renewed: tuple[Report, Material] | None,
+    renewed: tuple[Report, FigureData] | None,
     mapped: Mapped | None,
 ) -> None:
     store = Store(old.path.parent.parent)

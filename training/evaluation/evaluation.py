@@ -25,7 +25,7 @@ from training.evaluation.answers import Answers
 from training.evaluation.classification import classification_section
 from training.evaluation.confidence import confidence_section
 from training.evaluation.cost import cost
-from training.evaluation.figures.bundle import Material, draw_report
+from training.evaluation.figures.bundle import FigureData, draw_report
 from training.evaluation.figures.confused import example_ids
 from training.evaluation.geometry import geometry
 from training.evaluation.graph import Graph
@@ -106,7 +106,7 @@ def evaluate(
     spaces = Spaces.of(folder, dataset, splits, run.test)
     report = _report(run, folder, dataset, baseline, spaces.section)
     shown = example_ids(report.classification)
-    material = Material(splits.test.named(shown), (spaces.before, spaces.after), spaces.points)
+    material = FigureData(splits.test.named(shown), (spaces.before, spaces.after), spaces.points)
     figures = draw_report(report, material, folder.path / FIGURES)
     report = report.model_copy(update={"figures": figures})
     folder.write_text(REPORT, report.model_dump_json(indent=2) + "\n")

@@ -22,7 +22,7 @@ from training.evaluation.answers import Answers
 from training.evaluation.classification import classification_section
 from training.evaluation.confidence import confidence_section
 from training.evaluation.cost import cost
-from training.evaluation.figures.bundle import Material, draw_report
+from training.evaluation.figures.bundle import FigureData, draw_report
 from training.evaluation.figures.confused import example_ids
 from training.evaluation.graph import Graph
 from training.evaluation.leaks import leaks
@@ -79,7 +79,7 @@ class Reevaluation:
 
     def report(
         self, bundle: Bundle, baseline: Int64[np.ndarray, " n"] | None
-    ) -> tuple[Report, Material]:
+    ) -> tuple[Report, FigureData]:
         """The bundle's report with every section that its files and the data set can give.
 
         Geometry, pictures of the feature space, rounds without some classes, the learning curve
@@ -119,7 +119,7 @@ class Reevaluation:
             tuning = splits.tuning.images.numpy()
             parts["cost"] = cost(bundle.model_path, bundle.manifest.parameters, tuning)
         report = old.model_copy(update=parts)
-        return report, Material(splits.test.named(example_ids(report.classification)))
+        return report, FigureData(splits.test.named(example_ids(report.classification)))
 
     def predicted(self, bundle: Bundle) -> Int64[np.ndarray, " n"]:
         """Predict the classes of the test images."""
@@ -170,7 +170,7 @@ class Reevaluation:
         return self._copies[key]
 
 
-def draw_again(report: Report, material: Material, old: Path, folder: Path) -> Report:
+def draw_again(report: Report, material: FigureData, old: Path, folder: Path) -> Report:
     """The report with its figures drawn into `folder`.
 
     Those that the bundle's files cannot give are copied from `old`, the figures published before.

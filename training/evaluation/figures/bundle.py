@@ -38,7 +38,7 @@ class _Draw(Protocol):
 
 
 @dataclass(frozen=True)
-class Material:
+class FigureData:
     """The data of the figures beside the report's own numbers.
 
     `examples` are test images by id: those of `confused.example_ids` are shown.
@@ -50,7 +50,7 @@ class Material:
     plane: PlanePoints | None = None
 
 
-def draw_report(report: Report, material: Material, folder: Path) -> tuple[Figure, ...]:
+def draw_report(report: Report, material: FigureData, folder: Path) -> tuple[Figure, ...]:
     """Write `<name>.svg` for every figure that the report has numbers for; name those written.
 
     SVGs of an earlier report in the folder are removed; the report's own `figures` are not read.
@@ -83,7 +83,7 @@ def _written(drawings: Iterator[tuple[Figure, _Draw]], folder: Path) -> tuple[Fi
     return tuple(figures)
 
 
-def _of_report(report: Report, material: Material) -> Iterator[tuple[Figure, _Draw]]:
+def _of_report(report: Report, material: FigureData) -> Iterator[tuple[Figure, _Draw]]:
     cases, sure = report.classification, report.confidence
     names, tuning = tuple(row.label for row in cases.classes), report.provenance.dataset.tuning
     yield describe_confusion(cases), partial(draw_confusion, cases)

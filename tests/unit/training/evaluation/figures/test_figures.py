@@ -12,7 +12,7 @@ from tests.support.answered import answered
 from tests.support.classified import LABELS
 from tests.support.reports import feature_space, least, report
 from training.evaluation.classification import classification_section
-from training.evaluation.figures.bundle import Material, draw_report
+from training.evaluation.figures.bundle import FigureData, draw_report
 from training.evaluation.figures.confused import draw_most_confused, example_ids
 from training.evaluation.figures.confusion import draw_confusion
 from training.evaluation.figures.feature_space import draw_feature_space
@@ -43,7 +43,7 @@ def examples(section: Classification) -> dict[str, np.ndarray]:
     return {name: RANDOM.integers(256, size=shape, dtype=np.uint8) for name in example_ids(section)}
 
 
-MATERIAL = Material(
+MATERIAL = FigureData(
     examples(REPORT.classification), (picture("before"), picture("after")), plane_points()
 )
 
@@ -177,7 +177,7 @@ def test_captions_state_n(figures: tuple[Figure, ...]) -> None:
 
 def test_what_the_report_has_no_numbers_for_is_not_drawn(tmp_path: Path) -> None:
     (tmp_path / "unknowns.svg").write_text("of an earlier report")
-    material = Material({}, (picture("before"), picture("after")))
+    material = FigureData({}, (picture("before"), picture("after")))
     found = draw_report(least("arcface"), material, tmp_path)
     assert [figure.name for figure in found] == ["reliability", "feature-space"]
     assert {path.stem for path in tmp_path.iterdir()} == {"reliability", "feature-space"}

@@ -20,7 +20,7 @@ from models.evidence.classification import (
 from models.evidence.estimate import Estimate
 from training.evaluation.answers import Answers
 from training.evaluation.intervals import proportion, share
-from training.evaluation.paired import SameImages, compare_with_baseline
+from training.evaluation.paired import PairedPredictions, compare_with_baseline
 
 _LARGEST_MATRIX = 500
 _CONFUSED = 10
@@ -49,7 +49,7 @@ def classification_section(
         most_confused=_most_confused(answers, names),
         against_softmax=None
         if baseline is None
-        else compare_with_baseline(SameImages(labels, predicted, baseline, names)),
+        else compare_with_baseline(PairedPredictions(labels, predicted, baseline, names)),
     )
 
 

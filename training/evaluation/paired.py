@@ -21,7 +21,7 @@ _PAIRS = 50
 
 
 @dataclass(frozen=True)
-class SameImages:
+class PairedPredictions:
     """The true classes of n images, and what two models took them for."""
 
     labels: Int64[np.ndarray, " n"]
@@ -38,7 +38,7 @@ class SameImages:
         )
 
 
-def compare_with_baseline(images: SameImages) -> Comparison:
+def compare_with_baseline(images: PairedPredictions) -> Comparison:
     """Accuracy, errors of each class and confusions of each pair, beside the baseline's."""
     own, baseline = images.own == images.labels, images.baseline == images.labels
     return Comparison(
@@ -51,7 +51,7 @@ def compare_with_baseline(images: SameImages) -> Comparison:
     )
 
 
-def _classes(images: SameImages) -> tuple[ClassDifference, ...]:
+def _classes(images: PairedPredictions) -> tuple[ClassDifference, ...]:
     every = np.arange(len(images.names))
     own, baseline = (
         multilabel_confusion_matrix(images.labels, predicted, labels=every)
@@ -74,7 +74,7 @@ def _classes(images: SameImages) -> tuple[ClassDifference, ...]:
     )
 
 
-def _recall_tests(images: SameImages) -> dict[int, AdjustedMcNemar]:
+def _recall_tests(images: PairedPredictions) -> dict[int, AdjustedMcNemar]:
     own, baseline = images.own == images.labels, images.baseline == images.labels
     classes = len(images.names)
     wins = np.bincount(images.labels[own & ~baseline], minlength=classes)
@@ -84,7 +84,7 @@ def _recall_tests(images: SameImages) -> dict[int, AdjustedMcNemar]:
     return dict(zip(shown, tests, strict=True))
 
 
-def _pairs(images: SameImages) -> tuple[PairDifference, ...]:
+def _pairs(images: PairedPredictions) -> tuple[PairDifference, ...]:
     pairs = _most_confused_pairs(images)
     tests = adjusted_tests([_pair_test(images, *pair) for pair in pairs])
     rows = []
@@ -107,7 +107,7 @@ def _pairs(images: SameImages) -> tuple[PairDifference, ...]:
     return tuple(rows)
 
 
-def _most_confused_pairs(images: SameImages) -> list[tuple[int, int]]:
+def _most_confused_pairs(images: PairedPredictions) -> list[tuple[int, int]]:
     """By the errors of both models together, which favors neither; then by class order."""
     classes = len(images.names)
     mistakes = []
@@ -120,7 +120,7 @@ def _most_confused_pairs(images: SameImages) -> list[tuple[int, int]]:
     return [divmod(int(pair), classes) for pair in pairs[order]]
 
 
-def _pair_test(images: SameImages, first: int, second: int) -> McNemar:
+def _pair_test(images: PairedPredictions, first: int, second: int) -> McNemar:
     own, baseline = (
         _taken(images.labels, predicted, first, second)
         for predicted in (images.own, images.baseline)

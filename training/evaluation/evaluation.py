@@ -34,7 +34,7 @@ from training.evaluation.paired import BASELINE
 from training.evaluation.retrieval import retrieval
 from training.evaluation.robustness import robustness
 from training.evaluation.rounds import leave_out_round
-from training.evaluation.spaces import Spaces
+from training.evaluation.spaces import FeatureSpaces
 from training.evaluation.unknowns import unknowns
 from training.evaluation.verification import verification
 
@@ -103,7 +103,7 @@ def evaluate(
     run = RunEvaluation.of(folder, splits, cache)
     predicted = torch.from_numpy(run.test.predicted)
     folder.save(folder.path / _PREDICTIONS, {"predicted": predicted})
-    spaces = Spaces.of(folder, dataset, splits, run.test)
+    spaces = FeatureSpaces.of(folder, dataset, splits, run.test)
     report = _report(run, folder, dataset, baseline, spaces.section)
     shown = example_ids(report.classification)
     material = FigureData(splits.test.named(shown), (spaces.before, spaces.after), spaces.points)

@@ -20,7 +20,7 @@ from training.evaluation.projection import PlaneProjection, shown_rows, take_pic
 
 
 @dataclass(frozen=True)
-class Spaces:
+class FeatureSpaces:
     """The same test images before and after training; the plane and its points, if trained."""
 
     before: PlaneProjection
@@ -36,7 +36,9 @@ class Spaces:
         )
 
     @classmethod
-    def of(cls, folder: RunFolder, dataset: Dataset, splits: Splits, test: Answers) -> "Spaces":
+    def of(
+        cls, folder: RunFolder, dataset: Dataset, splits: Splits, test: Answers
+    ) -> "FeatureSpaces":
         """Project a run's embeddings; `test` is what its trained weights say.
 
         Raises InvalidRun where the run in a plane was begun and not finished.

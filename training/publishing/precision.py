@@ -30,14 +30,16 @@ _LEAST_TOLERANCE, _LARGEST_TOLERANCE = 1e-3, 0.1
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PrecisionOutcome:
     """The manifest with what was published, and one line that says so or why not."""
 
     manifest: Manifest
     said: str
 
 
-def add_int8(folder: Path, manifest: Manifest, splits: Splits, *, timed: bool = False) -> Outcome:
+def add_int8(
+    folder: Path, manifest: Manifest, splits: Splits, *, timed: bool = False
+) -> PrecisionOutcome:
     """Give the bundle whose files are in `folder` an int8 graph, where it loses nothing.
 
     Ranges are from training images, layers chosen on tuning images, temperature and confidence map
@@ -46,7 +48,7 @@ def add_int8(folder: Path, manifest: Manifest, splits: Splits, *, timed: bool = 
     so small that it could not show a loss.
     """
     if not can_be_shown(len(splits.test)):
-        return Outcome(manifest, _too_few(len(splits.test)))
+        return PrecisionOutcome(manifest, _too_few(len(splits.test)))
     files = [folder / name for name in (INT8_MODEL, INT8_GOLDEN, INT8_GALLERY)]
     try:
         made, variant = _made(folder, manifest, splits, timed=timed)
@@ -59,7 +61,7 @@ def add_int8(folder: Path, manifest: Manifest, splits: Splits, *, timed: bool = 
             file.unlink(missing_ok=True)
     _write_section(folder / REPORT, section)
     kept = () if variant is None else (variant,)
-    return Outcome(manifest.model_copy(update={"variants": kept}), said)
+    return PrecisionOutcome(manifest.model_copy(update={"variants": kept}), said)
 
 
 def _made(

@@ -18,7 +18,7 @@ from training.evaluation.reevaluation import Reevaluation
 
 
 @dataclass(frozen=True)
-class Mapped:
+class MapUpdate:
     """A map, and the test images on it; None where those stay as they are."""
 
     image_map: ImageMap
@@ -34,7 +34,7 @@ class Mapped:
 
 def map_again(
     old: Bundle, new: Bundle, report: Report, again: Reevaluation, parts: tuple[str, ...]
-) -> Mapped | None:
+) -> MapUpdate | None:
     """The map of the bundle `new`, which takes the place of `old`; None where it stays.
 
     Where it is not asked for but the model's probabilities or its rule for unknown images have
@@ -47,11 +47,11 @@ def map_again(
             f"{old.path}: map of {len(made):,} images, trustworthiness "
             f"{made.quality.trustworthiness:.3f}, continuity {made.quality.continuity:.3f}"
         )
-        return Mapped(made, again.sheets(new))
+        return MapUpdate(made, again.sheets(new))
     before = old.image_map()
     if before is None or (new is old and before.rule == rule):
         return None
-    return Mapped(refreshed(before, again.shown(new, rule)), None)
+    return MapUpdate(refreshed(before, again.shown(new, rule)), None)
 
 
 def _reference(bundle: Bundle) -> ImageMap | None:

@@ -17,7 +17,7 @@ from models.report import Report
 from models.store import Store
 from training import data
 from training.checkpoints.published import published
-from training.cli.maps import Mapped, map_again
+from training.cli.maps import MapUpdate, map_again
 from training.cli.numbers import whole
 from training.cli.options import say
 from training.evaluation.evaluation import FIGURES
@@ -121,7 +121,7 @@ def _replace(
     old: Bundle,
     new: Bundle,
     renewed: tuple[Report, FigureData] | None,
-    mapped: Mapped | None,
+    mapped: MapUpdate | None,
 ) -> None:
     store = Store(old.path.parent.parent)
 

@@ -66,7 +66,7 @@ def quantize(path: Path, images: Images, shown: UInt8[np.ndarray, "m h w 3"]) ->
         )
     expected = run(open_session(path), shown)[0]
     with TemporaryDirectory() as folder, _quiet():
-        place = _Place(Path(folder), whole, images)
+        place = _Workspace(Path(folder), whole, images)
         for count in tried:
             model = place.quantized(names[:count])
             if _cosine(expected, run(open_session(place.target), shown)[0]) >= _ALIKE:
@@ -74,7 +74,7 @@ def quantize(path: Path, images: Images, shown: UInt8[np.ndarray, "m h w 3"]) ->
     return Quantized(model, count, len(names), len(images))
 
 
-class _Place:
+class _Workspace:
     """A folder in which a graph is quantized several times by the same ranges."""
 
     def __init__(self, folder: Path, model: onnx.ModelProto, images: Images) -> None:

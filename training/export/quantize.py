@@ -87,7 +87,7 @@ class _Workspace:
         quantize_static(
             self._source,
             self.target,
-            _Reader(self._images),
+            _CalibrationReader(self._images),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=_QUANTIZED,
             nodes_to_exclude=in_float,
@@ -102,7 +102,7 @@ class _Workspace:
         return model
 
 
-class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
+class _CalibrationReader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
     def __init__(self, images: Images) -> None:
         starts = range(0, len(images), _BATCH)
         self._batches = iter([{"images": images[start : start + _BATCH]} for start in starts])

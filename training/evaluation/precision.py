@@ -13,7 +13,7 @@ from training.evaluation.confidence import calibration_errors, outcomes
 from training.evaluation.intervals import paired_difference, share
 from training.evaluation.retrieval import nearest_in
 from training.evaluation.significance import mcnemar
-from training.export.quantize import Quantized, cosines
+from training.export.quantize import QuantizedGraph, cosines
 
 NEIGHBORS = 10
 _LEVEL = 0.05
@@ -38,7 +38,7 @@ def can_be_shown(n: int) -> bool:
 
 
 def precision_section(
-    both: PairedAnswers, metric: Metric, quantized: Quantized, calibration: Calibration
+    both: PairedAnswers, metric: Metric, quantized: QuantizedGraph, calibration: Calibration
 ) -> PrecisionSection:
     """The report's section of int8. Published is what loses nothing that can be detected."""
     plain, other = both.test, both.test_other

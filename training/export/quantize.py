@@ -35,7 +35,7 @@ Images = UInt8[np.ndarray, "n h w 3"]
 
 
 @dataclass(frozen=True)
-class Quantized:
+class QuantizedGraph:
     """The graph, how many of its convolutions stayed in float, of how many, and on how many images.
 
     Ranges of activations are of that many training images.
@@ -47,7 +47,7 @@ class Quantized:
     calibrated_on: int
 
 
-def quantize(path: Path, images: Images, shown: UInt8[np.ndarray, "m h w 3"]) -> Quantized:
+def quantize(path: Path, images: Images, shown: UInt8[np.ndarray, "m h w 3"]) -> QuantizedGraph:
     """Quantize the convolutions of the file at `path`, all but the first few.
 
     Ranges are taken from `images`, of training. How many stay in float is tried in steps, until
@@ -71,7 +71,7 @@ def quantize(path: Path, images: Images, shown: UInt8[np.ndarray, "m h w 3"]) ->
             model = place.quantized(names[:count])
             if _cosine(expected, run(open_session(place.target), shown)[0]) >= _ALIKE:
                 break
-    return Quantized(model, count, len(names), len(images))
+    return QuantizedGraph(model, count, len(names), len(images))
 
 
 class _Workspace:

@@ -21,7 +21,7 @@ from training.evaluation.cost import cost
 from training.evaluation.graph import Graph
 from training.evaluation.precision import PairedAnswers, can_be_shown, precision_section
 from training.export.onnx import golden, open_session, run
-from training.export.quantize import Quantized, quantize
+from training.export.quantize import QuantizedGraph, quantize
 from training.publishing.recalibration import recalibrated
 
 _SHOWN = 256  # tuning images by which layers are chosen
@@ -81,7 +81,7 @@ def _made(
     return section, _variant(folder, calibration, section, splits.tuning)
 
 
-def _calibrated(found: Quantized, target: Path, splits: Splits) -> Calibration:
+def _calibrated(found: QuantizedGraph, target: Path, splits: Splits) -> Calibration:
     """Write the graph with its own temperature and map, fitted on the calibration split."""
     onnx.save(found.model, target)
     held = splits.calibration.read_to_calibrate()
@@ -102,7 +102,7 @@ def _temperature(path: Path) -> float:
 
 
 def _measured(
-    folder: Path, manifest: Manifest, made: tuple[Quantized, Calibration], splits: Splits
+    folder: Path, manifest: Manifest, made: tuple[QuantizedGraph, Calibration], splits: Splits
 ) -> PrecisionSection:
     found, calibration = made
     plain = Graph(folder / MODEL, manifest.temperature)

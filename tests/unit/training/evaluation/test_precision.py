@@ -8,11 +8,11 @@ from models.evidence.confidence import Calibration
 from models.evidence.precision import PrecisionSection
 from training.evaluation.answers import Answers
 from training.evaluation.precision import PairedAnswers, can_be_shown, precision_section
-from training.export.quantize import Quantized
+from training.export.quantize import QuantizedGraph
 
 N, CLASSES, D = 10_000, 10, 16
 CALIBRATION = Calibration(temperature=1.0, nll_before=1, nll_after=1, n=10)
-QUANTIZED = Quantized(onnx.ModelProto(), 2, 11, 512)
+QUANTIZED = QuantizedGraph(onnx.ModelProto(), 2, 11, 512)
 
 
 def answers(wrong: np.ndarray, seed: int = 0, moved: float = 0.0) -> Answers:

@@ -8,7 +8,7 @@ from typing import IO
 
 from models.atomic import replacing
 from training.loop.tracking.places import METRICS
-from training.loop.tracking.tracker import Ending, EpochRow, Start, StepRow
+from training.loop.tracking.tracker import Ending, EpochRow, StepRow, TrackingStart
 
 PARAMETERS = "parameters.csv"
 STEPS = "steps.csv"
@@ -20,7 +20,7 @@ _STEP = "step"
 class CsvTracker:
     """`steps.csv` and `epochs.csv` grow row by row; a resumed run goes on in the same files."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: TrackingStart) -> None:
         self._path = start.folder / METRICS
         self._path.mkdir(exist_ok=True)
         rows = ((name, str(value)) for name, value in start.parameters().items())

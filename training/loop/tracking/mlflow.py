@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from models.atomic import replacing
 from training.errors import ExtraMissing, InvalidRun, TrackingFailed
 from training.loop.tracking.places import MLFLOW, MlflowPlace, mlflow_place
-from training.loop.tracking.tracker import Ending, EpochRow, Start, StepRow
+from training.loop.tracking.tracker import Ending, EpochRow, StepRow, TrackingStart
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,7 +27,7 @@ class MlflowTracker:
     answer in mid-training, the training goes on and the rows wait for the next epoch's.
     """
 
-    def __init__(self, start: Start, uri: str) -> None:
+    def __init__(self, start: TrackingStart, uri: str) -> None:
         place = mlflow_place(start.folder)
         if place is not None and place.uri != uri:
             raise InvalidRun(f"{start.folder} is tracked in {place.uri}; go on there, not in {uri}")
@@ -71,7 +71,7 @@ class MlflowTracker:
         except self._failures as error:
             _warn(error)
 
-    def _create(self, start: Start, uri: str) -> str:
+    def _create(self, start: TrackingStart, uri: str) -> str:
         from mlflow.entities import Param
 
         record, client = start.record, self._client

@@ -4,7 +4,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from training.loop.tracking.places import EVENTS
-from training.loop.tracking.tracker import Ending, EpochRow, Start, StepRow
+from training.loop.tracking.tracker import Ending, EpochRow, StepRow, TrackingStart
 
 
 class TensorBoardTracker:
@@ -14,7 +14,7 @@ class TensorBoardTracker:
     earlier files say about later steps.
     """
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: TrackingStart) -> None:
         path = start.folder / EVENTS
         fresh = not path.is_dir()
         forget_from = None if start.step is None else start.step + 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from training.checkpoints.run import RunFolder
 from training.errors import Interrupted
 from training.loop.tracking.places import EVENTS, METRICS, mlflow_place
-from training.loop.tracking.tracker import Ending, EpochRow, Start, StepRow, Tracker
+from training.loop.tracking.tracker import Ending, EpochRow, StepRow, Tracker, TrackingStart
 from training.loop.trainer import Step, Trainer
 
 
@@ -32,7 +32,7 @@ class Tracking:
             mlflow=self.mlflow or (place.uri if place else None),
         )
 
-    def open(self, start: Start) -> list[Tracker]:
+    def open(self, start: TrackingStart) -> list[Tracker]:
         """Begin, or go on; only what is asked for is imported."""
         trackers: list[Tracker] = [*self.others]
         if self.csv:
@@ -99,7 +99,7 @@ def watched(trainer: Trainer, folder: RunFolder, tracking: Tracking) -> Iterator
     alone = os.environ.get("RANK", "0") == "0"
     trackers = []
     if alone and not trainer.finished:
-        start = Start(folder.path, folder.record(), _done(trainer))
+        start = TrackingStart(folder.path, folder.record(), _done(trainer))
         trackers = tracking.joined(folder.path).open(start)
     ending: Ending = "failed"
     try:
@@ -118,7 +118,7 @@ def track_result(folder: RunFolder, name: str, value: float) -> None:
     tracking = UNTRACKED.joined(folder.path)
     if tracking == UNTRACKED:
         return
-    for tracker in tracking.open(Start(folder.path, folder.record(), step=None)):
+    for tracker in tracking.open(TrackingStart(folder.path, folder.record(), step=None)):
         tracker.result(name, value)
         tracker.close("finished")
 

@@ -54,7 +54,7 @@ class EpochRow:
 
 
 @dataclass(frozen=True)
-class Start:
+class TrackingStart:
     """The start of tracking: the run, its folder, and the number of steps before it.
 
     What an earlier process wrote about later steps was never saved in a checkpoint, and will

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models.comparison import Difference, GoalMeasures, Measure, Power, Result, Verdict
-from training.comparison.convergence import UNRECORDED, Training
+from training.comparison.convergence import UNRECORDED, MeasuredLength
 from training.comparison.images import ImageEffect
 from training.comparison.power import power_of, seeds_needed
 from training.comparison.statistics import BySeed, differences, results_of
@@ -18,7 +18,7 @@ class MeasureColumn:
     measure: Measure
     by_loss: Mapping[str, BySeed]
     images: ImageEffect | None = None
-    training: Training = UNRECORDED
+    training: MeasuredLength = UNRECORDED
 
     @property
     def stated(self) -> Measure:

@@ -16,7 +16,7 @@ Curves = Mapping[str, Sequence[Sequence[float]]]
 
 
 @dataclass(frozen=True)
-class Training:
+class MeasuredLength:
     """The length of the runs behind a measure, and the losses that had stopped gaining.
 
     `epochs` is None where it was not recorded, and so are losses that `convergence` lacks.
@@ -32,13 +32,13 @@ class Training:
         return short if short or set(losses) <= set(found) else None
 
 
-UNRECORDED = Training()
+UNRECORDED = MeasuredLength()
 
 
-def training_of(curves: Curves, runs: Runs = "final") -> Training:
+def training_of(curves: Curves, runs: Runs = "final") -> MeasuredLength:
     """Summarize the learning curves."""
     lengths = [len(run) for of_loss in curves.values() for run in of_loss]
-    return Training(max(lengths, default=0) or None, convergence_of(curves, runs))
+    return MeasuredLength(max(lengths, default=0) or None, convergence_of(curves, runs))
 
 
 def convergence_of(curves: Curves, runs: Runs = "final") -> tuple[Convergence, ...]:

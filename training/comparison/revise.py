@@ -8,7 +8,7 @@ import numpy as np
 from models.comparison import ComparisonReport, Measure, Runs, Searched, Tuned
 from training.comparison.assembly import MeasureColumn, assemble
 from training.comparison.catalog import GOALS, MEASURES
-from training.comparison.convergence import Training
+from training.comparison.convergence import MeasuredLength
 from training.comparison.images import BoundedVariance, ImageEffect
 from training.comparison.statistics import BySeed
 from training.losses.base import Range
@@ -77,10 +77,10 @@ def _column(report: ComparisonReport, measure: Measure) -> MeasureColumn:
     return MeasureColumn(measure, by_loss, bounds, _training(report, measure.name))
 
 
-def _training(report: ComparisonReport, name: str) -> Training:
+def _training(report: ComparisonReport, name: str) -> MeasuredLength:
     runs: Runs = "unknowns" if name.startswith(_OF_ROUNDS) else "final"
     protocol = report.protocol
-    return Training(
+    return MeasuredLength(
         protocol.unknown_epochs if runs == "unknowns" else protocol.epochs,
         tuple(one for one in report.convergence if one.runs == runs),
     )

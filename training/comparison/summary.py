@@ -25,7 +25,7 @@ from models.report import DatasetRecord
 from training.common.provenance import hardware, versions
 from training.comparison.assembly import MeasureColumn, assemble
 from training.comparison.catalog import MEASURES
-from training.comparison.convergence import Training, convergence_of, training_of
+from training.comparison.convergence import MeasuredLength, convergence_of, training_of
 from training.comparison.images import ImageEffect, PairedResamples, unseen_cost
 from training.comparison.measured import Measured
 from training.comparison.runs import ComparisonFolder, ComparisonJob
@@ -126,7 +126,9 @@ def _tuning(comparison: ComparisonFolder, classes: int) -> tuple[Tuned, ...]:
     return tuple(comparison.tuning(loss).tried(classes) for loss in comparison.protocol.losses)
 
 
-def _training(rows: Sequence[tuple[ComparisonJob, Measured]], losses: tuple[str, ...]) -> Training:
+def _training(
+    rows: Sequence[tuple[ComparisonJob, Measured]], losses: tuple[str, ...]
+) -> MeasuredLength:
     """Of the runs that a measure is of."""
     runs: Runs = "unknowns" if rows[0][0].kind == "unknowns" else "final"
     return training_of(_curves(rows, losses), runs)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from models.comparison import Difference, Goal, Measure, MeasureOpinion, Result, Verdict
 from models.tied import tied_sets, unbeaten
-from training.comparison.convergence import UNRECORDED, Training
+from training.comparison.convergence import UNRECORDED, MeasuredLength
 from training.comparison.power import MOST_SEEDS
 
 
@@ -19,7 +19,7 @@ class Evidence:
     measure: Measure
     results: Sequence[Result]
     tests: Sequence[Difference]
-    training: Training = UNRECORDED
+    training: MeasuredLength = UNRECORDED
 
     @property
     def losses(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from models.comparison import Convergence, Measure, Verdict
 from models.evidence.estimate import Estimate
-from training.comparison.convergence import UNRECORDED, Training
+from training.comparison.convergence import UNRECORDED, MeasuredLength
 from training.comparison.power import seeds_needed
 from training.comparison.statistics import differences, results_of
 from training.comparison.verdicts import Evidence, verdict
@@ -28,7 +28,7 @@ NLL = ACCURACY.model_copy(
 
 
 def evidence(
-    measure: Measure, by_loss: dict[str, np.ndarray], training: Training = UNRECORDED
+    measure: Measure, by_loss: dict[str, np.ndarray], training: MeasuredLength = UNRECORDED
 ) -> Evidence:
     name = measure.name
     return Evidence(measure, results_of(name, by_loss), differences(name, by_loss), training)
@@ -123,16 +123,16 @@ CLEAR = {"softmax": 0.70 + NOISE, "center": 0.72 + np.roll(NOISE, 1), "arcface":
 OPEN = {**CLEAR, "center": 0.7501 + np.roll(NOISE, 1)}
 
 
-def trained(**converged: bool) -> Training:
+def trained(**converged: bool) -> MeasuredLength:
     gain = Estimate(value=0.01, low=0.005, high=0.015)
     rows = [
         Convergence(loss=loss, epochs=1, gain=gain, converged=done)
         for loss, done in converged.items()
     ]
-    return Training(6, tuple(rows))
+    return MeasuredLength(6, tuple(rows))
 
 
-def said(by_loss: dict[str, np.ndarray], training: Training) -> Verdict:
+def said(by_loss: dict[str, np.ndarray], training: MeasuredLength) -> Verdict:
     return verdict("classify", evidence(ACCURACY, by_loss, training))
 
 
@@ -159,13 +159,13 @@ def test_a_verdict_of_converged_runs_needs_no_mark() -> None:
 
 def test_a_verdict_says_where_convergence_was_not_recorded() -> None:
     mark = "after 6 epochs (whether that is convergence was not recorded)"
-    for training in (Training(6), trained(softmax=True, center=True)):
+    for training in (MeasuredLength(6), trained(softmax=True, center=True)):
         found = said(CLEAR, training)
         assert (found.epochs, found.unconverged) == (6, None)
         assert found.sentence.startswith(f"arcface is best {mark}: it beats softmax")
     partly = said(CLEAR, trained(softmax=False))
     assert partly.unconverged == ("softmax",)
-    assert said(OPEN, Training(6)).sentence.startswith(f"Undecided {mark} between center")
+    assert said(OPEN, MeasuredLength(6)).sentence.startswith(f"Undecided {mark} between center")
 
 
 def test_a_secondary_measure_that_disagrees_says_so() -> None:

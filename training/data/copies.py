@@ -43,7 +43,7 @@ class Copies:
 
 
 @dataclass
-class _Found:
+class _NearestCopies:
     """The nearest copy of each row that has one, which are exact, and what is alike in a crowd."""
 
     nearest: dict[int, tuple[float, int]] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class _Search:
     crowded: Places
     _signs: dict[tuple[Split, Change], Signs] = field(default_factory=dict)
 
-    def found(self, one: Split, other: Split) -> _Found:
+    def found(self, one: Split, other: Split) -> _NearestCopies:
         part, against = self.parts[one], self.parts[other]
         found, rows = _exact(part, against), _searched(len(part))
         for own, theirs in _CHANGES:
@@ -92,7 +92,7 @@ class _Search:
 
     def _judge(
         self,
-        found: _Found,
+        found: _NearestCopies,
         least: dict[int, tuple[float, int]],
         parts: tuple[LabeledImages, LabeledImages],
         changes: tuple[Change, Change],
@@ -134,11 +134,11 @@ def _searched(count: int) -> Int64[np.ndarray, " m"]:
     return rows
 
 
-def _exact(part: LabeledImages, other: LabeledImages) -> _Found:
+def _exact(part: LabeledImages, other: LabeledImages) -> _NearestCopies:
     first: dict[bytes, int] = {}
     for column, image in enumerate(other.images.numpy()):
         first.setdefault(image.tobytes(), column)
-    found = _Found()
+    found = _NearestCopies()
     for row, image in enumerate(part.images.numpy()):
         if (same := first.get(image.tobytes())) is not None:
             found.add(row, same, 0.0)
@@ -184,7 +184,10 @@ def _contrast(image: Float32[np.ndarray, "h w 3"]) -> float:
 
 
 def _overlap(
-    names: tuple[Split, Split], parts: dict[Split, LabeledImages], found: _Found, searched: int
+    names: tuple[Split, Split],
+    parts: dict[Split, LabeledImages],
+    found: _NearestCopies,
+    searched: int,
 ) -> Overlap:
     one, other = (parts[name] for name in names)
     nearest = sorted(

@@ -37,7 +37,7 @@ class Silence:
         return self.seconds
 
 
-class Heart:
+class Heartbeat:
     """Beats on an event loop. A thread of this process listens to it, and so may another process.
 
     Where it is silent for `hung_s`, that thread writes to stderr where every thread is and ends the

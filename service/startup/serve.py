@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from models.store import Store
-from service.processes.heartbeat import Heart
+from service.processes.heartbeat import Heartbeat
 from service.processes.sockets import reopener
 from service.processes.worker import Care
 from service.processes.workers import EXIT_STARTUP_FAILED, loaded_by_any, memory_advice
@@ -44,13 +44,13 @@ def care(settings: Settings, listener: socket.socket, shared: Path) -> Care:
 def serve_alone(settings: Settings, listener: socket.socket) -> int:
     """Serve in this process until interrupted; the exit code."""
     app = _import_app().create_app(settings)
-    return _run(make_server(settings, app, Heart(settings.worker_timeout_s)), listener)
+    return _run(make_server(settings, app, Heartbeat(settings.worker_timeout_s)), listener)
 
 
 def _be_worker(published: Published, listener: socket.socket, outlet: Connection) -> None:
     settings = read_settings({})
     app = _import_app().worker_app(settings, published)
-    heart = Heart(settings.worker_timeout_s, outlet)
+    heart = Heartbeat(settings.worker_timeout_s, outlet)
     sys.exit(_run(make_server(settings, app, heart, supervised=True), listener))
 
 

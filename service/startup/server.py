@@ -15,7 +15,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from service.processes.heartbeat import Heart
+from service.processes.heartbeat import Heartbeat
 from service.settings import Settings
 
 # Of the time to stop in: the rest is for batches that run, and for files to be closed.
@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, heart: Heart, stop_s: float, *, supervised: bool
+        self, config: uvicorn.Config, heart: Heartbeat, stop_s: float, *, supervised: bool
     ) -> None:
         super().__init__(config)
         self._heart = heart
@@ -87,7 +87,7 @@ class Server(uvicorn.Server):
 
 
 def make_server(
-    settings: Settings, app: ASGIApp, heart: Heart, *, supervised: bool = False
+    settings: Settings, app: ASGIApp, heart: Heartbeat, *, supervised: bool = False
 ) -> Server:
     """The server of this application; `supervised` where it is one of several processes."""
     from service.http.transport.server_config import server_config  # late, as service.__main__ says

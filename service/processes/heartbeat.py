@@ -82,7 +82,7 @@ class Heartbeat:
             heard = beats
 
 
-class Pulse:
+class HeartbeatListener:
     """The other end of a heart's outlet."""
 
     def __init__(self, inlet: Connection, most_s: float) -> None:

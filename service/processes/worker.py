@@ -13,7 +13,7 @@ from time import monotonic
 
 import structlog
 
-from service.processes.heartbeat import Pulse
+from service.processes.heartbeat import HeartbeatListener
 from service.processes.workers import FORKED
 
 WATCH_S = 0.2  # between two looks at the workers
@@ -55,7 +55,7 @@ class Worker:
         self._care = care
         self._listener: socket.socket | None = listener
         self._process: BaseProcess | None = None
-        self._pulse: Pulse | None = None
+        self._pulse: HeartbeatListener | None = None
         self._early = 0  # deaths in this place, one after the other, before being ready
         self.not_before = 0.0
 
@@ -103,7 +103,7 @@ class Worker:
         )
         self._process.start()
         outlet.close()
-        self._pulse = Pulse(inlet, 2 * WATCH_S)
+        self._pulse = HeartbeatListener(inlet, 2 * WATCH_S)
 
     def end_if_hung(self) -> None:
         """Take the signs that have come; kill the process where none have for too long."""

@@ -22,7 +22,7 @@ _ALIVE = b"."
 _READY = b"r"
 
 
-class Silence:
+class SilenceClock:
     """The time for which a watcher has seen no sign of life."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Heartbeat:
                 self._outlet.send_bytes(sign)
 
     def _listen(self) -> None:
-        silence, heard = Silence(), -1
+        silence, heard = SilenceClock(), -1
         while not self._resting.wait(_LOOK_S):
             beats = self._beats
             if silence.look(alive=beats != heard, most_s=2 * _LOOK_S) > self._hung_s:
@@ -88,7 +88,7 @@ class HeartbeatListener:
     def __init__(self, inlet: Connection, most_s: float) -> None:
         self._inlet = inlet
         self._most_s = most_s
-        self._silence = Silence()
+        self._silence = SilenceClock()
         self.felt = False
         self.ready = False
 

@@ -11,7 +11,7 @@ import structlog
 
 from models.machine import memory_kills
 from service.processes.heartbeat import HUNG
-from service.processes.worker import WATCH_S, Care, Worker
+from service.processes.worker import WATCH_S, Worker, WorkerPlan
 from service.processes.workers import EXIT_STARTUP_FAILED
 
 _ATTEMPTS = 3  # of workers that die before they are ready, while none is
@@ -20,7 +20,7 @@ _CHECK_S = 5.0  # between two looks at what keeps a worker from being replaced
 log = structlog.get_logger(__name__)
 
 
-def supervise(care: Care, listeners: Sequence[socket.socket]) -> int:
+def supervise(care: WorkerPlan, listeners: Sequence[socket.socket]) -> int:
     """Serve on each socket in a process of its own until SIGINT or SIGTERM.
 
     Who dies or hangs is replaced. A second signal ends all at once. Returns the exit code:
@@ -74,7 +74,7 @@ def _end(workers: Sequence[Worker], stop_s: float) -> None:
 class _Team:
     """Decisions about all workers together."""
 
-    def __init__(self, care: Care, workers: Sequence[Worker]) -> None:
+    def __init__(self, care: WorkerPlan, workers: Sequence[Worker]) -> None:
         self._care = care
         self._workers = workers
         self._kills = memory_kills()

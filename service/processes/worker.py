@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Care:
+class WorkerPlan:
     """The supervisor's facts of the workers.
 
     Attributes:
@@ -51,7 +51,7 @@ class Care:
 class Worker:
     """A place among the workers, and the process that holds it for now."""
 
-    def __init__(self, care: Care, listener: socket.socket) -> None:
+    def __init__(self, care: WorkerPlan, listener: socket.socket) -> None:
         self._care = care
         self._listener: socket.socket | None = listener
         self._process: BaseProcess | None = None

@@ -16,7 +16,7 @@ from types import ModuleType
 from models.store import Store
 from service.processes.heartbeat import Heartbeat
 from service.processes.sockets import reopener
-from service.processes.worker import Care
+from service.processes.worker import WorkerPlan
 from service.processes.workers import EXIT_STARTUP_FAILED, loaded_by_any, memory_advice
 from service.registry.published import Published, newest_bytes, read_published, why_changed
 from service.settings import Settings, read_settings
@@ -26,12 +26,12 @@ from service.startup.server import Server, make_server
 _GC_THRESHOLD = 5000
 
 
-def care(settings: Settings, listener: socket.socket, shared: Path) -> Care:
+def care(settings: Settings, listener: socket.socket, shared: Path) -> WorkerPlan:
     """Return the workers' task, with the facts for their supervisor. Imports the application."""
     _import_app()
     store = Store(settings.registry)
     published = read_published(store)
-    return Care(
+    return WorkerPlan(
         serve=partial(_be_worker, published),
         reopen=reopener(settings, listener),
         why_not=lambda: why_changed(store, published, loaded_by_any(shared)),

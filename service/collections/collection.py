@@ -23,7 +23,7 @@ from service.collections.items import (
     Receipt,
     SearchHit,
 )
-from service.collections.opened import Opened, Room, open_files
+from service.collections.opened import OpenCollection, Room, open_files
 from service.collections.storage import backup, reads, writes
 from service.collections.storage.connections import file_in, translated
 from service.collections.storage.integrity import check_whole
@@ -67,7 +67,7 @@ class Collection:
         self._open = partial(open_files, folder, open_index, room)
         self._usage = RefCount()
         self._waking = Lock()
-        self._opened: Opened | None = self._open()
+        self._opened: OpenCollection | None = self._open()
         self._file = self._opened.connections.file
         self.spec = self._opened.connections.spec
         self.used = monotonic()  # when it was last
@@ -218,12 +218,12 @@ class Collection:
             self._opened.close(saved=saved and self.is_there())
 
     @contextmanager
-    def _using(self) -> Iterator[Opened]:
+    def _using(self) -> Iterator[OpenCollection]:
         with self._usage.using(), translated(self.spec.name):
             self.used = monotonic()
             yield self._awake()
 
-    def _awake(self) -> Opened:
+    def _awake(self) -> OpenCollection:
         with self._waking:
             if self._opened is None:
                 opened = self._open()

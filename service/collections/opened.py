@@ -16,7 +16,7 @@ Room = Callable[[bool], bool]
 """Has others let go of their files; urgently where none can be opened. Whether one did."""
 
 
-def open_files(folder: Path, open_index: OpenIndex, room: Room) -> "Opened":
+def open_files(folder: Path, open_index: OpenIndex, room: Room) -> "OpenCollection":
     """Open a collection, with room made for it before, and once more where that was too little.
 
     Raises UnknownCollection, CollectionDamaged, TooManyOpenFiles.
@@ -24,15 +24,15 @@ def open_files(folder: Path, open_index: OpenIndex, room: Room) -> "Opened":
     room(False)
     try:
         with translated(folder.name):
-            return Opened(folder, open_index)
+            return OpenCollection(folder, open_index)
     except TooManyOpenFiles:
         if not room(True):
             raise
         with translated(folder.name):
-            return Opened(folder, open_index)
+            return OpenCollection(folder, open_index)
 
 
-class Opened:
+class OpenCollection:
     """About ten file handles, and an index in memory once it was asked for."""
 
     def __init__(self, folder: Path, open_index: OpenIndex) -> None:

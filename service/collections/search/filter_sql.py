@@ -31,7 +31,7 @@ class _Test:
     looked_up: bool  # the primary key answers it for one row
 
 
-class Matches:
+class MatchCache:
     """The rows of the filters that were asked last, for as long as nobody writes.
 
     Measured on 2 cores at 1 M items: a filter that half of them meet takes 0.2 s to read.

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from service.collections.items import Item, SearchHit
-from service.collections.search.filter_sql import Matches
+from service.collections.search.filter_sql import MatchCache
 from service.collections.storage import reads
 from service.collections.storage.connections import Connections
 from service.collections.upkeep.view import CollectionView
@@ -29,7 +29,7 @@ class Searcher:
     def __init__(self, connections: Connections, view: CollectionView) -> None:
         self._connections = connections
         self._view = view
-        self._matches = Matches()
+        self._matches = MatchCache()
 
     def search(self, queries: Vectors, query: Search) -> list[list[SearchHit]]:
         """The nearest items of each query, of all that was acknowledged before the call."""

@@ -181,7 +181,9 @@ def _build(
         if not on_gpu:
             limits = cpu_limits(queue_items, model.image_s, wait_s)
         observe = metrics.batch_observer(manifest)
-        batcher = Batcher(model.session.run, limits, lanes, observe, model.image_s)
+        batcher = Batcher(
+            model.session.run, limits, lanes, observe, model.image_s, learns=not on_gpu
+        )
         metrics.follow(manifest, batcher, model.session)
         return Engine(model, decoder, batcher)
 

@@ -25,19 +25,29 @@ class BatchRecord:
 
 
 class Answer(NamedTuple):
-    """The outputs for one request, and what the last batch that it was in took."""
+    """The outputs for one request, and what it took: the sums over the batches that it was in."""
 
     outputs: Outputs
-    decode_s: float  # before that batch, or in it
-    queue_s: float  # until that batch began
+    decode_s: float  # before its batches, or in them
+    queue_s: float  # in which none of its images was in a batch
     inference_s: float
-    batch_items: int
+    batch_items: int  # of the last batch
 
 
 class Pending:
     """A request on its way through the batches."""
 
-    __slots__ = ("_answered", "_parts", "_size", "_taken", "_work", "answer", "since")
+    __slots__ = (
+        "_answered",
+        "_decode_s",
+        "_inference_s",
+        "_parts",
+        "_size",
+        "_taken",
+        "_work",
+        "answer",
+        "since",
+    )
 
     def __init__(self, work: Work, answer: asyncio.Future[Answer]) -> None:
         self.answer = answer
@@ -45,6 +55,7 @@ class Pending:
         self._work = work
         self._size = len(work)
         self._taken = self._answered = 0
+        self._decode_s = self._inference_s = 0.0  # of the batches that it was in
         self._parts: dict[int, Outputs] = {}  # by the index of the first image
 
     @property
@@ -62,11 +73,14 @@ class Pending:
     def give(self, start: int, part: Outputs, batch: "Batch") -> None:
         """Take the outputs from this image on; the last ones make the answer."""
         outputs = self._whole(start, part)
+        busy_s = self._decode_s + self._inference_s
+        self._decode_s += batch.decode_s
+        self._inference_s += batch.inference_s
         if outputs is not None and not self.answer.done():
-            decode_s = self._work.decoded_s or batch.decode_s
-            queue_s = batch.started - self.since
+            decode_s = self._work.decoded_s or self._decode_s
+            queue_s = max(0.0, batch.started - self.since - busy_s)
             self.answer.set_result(
-                Answer(outputs, decode_s, queue_s, batch.inference_s, batch.items)
+                Answer(outputs, decode_s, queue_s, self._inference_s, batch.items)
             )
 
     def _whole(self, start: int, part: Outputs) -> Outputs | None:

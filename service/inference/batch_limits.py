@@ -11,6 +11,8 @@ _LONGEST_S = 0.05
 _BRIEF_S = 0.01  # what the event loop may do itself
 
 WAITING_SHARE = 1 / 3  # of the deadline; the rest is for decoding, searching and a slow moment
+_LEARNED_BATCHES = 64  # to 128 of the latest batches say what an image takes
+_LEAST_S = 1e-9  # of an image; no clock is finer
 _LATEST = 0.2  # weight of the latest batch in the pace
 _JUMP = 4  # times the pace, at most: one slow moment is not the pace
 
@@ -27,8 +29,32 @@ class Limits:
 
 def cpu_limits(queue_items: int, image_s: float, wait_s: float = math.inf) -> Limits:
     """Batches on a processor that takes this long for an image."""
+    image_s = max(image_s, _LEAST_S)
     most = min(_CPU_BATCH, max(1, int(_LONGEST_S / image_s)))
     return Limits(queue_items, most, brief=int(_BRIEF_S / image_s), wait_s=wait_s)
+
+
+class ImageTime:
+    """The time that a model takes for an image where nothing disturbs it, learned while it serves.
+
+    Other work on the processor makes a batch slower and never faster. Therefore the least time of
+    an image among the latest batches counts, and one busy moment, such as the start, does not.
+    """
+
+    def __init__(self, image_s: float) -> None:
+        """Begin with what was measured at the load."""
+        self.least_s = self._before_s = image_s
+        self._latest_s = math.inf
+        self._left = _LEARNED_BATCHES
+
+    def note(self, items: int, inference_s: float) -> None:
+        """Learn from a batch of so many images."""
+        self._latest_s = min(self._latest_s, inference_s / items)
+        self.least_s = min(self._before_s, self._latest_s)
+        self._left -= 1
+        if not self._left:
+            self._before_s, self._latest_s = self._latest_s, math.inf
+            self._left = _LEARNED_BATCHES
 
 
 class Pace:

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from service.errors import Stopping
 from service.inference.batch import Answer, Batch, BatchRecord, Infer, Pending, Piece
-from service.inference.batch_limits import Limits, Pace
+from service.inference.batch_limits import ImageTime, Limits, Pace, cpu_limits
 from service.inference.executor import InferenceExecutor
 from service.inference.queue import Queue
 from service.inference.room import Capacity
@@ -50,10 +50,16 @@ class Batcher:
         lanes: InferenceExecutor,
         observe: Callable[[BatchRecord], None],
         image_s: float = 0.0,
+        *,
+        learns: bool = False,
     ) -> None:
-        """Begin with the time that an image takes; it is measured anew with each batch."""
+        """Begin with the time that an image takes; it is measured anew with each batch.
+
+        With `learns`, the size of batches follows that time (`cpu_limits`).
+        """
         self._infer = infer
-        self._limits = limits
+        self.limits = limits
+        self._image_time = ImageTime(image_s) if learns else None
         self._lanes = lanes
         self._observe = observe
         self._pace = Pace(image_s)
@@ -69,7 +75,7 @@ class Batcher:
     @property
     def batch_waits(self) -> bool:
         """Return whether requests for a full batch wait."""
-        return len(self._queue) >= self._limits.max_batch
+        return len(self._queue) >= self.limits.max_batch
 
     async def run(self, work: Work) -> Answer:
         """The model's outputs for these images, in order.
@@ -90,7 +96,8 @@ class Batcher:
     def next_batch(self) -> Batch | None:
         """Take what fits one batch."""
         pieces: list[Piece] = []
-        room, effort = self._limits.max_batch, _MOST_EFFORT
+        limits = self.limits
+        room, effort = limits.max_batch, _MOST_EFFORT
         turn = self._queue.take_turn()
         for request in turn:
             piece = request.take(room)
@@ -102,7 +109,7 @@ class Batcher:
         turn.close()
         if not pieces:
             return None
-        brief = self._limits.max_batch - room <= self._limits.brief
+        brief = limits.max_batch - room <= limits.brief
         decodes = effort < _MOST_EFFORT
         return Batch(self._infer, self._record, pieces, brief=brief, decodes=decodes)
 
@@ -115,4 +122,13 @@ class Batcher:
     def _record(self, batch: BatchRecord) -> None:
         own_s = batch.decode_s + batch.inference_s
         self._pace.note(batch.items, own_s, perf_counter(), waiting=self.waiting)
+        if self._image_time is not None:
+            self._learn(self._image_time, batch)
         self._observe(batch)
+
+    def _learn(self, time: ImageTime, batch: BatchRecord) -> None:
+        before_s = time.least_s
+        time.note(batch.items, batch.inference_s)
+        if time.least_s != before_s:
+            self.limits = cpu_limits(self.limits.queue_items, time.least_s, self.limits.wait_s)
+            self.capacity.batch = self.limits.max_batch

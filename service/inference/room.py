@@ -16,14 +16,15 @@ class Capacity:
 
     def __init__(self, limits: Limits, pace: Pace) -> None:
         self._pace = pace
-        self._most, self._batch, self._wait_s = limits.queue_items, limits.max_batch, limits.wait_s
+        self._most, self._wait_s = limits.queue_items, limits.wait_s
+        self.batch = limits.max_batch  # images that one batch takes
         self.items = self.requests = 0  # that have room; each `Room` counts its own
 
     @property
     def limit(self) -> int:
         """Images that may have room now."""
         in_time = self._pace.items(self._wait_s)
-        return min(self._most, max(in_time, self._batch))
+        return min(self._most, max(in_time, self.batch))
 
     def reserve(self) -> "Room":
         """One request's room. Raises Overloaded at once where not even one image has any."""
@@ -39,7 +40,7 @@ class Capacity:
         before = self.items
         held = before + items
         if held <= self._most:
-            if not before or held <= self._batch:
+            if not before or held <= self.batch:
                 return
             in_turn = ahead(before, self.requests, items) + items
             if self._pace.seconds(in_turn) <= self._wait_s:

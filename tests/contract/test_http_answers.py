@@ -235,3 +235,7 @@ def test_metrics_count_what_happened(client: httpx.Client) -> None:
     assert 'lossatlas_requests_total{method="POST",route="/embed",status="200"}' in text
     assert 'lossatlas_queue_items{model="arcface",version="2"} 0.0' in text
     assert 'lossatlas_batch_items_count{model="arcface",version="2"}' in text
+    assert 'lossatlas_batch_limit_items{model="arcface",version="2"}' in text
+    assert 'lossatlas_queue_limit_items{model="arcface",version="2"}' in text
+    model = client.get("/models/arcface").json()
+    assert 1 <= model["batch_limit"] <= model["queue_limit"]

@@ -71,6 +71,14 @@ class Metrics:
             "lossatlas_queue_items", "Images held, waiting or in work", model,
             registry=registry, multiprocess_mode="livesum",
         )  # fmt: skip
+        self._queue_limit = Gauge(
+            "lossatlas_queue_limit_items", "Images that may be held now", model,
+            registry=registry, multiprocess_mode="livesum",
+        )  # fmt: skip
+        self._batch_limit = Gauge(
+            "lossatlas_batch_limit_items", "Images that one batch may take, in the slowest worker",
+            model, registry=registry, multiprocess_mode="livemin",
+        )  # fmt: skip
         self._batch_items = Histogram(
             "lossatlas_batch_items", "Images in a batch", model, buckets=_ITEMS, registry=registry
         )
@@ -198,6 +206,8 @@ class Metrics:
             self._body_bytes.set(self._budget.held_bytes)
         for labels, batcher in self._batchers.items():
             self._queue.labels(*labels).set(batcher.capacity.items)
+            self._queue_limit.labels(*labels).set(batcher.capacity.limit)
+            self._batch_limit.labels(*labels).set(batcher.limits.max_batch)
 
     def _request_children(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
         requests = self._requests.labels(route, method, status)

@@ -106,6 +106,13 @@ class ModelDetail(ModelState):
     """One version of one model and its manifest."""
 
     versions: list[int] = Field(description="every published version, newest first")
+    batch_limit: int | None = Field(
+        description="images that one batch takes in this worker, once the model is ready: "
+        "on a processor as many as run in 50 ms, learned from the batches that it runs"
+    )
+    queue_limit: int | None = Field(
+        description="images that may wait or run in this worker now, by the time that they take"
+    )
     manifest: Manifest | None = Field(description="absent until the model is ready")
 
 

@@ -52,8 +52,11 @@ async def thumbnail(
 
 
 def _detail(catalog: Catalog, entry: Entry) -> ModelDetail:
+    batcher = entry.engine.batcher if entry.engine else None
     return ModelDetail(
         **entry.facts(),
+        batch_limit=batcher.limits.max_batch if batcher else None,
+        queue_limit=batcher.capacity.limit if batcher else None,
         versions=[other.version for other in catalog.versions(entry.name)],
         manifest=entry.engine.manifest if entry.engine else None,
     )

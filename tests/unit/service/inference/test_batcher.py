@@ -5,7 +5,7 @@ import pytest
 
 from service.errors import Overloaded, UndecodableImages
 from service.inference.batch import Answer
-from service.inference.batch_limits import Limits
+from service.inference.batch_limits import Limits, cpu_limits
 from service.inference.batcher import Batcher
 from service.inference.work import DecodedImages, Pixels, Work
 from tests.support.batching import LIMITS, Bench, on_loop
@@ -132,6 +132,33 @@ def test_an_answer_says_what_it_took() -> None:
             assert answered.queue_s >= 0.02
             assert answered.inference_s > 0
         assert bench.records[1].waited_s >= 0.02
+
+    on_loop(scenario)
+
+
+def test_a_large_answer_says_what_all_its_batches_took() -> None:
+    async def scenario(bench: Bench) -> None:
+        answered = await bench.batcher.run(Decoded(np.zeros((10, 1, 1, 3), np.uint8)))
+        assert [record.items for record in bench.records] == [4, 4, 2]
+        took_s = sum(record.inference_s for record in bench.records)
+        assert answered.inference_s == pytest.approx(took_s)
+        assert answered.queue_s <= max(record.waited_s for record in bench.records)
+
+    on_loop(scenario)
+
+
+def test_the_size_of_batches_is_learned_while_serving() -> None:
+    async def scenario(bench: Bench) -> None:
+        start = cpu_limits(100, image_s=10.0)  # a busy start
+        assert start.max_batch == 1
+        batcher = Batcher(
+            bench.model.infer, start, bench.lanes, bench.records.append, 10.0, learns=True
+        )
+        await batcher.run(one(1))
+        assert batcher.limits.max_batch > 1
+        assert batcher.capacity.batch == batcher.limits.max_batch
+        await batcher.run(Decoded(np.zeros((2, 1, 1, 3), np.uint8)))
+        assert bench.records[-1].items == 2
 
     on_loop(scenario)
 

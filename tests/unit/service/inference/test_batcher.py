@@ -138,7 +138,7 @@ def test_an_answer_says_what_it_took() -> None:
 
 def test_a_large_answer_says_what_all_its_batches_took() -> None:
     async def scenario(bench: Bench) -> None:
-        answered = await bench.batcher.run(Decoded(np.zeros((10, 1, 1, 3), np.uint8)))
+        answered = await bench.batcher.run(DecodedImages(np.zeros((10, 1, 1, 3), np.uint8)))
         assert [record.items for record in bench.records] == [4, 4, 2]
         took_s = sum(record.inference_s for record in bench.records)
         assert answered.inference_s == pytest.approx(took_s)
@@ -157,7 +157,7 @@ def test_the_size_of_batches_is_learned_while_serving() -> None:
         await batcher.run(one(1))
         assert batcher.limits.max_batch > 1
         assert batcher.capacity.batch == batcher.limits.max_batch
-        await batcher.run(Decoded(np.zeros((2, 1, 1, 3), np.uint8)))
+        await batcher.run(DecodedImages(np.zeros((2, 1, 1, 3), np.uint8)))
         assert bench.records[-1].items == 2
 
     on_loop(scenario)

@@ -22,7 +22,7 @@ from service.errors import (
 )
 from service.http.transport.cycle import REFUSAL, Cycle
 from service.http.transport.one_write import Joining
-from service.http.transport.timeouts import TimeoutWatch, Wire
+from service.http.transport.timeouts import ConnectionLimits, TimeoutWatch
 
 _FRAMING = frozenset((b"content-length", b"expect", b"transfer-encoding"))
 _HEADER_BYTES = 4  # of a header's line, besides name and value
@@ -36,7 +36,7 @@ class Callbacks(HttpToolsProtocol):
     transport: Joining  # type: ignore[assignment]  # it has what uvicorn uses of one
     watch: TimeoutWatch
 
-    def __init__(self, wire: Wire, *args: Any, **parts: Any) -> None:
+    def __init__(self, wire: ConnectionLimits, *args: Any, **parts: Any) -> None:
         super().__init__(*args, **parts)
         self.limits = wire.settings
         self.running: Cycle | None = None  # `cycle` is the newest one

@@ -12,7 +12,7 @@ from service.errors import BodyTimeout, HeadTimeout, IncompleteRequest, Stopping
 from service.http.transport.crowd import Spare
 from service.http.transport.one_write import Joining
 from service.http.transport.reader import RequestReader
-from service.http.transport.timeouts import TimeoutWatch, Wire
+from service.http.transport.timeouts import ConnectionLimits, TimeoutWatch
 
 _PROBE_S = 0.5
 _SLOW_S = 2.0  # for a body, where there are too many connections
@@ -22,7 +22,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class OneWriteProtocol(RequestReader):
     """The life of one connection."""
 
-    def __init__(self, wire: Wire, *args: Any, **parts: Any) -> None:
+    def __init__(self, wire: ConnectionLimits, *args: Any, **parts: Any) -> None:
         super().__init__(wire, *args, **parts)
         self._wire = wire
         self._half_closed_at: float | None = None

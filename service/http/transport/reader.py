@@ -12,7 +12,7 @@ from service.errors import (
     UnsupportedVersion,
 )
 from service.http.transport.callbacks import Callbacks
-from service.http.transport.timeouts import BODY, HEAD, Wire
+from service.http.transport.timeouts import BODY, HEAD, ConnectionLimits
 from service.http.transport.upgrade import without_offer
 
 _HEAD_END = b"\r\n\r\n"
@@ -26,7 +26,7 @@ _OVERHEAD = 16  # bytes around each byte of a chunked body; "1\r\n.\r\n" has 5
 class RequestReader(Callbacks):
     """The feeder of one connection's parser."""
 
-    def __init__(self, wire: Wire, *args: Any, **parts: Any) -> None:
+    def __init__(self, wire: ConnectionLimits, *args: Any, **parts: Any) -> None:
         super().__init__(wire, *args, **parts)
         self._rest_at = 0
         self._simple_bytes = min(_SIMPLE_BYTES, self.limits.max_header_bytes)

@@ -6,7 +6,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from service.http.transport.protocol import OneWriteProtocol
-from service.http.transport.timeouts import Wire
+from service.http.transport.timeouts import ConnectionLimits
 from service.settings import Settings
 
 
@@ -14,7 +14,7 @@ def server_config(app: ASGIApp, settings: Settings, stop_s: int) -> uvicorn.Conf
     """Return the configuration of `uvicorn.Server`; requests have `stop_s` seconds to end."""
     return uvicorn.Config(
         app,
-        http=partial(OneWriteProtocol, Wire(settings)),  # type: ignore[arg-type]  # makes them
+        http=partial(OneWriteProtocol, ConnectionLimits(settings)),  # type: ignore[arg-type]  # makes them
         ws="none",
         log_config=None,
         access_log=False,

@@ -22,7 +22,7 @@ class Watched(Protocol):
         """End whatever takes too long."""
 
 
-class Wire:
+class ConnectionLimits:
     """The limits of every connection, and the looks at them."""
 
     def __init__(self, settings: Settings) -> None:

@@ -15,7 +15,7 @@ _LOOK_S = 0.5
 _LOOKS_PER_S = 5000  # at 2 to 3 us each, about 1 % of a processor
 
 
-class Watched(Protocol):
+class TimedConnection(Protocol):
     """A connection."""
 
     def look(self, now: float) -> None:
@@ -32,12 +32,16 @@ class ConnectionLimits:
         self._look_s = min(_LOOK_S, min(times) / 2)
         self._next: asyncio.TimerHandle | None = None
 
-    def watch(self, loop: asyncio.AbstractEventLoop, connections: Iterable[Watched]) -> None:
+    def watch(
+        self, loop: asyncio.AbstractEventLoop, connections: Iterable[TimedConnection]
+    ) -> None:
         """Begin to look at the connections, as long as there are any."""
         if self._next is None:
             self._next = loop.call_later(self._look_s, self._look, loop, connections)
 
-    def _look(self, loop: asyncio.AbstractEventLoop, connections: Iterable[Watched]) -> None:
+    def _look(
+        self, loop: asyncio.AbstractEventLoop, connections: Iterable[TimedConnection]
+    ) -> None:
         self._next = None
         found = tuple(connections)
         if found:

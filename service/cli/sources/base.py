@@ -16,7 +16,7 @@ class RejectedInput(NamedTuple):
 Made = list[NewItem | RejectedInput]
 
 
-class Named(Protocol):
+class NamedItem(Protocol):
     """The parts of an item."""
 
     @property
@@ -25,6 +25,6 @@ class Named(Protocol):
         ...
 
 
-T = TypeVar("T", bound=Named)
+T = TypeVar("T", bound=NamedItem)
 # Begins to make items; the function that it gives waits for them.
 Start = Callable[[Sequence[T]], Callable[[], Made]]

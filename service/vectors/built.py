@@ -19,7 +19,7 @@ LEAST_ROWS: dict[BuiltKind, int] = {"hnsw": 1, "compact": 256}  # a PQ has 256 c
 _CHUNK = 10_000  # rows between two looks at whether to go on
 
 
-class Abandoned(Exception):
+class BuildAbandoned(Exception):
     """The index was closed before the build was done."""
 
 
@@ -43,7 +43,7 @@ def extend(
     rows = [built.rows]
     for more, vectors in chunks(parts):
         if not going():
-            raise Abandoned
+            raise BuildAbandoned
         faiss.omp_set_num_threads(threads)  # again, for `fetch` may have searched
         index.add(vectors)
         rows.append(more)

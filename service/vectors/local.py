@@ -10,7 +10,7 @@ import numpy as np
 import structlog
 
 from service.vectors.buffer import Buffer
-from service.vectors.built import Abandoned, Built, begin, chunks, extend
+from service.vectors.built import BuildAbandoned, Built, begin, chunks, extend
 from service.vectors.ivfpq import Fetch
 from service.vectors.kinds import IndexSpec, KindInUse
 from service.vectors.lengths import comparable
@@ -97,7 +97,7 @@ class LocalIndex:
                 return False
             try:
                 built = self._build(plan, seen)
-            except Abandoned:
+            except BuildAbandoned:
                 return False
             with self._writing:
                 self._exchange(built, seen)

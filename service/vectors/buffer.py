@@ -15,7 +15,7 @@ _DEAD_SHARE = 0.2  # more than that, and the dead are taken out
 
 
 @dataclass(frozen=True)
-class Plain:
+class PlainSegment:
     """Vectors in memory as they are."""
 
     rows: Rows
@@ -68,5 +68,5 @@ class Buffer:
         self._rows, self._vectors = rows, vectors
 
     def _whole(self, size: int) -> LivePart:
-        plain = Plain(self._rows[:size], self._vectors[:size], self._metric)
+        plain = PlainSegment(self._rows[:size], self._vectors[:size], self._metric)
         return LivePart(plain, Mask.whole(size))

@@ -16,7 +16,7 @@ from service.collections.items import Backup
 from service.collections.spec import CollectionSpec
 from service.collections.storage import reads, schema, writes
 from service.collections.storage.connections import translated
-from service.collections.storage.integrity import Stray, check_whole, strays
+from service.collections.storage.integrity import InvalidItem, check_whole, strays
 from service.collections.storage.layout import ITEMS, check_name, making
 from service.collections.storage.locks import FileLock, alone
 from service.machine.folders import can_write
@@ -79,7 +79,7 @@ def place(copy: Path, path: Path, sha256: str) -> None:
 
 
 def restore(
-    file: Path, library: Path, name: str, *, leave_out: Sequence[Stray] = ()
+    file: Path, library: Path, name: str, *, leave_out: Sequence[InvalidItem] = ()
 ) -> CollectionSpec:
     """Make a collection of a backup, under any free name; its index is built anew.
 
@@ -101,7 +101,7 @@ def restore(
         raise BackupRefused(file, f"collection {name!r} exists already") from None
 
 
-def strays_of(file: Path) -> list[Stray]:
+def strays_of(file: Path) -> list[InvalidItem]:
     """The items of a backup that are beyond today's limits. Raises BackupRefused."""
     _verify(file)
     try:

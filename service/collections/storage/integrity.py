@@ -35,7 +35,7 @@ _COUNTS = (
 )
 
 
-class Stray(NamedTuple):
+class InvalidItem(NamedTuple):
     """An item beyond today's limits, which a release before took."""
 
     id: str
@@ -55,11 +55,11 @@ def check_whole(database: sqlite3.Connection, spec: CollectionSpec) -> None:
         raise CollectionDamaged(spec.name, fault)
 
 
-def strays(database: sqlite3.Connection) -> list[Stray]:
+def strays(database: sqlite3.Connection) -> list[InvalidItem]:
     """The items beyond today's limits, in the order in which they were put."""
     found = database.execute("SELECT id, label, metadata FROM items ORDER BY row")
     named = ((one[0], item_problem(one[0], one[1], orjson.loads(one[2]))) for one in found)
-    return [Stray(item_id, problem) for item_id, problem in named if problem]
+    return [InvalidItem(item_id, problem) for item_id, problem in named if problem]
 
 
 def _faults(database: sqlite3.Connection, spec: CollectionSpec) -> Iterator[str]:

@@ -9,7 +9,7 @@ from service.inference.model_map import ModelMap
 
 
 @dataclass(frozen=True)
-class Voice:
+class MappedModel:
     """One model, by its map."""
 
     loss: str
@@ -22,10 +22,10 @@ class Voice:
 class Panel:
     """Models of the same test images and classes; the first is the one that is asked about."""
 
-    voices: tuple[Voice, ...]
+    voices: tuple[MappedModel, ...]
 
     @property
-    def own(self) -> Voice:
+    def own(self) -> MappedModel:
         """The model that is asked about."""
         return self.voices[0]
 

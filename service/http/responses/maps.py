@@ -10,7 +10,7 @@ from models.image_map import NOT_SAID
 from service.http.responses.schemas import Schema
 from service.inference.engine import Engine
 from service.inference.model_map import ModelMap
-from service.inference.opinions import Panel, Voice
+from service.inference.opinions import MappedModel, Panel
 
 
 class PointsColumn(Schema):
@@ -215,7 +215,7 @@ def show_images(panel: Panel, rows: Iterable[int], total: int) -> dict[str, Any]
     }
 
 
-def _opinion(voice: Voice, row: int) -> dict[str, Any]:
+def _opinion(voice: MappedModel, row: int) -> dict[str, Any]:
     points = voice.plane.points
     return {
         "loss": voice.loss,

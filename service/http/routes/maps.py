@@ -26,7 +26,7 @@ from service.http.state import Parts, Services
 from service.inference.engine import Engine
 from service.inference.gallery import Neighbor
 from service.inference.model_map import ModelMap
-from service.inference.opinions import Panel, Voice
+from service.inference.opinions import MappedModel, Panel
 from service.vectors.query import Search
 
 router = APIRouter(prefix="/report", tags=["map"])
@@ -220,14 +220,14 @@ async def _panel(parts: Services, own: Engine) -> Panel:
     return Panel(tuple(voice for voice in voices if voice is not None and _is_alike(own, voice)))
 
 
-def _voice(engine: Engine) -> Voice | None:
+def _voice(engine: Engine) -> MappedModel | None:
     manifest = engine.manifest
     if engine.plane is None:
         return None
-    return Voice(manifest.name, manifest.version, manifest.labels, engine.plane)
+    return MappedModel(manifest.name, manifest.version, manifest.labels, engine.plane)
 
 
-def _is_alike(own: Engine, other: Voice) -> bool:
+def _is_alike(own: Engine, other: MappedModel) -> bool:
     plane = own.plane
     same_images = plane is not None and other.plane.test_images == plane.test_images
     return same_images and other.labels == own.manifest.labels

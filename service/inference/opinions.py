@@ -19,7 +19,7 @@ class MappedModel:
 
 
 @dataclass(frozen=True)
-class Panel:
+class MappedModels:
     """Models of the same test images and classes; the first is the one that is asked about."""
 
     voices: tuple[MappedModel, ...]

@@ -10,7 +10,7 @@ from models.image_map import NOT_SAID
 from service.http.responses.schemas import Schema
 from service.inference.engine import Engine
 from service.inference.model_map import ModelMap
-from service.inference.opinions import MappedModel, Panel
+from service.inference.opinions import MappedModel, MappedModels
 
 
 class PointsColumn(Schema):
@@ -188,7 +188,7 @@ def show_sheets(plane: ModelMap) -> Sheets:
     )
 
 
-def show_images(panel: Panel, rows: Iterable[int], total: int) -> dict[str, Any]:
+def show_images(panel: MappedModels, rows: Iterable[int], total: int) -> dict[str, Any]:
     """`ListedImages` of these rows."""
     own, suspects = panel.own, panel.suspects()
     shown = []

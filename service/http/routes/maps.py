@@ -26,7 +26,7 @@ from service.http.state import Parts, Services
 from service.inference.engine import Engine
 from service.inference.gallery import Neighbor
 from service.inference.model_map import ModelMap
-from service.inference.opinions import MappedModel, Panel
+from service.inference.opinions import MappedModel, MappedModels
 from service.vectors.query import Search
 
 router = APIRouter(prefix="/report", tags=["map"])
@@ -205,7 +205,7 @@ def _class(labels: tuple[str, ...], name: str) -> int:
     return labels.index(name)
 
 
-async def _panel(parts: Services, own: Engine) -> Panel:
+async def _panel(parts: Services, own: Engine) -> MappedModels:
     """The model and every other of the same test images, each in the same version if it has it."""
     version, voices = own.manifest.version, [_voice(own)]
     for entry in parts.catalog.newest():
@@ -217,7 +217,9 @@ async def _panel(parts: Services, own: Engine) -> Panel:
         except (ServiceError, ModelsError):  # it cannot answer now, and its opinion is left out
             continue
         voices.append(_voice(engine))
-    return Panel(tuple(voice for voice in voices if voice is not None and _is_alike(own, voice)))
+    return MappedModels(
+        tuple(voice for voice in voices if voice is not None and _is_alike(own, voice))
+    )
 
 
 def _voice(engine: Engine) -> MappedModel | None:
@@ -234,7 +236,10 @@ def _is_alike(own: Engine, other: MappedModel) -> bool:
 
 
 def _listed(
-    request: Request, panel: Panel, rows: "np.ndarray[Any, np.dtype[np.intp]]", query: ListQuery
+    request: Request,
+    panel: MappedModels,
+    rows: "np.ndarray[Any, np.dtype[np.intp]]",
+    query: ListQuery,
 ) -> Response:
     shown = rows[query.offset : query.offset + query.limit].tolist()
     said = [(voice.loss, voice.version, voice.plane.data_sha256) for voice in panel.voices]

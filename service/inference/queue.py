@@ -7,7 +7,7 @@ from itertools import count
 from typing import Generic, Protocol, TypeVar
 
 
-class Waiting(Protocol):
+class QueuedRequest(Protocol):
     """A request that waits."""
 
     @property
@@ -16,7 +16,7 @@ class Waiting(Protocol):
         ...
 
 
-_W = TypeVar("_W", bound=Waiting)
+_W = TypeVar("_W", bound=QueuedRequest)
 
 _SPARE = 64  # entries of requests that wait no more, before they are cleared away
 

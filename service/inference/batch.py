@@ -34,7 +34,7 @@ class Answer(NamedTuple):
     batch_items: int  # of the last batch
 
 
-class Pending:
+class PendingRequest:
     """A request on its way through the batches."""
 
     __slots__ = (
@@ -101,7 +101,7 @@ class Pending:
 class Piece(NamedTuple):
     """A request, or the part of it that fits a batch."""
 
-    request: Pending
+    request: PendingRequest
     start: int
     items: int
     work: Work

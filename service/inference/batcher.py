@@ -5,7 +5,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from service.errors import Stopping
-from service.inference.batch import Answer, Batch, BatchRecord, Infer, Pending, Piece
+from service.inference.batch import Answer, Batch, BatchRecord, Infer, PendingRequest, Piece
 from service.inference.batch_limits import ImageTime, Limits, Pace, cpu_limits
 from service.inference.executor import InferenceExecutor
 from service.inference.queue import Queue
@@ -64,7 +64,7 @@ class Batcher:
         self._observe = observe
         self._pace = Pace(image_s)
         self.capacity = Capacity(limits, self._pace)
-        self._queue: Queue[Pending] = Queue()
+        self._queue: Queue[PendingRequest] = Queue()
         self._stopping = False
 
     @property
@@ -85,7 +85,7 @@ class Batcher:
         """
         if self._stopping:
             raise Stopping
-        request = Pending(work, asyncio.get_running_loop().create_future())
+        request = PendingRequest(work, asyncio.get_running_loop().create_future())
         self._queue.add(request)
         self._lanes.offer(self)
         try:

@@ -16,7 +16,7 @@ _LONGEST_PAUSE_S = 60.0
 
 
 @dataclass
-class Attempts:
+class RetrySchedule:
     """The failed attempts to load, and the time of the next: a failure may pass or be repaired."""
 
     failed: int = 0
@@ -42,7 +42,7 @@ class Entry:
     state: State
     reason: str | None = None
     engine: Engine | None = None
-    attempts: Attempts = field(default_factory=Attempts, repr=False)
+    attempts: RetrySchedule = field(default_factory=RetrySchedule, repr=False)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def facts(self) -> dict[str, str | int | None]:

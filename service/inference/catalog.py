@@ -8,7 +8,7 @@ import structlog
 
 from models.errors import BundleDamaged, BundleNotFound
 from service.inference.engine import Engine, LoadedModel
-from service.inference.entry import Entry, State
+from service.inference.entry import ModelEntry, State
 from service.machine.open_files import is_passing
 
 _LOOK_S = 0.5
@@ -51,19 +51,19 @@ class Catalog:
         states = [entry.state for entry in self.newest()]
         return "ready" in states and "loading" not in states
 
-    def newest(self) -> list[Entry]:
+    def newest(self) -> list[ModelEntry]:
         """The newest version of each model, sorted by name."""
         return sorted(
             (versions[max(versions)] for versions in self._entries.values()),
             key=lambda entry: entry.name,
         )
 
-    def versions(self, name: str) -> list[Entry]:
+    def versions(self, name: str) -> list[ModelEntry]:
         """Every version of one model, newest first. Raises BundleNotFound."""
         newest = self.entry(name)
         return list(reversed(self._entries[newest.name].values()))
 
-    def entry(self, name: str | None = None, version: int | None = None) -> Entry:
+    def entry(self, name: str | None = None, version: int | None = None) -> ModelEntry:
         """One version, by default the newest of the default model. Raises BundleNotFound."""
         name = self.default if name is None else name
         versions = self._entries.get(name)
@@ -125,13 +125,13 @@ class Catalog:
             await self._load(versions[max(versions)])
         _log_outcome(self.newest(), perf_counter() - started)
 
-    async def _load(self, entry: Entry) -> None:
+    async def _load(self, entry: ModelEntry) -> None:
         async with entry.lock, self._one_at_a_time:
             if entry.engine is not None or not entry.attempts.is_due():
                 return
             await self._try(entry)
 
-    async def _try(self, entry: Entry) -> None:
+    async def _try(self, entry: ModelEntry) -> None:
         try:
             model = await asyncio.to_thread(self._load_model, entry.name, entry.version)
             entry.engine = self._serve(model)
@@ -147,7 +147,7 @@ class Catalog:
             if entry.attempts.failed:
                 log.info("model loaded at last", model=entry.name, version=entry.version)
 
-    def _note(self, entry: Entry, error: Exception) -> None:
+    def _note(self, entry: ModelEntry, error: Exception) -> None:
         """Remember what keeps a model from being loaded, and say so once for each reason."""
         entry.attempts.fail()
         before, entry.reason = entry.reason, _reason(error)
@@ -173,10 +173,10 @@ def _reason(error: Exception) -> str:
     return f"could not be loaded: {error}"
 
 
-def _entries(name: str, versions: tuple[int, ...]) -> dict[int, Entry]:
+def _entries(name: str, versions: tuple[int, ...]) -> dict[int, ModelEntry]:
     newest = versions[-1]
     return {
-        version: Entry(name, version, version == newest, _first_state(version == newest))
+        version: ModelEntry(name, version, version == newest, _first_state(version == newest))
         for version in versions
     }
 
@@ -185,7 +185,7 @@ def _first_state(newest: bool) -> State:
     return "loading" if newest else "published"
 
 
-def _log_outcome(entries: list[Entry], seconds: float) -> None:
+def _log_outcome(entries: list[ModelEntry], seconds: float) -> None:
     models = [entry.name for entry in entries if entry.engine]
     damaged = [entry.name for entry in entries if entry.state == "damaged"]
     if not models:

@@ -33,7 +33,7 @@ class RetrySchedule:
 
 
 @dataclass
-class Entry:
+class ModelEntry:
     """One version of one model. An older version stays `published` until it is asked for."""
 
     name: str

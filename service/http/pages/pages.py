@@ -13,7 +13,7 @@ from reports.words import images_known
 from service.http.pages import comparison_view, filters, prose, report_view, trust
 from service.http.pages.static_files import read_static_files
 from service.http.responses.schemas import ReportOverview, ThresholdAnswer
-from service.inference.entry import Entry
+from service.inference.entry import ModelEntry
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -49,7 +49,7 @@ class Pages:
         self._templates.filters.update(filters.FILTERS)
         self._templates.globals["static"] = self.static.address
 
-    def home(self, address: str, default: str, entries: list[Entry]) -> Response:
+    def home(self, address: str, default: str, entries: list[ModelEntry]) -> Response:
         """The front page; `address` is where the client reached the service."""
         return self._render(
             "home.html",

@@ -18,7 +18,7 @@ from service.http.state import Parts, Services
 from service.inference.batch import Answer
 from service.inference.catalog import Catalog
 from service.inference.engine import Engine, answer_with_all, reserve_with_all
-from service.inference.entry import Entry
+from service.inference.entry import ModelEntry
 from service.vectors.query import Search
 
 router = APIRouter(tags=["images"], route_class=DirectRoute)
@@ -64,7 +64,7 @@ async def compare(
     return as_json(body, server_timing(slowest))
 
 
-async def _choose(catalog: Catalog, names: Sequence[str]) -> tuple[list[Engine], list[Entry]]:
+async def _choose(catalog: Catalog, names: Sequence[str]) -> tuple[list[Engine], list[ModelEntry]]:
     """The engines to ask, and the models that cannot answer. Raises where nobody can."""
     if names:
         return [await catalog.engine(name) for name in dict.fromkeys(names)], []

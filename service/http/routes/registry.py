@@ -11,7 +11,7 @@ from service.http.responses.problems import MODEL_ERRORS, problems
 from service.http.responses.schemas import ModelDetail, ModelList
 from service.http.state import Parts
 from service.inference.catalog import Catalog
-from service.inference.entry import Entry
+from service.inference.entry import ModelEntry
 
 router = APIRouter(prefix="/models", tags=["models"])
 _FOREVER = "public, max-age=31536000, immutable"  # the address names the version
@@ -51,7 +51,7 @@ async def thumbnail(
     return Response(engine.gallery.thumbnail(row), 200, {"Cache-Control": caching}, "image/jpeg")
 
 
-def _detail(catalog: Catalog, entry: Entry) -> ModelDetail:
+def _detail(catalog: Catalog, entry: ModelEntry) -> ModelDetail:
     batcher = entry.engine.batcher if entry.engine else None
     return ModelDetail(
         **entry.facts(),

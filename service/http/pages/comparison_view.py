@@ -49,7 +49,7 @@ class MeasureRow:
 
 
 @dataclass(frozen=True)
-class Comparing:
+class ComparisonView:
     """A comparison, arranged for reading."""
 
     report: ComparisonReport
@@ -89,9 +89,9 @@ class Comparing:
         return next((one for one in verdicts if one.goal == "classify"), next(iter(verdicts), None))
 
 
-def arrange(report: ComparisonReport) -> Comparing:
+def arrange(report: ComparisonReport) -> ComparisonView:
     """Arrange a comparison for reading."""
-    return Comparing(
+    return ComparisonView(
         report,
         tuple(_row(report, measure) for measure in report.measures),
         {

@@ -32,7 +32,7 @@ QUESTIONS: Mapping[Goal, str] = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class MeasureCell:
     """One loss on one measure: alone the best, one of several that could be, or neither."""
 
     result: Result
@@ -44,7 +44,7 @@ class MeasureRow:
     """One measure: each loss's cell, and each difference to the baseline as loss - baseline."""
 
     measure: Measure
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, MeasureCell]
     differences: Mapping[str, Difference]
 
 
@@ -115,7 +115,7 @@ def _row(report: ComparisonReport, measure: Measure) -> MeasureRow:
     marks = _marks(results, pairs, measure)
     return MeasureRow(
         measure,
-        {loss: Cell(one, marks.get(loss, "")) for loss, one in results.items()},
+        {loss: MeasureCell(one, marks.get(loss, "")) for loss, one in results.items()},
         {one.first: one for one in against if one is not None},
     )
 

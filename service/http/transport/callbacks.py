@@ -21,7 +21,7 @@ from service.errors import (
     UnsupportedVersion,
 )
 from service.http.transport.cycle import REFUSAL, Cycle
-from service.http.transport.one_write import Joining
+from service.http.transport.one_write import HeadAndBody
 from service.http.transport.timeouts import ConnectionLimits, TimeoutWatch
 
 _FRAMING = frozenset((b"content-length", b"expect", b"transfer-encoding"))
@@ -33,7 +33,7 @@ class Callbacks(HttpToolsProtocol):
     """The requests of one connection; `RequestReader` feeds the parser that finds them."""
 
     cycle: Cycle
-    transport: Joining  # type: ignore[assignment]  # it has what uvicorn uses of one
+    transport: HeadAndBody  # type: ignore[assignment]  # it has what uvicorn uses of one
     watch: TimeoutWatch
 
     def __init__(self, wire: ConnectionLimits, *args: Any, **parts: Any) -> None:

@@ -8,7 +8,7 @@ _HEAD = b"HTTP/1.1 "
 _INTERIM = _HEAD + b"1"  # 100 Continue: the client waits for it before it sends more
 
 
-class Joining:
+class HeadAndBody:
     """Holds the head of an answer back until the body follows.
 
     uvicorn writes them one after the other, which is two system calls, and two times that the

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from service.errors import BodyTimeout, HeadTimeout, IncompleteRequest, Stopping
 from service.http.transport.crowd import Spare
-from service.http.transport.one_write import Joining
+from service.http.transport.one_write import HeadAndBody
 from service.http.transport.reader import RequestReader
 from service.http.transport.timeouts import ConnectionLimits, TimeoutWatch
 
@@ -31,7 +31,7 @@ class OneWriteProtocol(RequestReader):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin with one client."""
-        joining = Joining(transport, self._may_send)
+        joining = HeadAndBody(transport, self._may_send)
         super().connection_made(cast(asyncio.Transport, joining))
         self.watch = TimeoutWatch(self.limits, self.loop.time())
         connections = cast(set["OneWriteProtocol"], self.connections)

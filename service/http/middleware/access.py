@@ -22,7 +22,7 @@ _MOST_KNOWN = 256
 _LONGEST = 262  # a name of 255 bytes, a colon and a port
 
 
-class Gate(ABC):
+class AccessCheck(ABC):
     """Refuses some requests; those that ask for health are let through.
 
     It is no coroutine, nor is any other layer that does no more than choose what answers: each
@@ -45,7 +45,7 @@ class Gate(ABC):
         """Return why this request is refused; None where it is served."""
 
 
-class RequireKey(Gate):
+class RequireKey(AccessCheck):
     """Refuses every request without the API key, except those that ask for health.
 
     A program sends it as a bearer token; a browser asks its user, and sends it as the password of
@@ -73,7 +73,7 @@ class RequireKey(Gate):
         return any(same)
 
 
-class RequireOwnSite(Gate):
+class RequireOwnSite(AccessCheck):
     """Refuses, where no key is set, what another site's page sends through a visitor's browser.
 
     By DNS rebinding it comes to another name than the service's own; without, a write carries the

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope
 from service.errors import MalformedBody, UnsupportedMediaType
 from service.http.requests.body import header, media_type
 from service.http.requests.content_coding import read_body
-from service.http.requests.json_shape import IMAGES, ITEMS, Shape, check_shape
+from service.http.requests.json_shape import IMAGES, ITEMS, JsonShape, check_shape
 from service.http.requests.negotiation import JSON
 
 # From here on a thread takes a body apart, so that other requests need not wait.
@@ -46,7 +46,7 @@ async def parsed(body: bytes, parse: Callable[[bytes], _T]) -> _T:
     return await asyncio.to_thread(lambda: parse(_utf_8(body)))
 
 
-def validated(body: bytes, model: type[_Model], limit: Shape = IMAGES) -> _Model:
+def validated(body: bytes, model: type[_Model], limit: JsonShape = IMAGES) -> _Model:
     """The JSON body as this model, if it holds no more than the limit.
 
     Raises MalformedBody with the first fault, and TooManyValues.

@@ -25,32 +25,32 @@ Flags = Bool[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
-class Shape:
+class JsonShape:
     """Counts of one JSON body: values of any kind, and of these texts (keys too) and containers."""
 
     values: int
     texts: int
     containers: int
 
-    def check(self, limit: "Shape") -> None:
+    def check(self, limit: "JsonShape") -> None:
         """Raise TooManyValues where there is more of anything."""
         for field in fields(self):
             most = getattr(limit, field.name)
             if getattr(self, field.name) > most:
                 raise TooManyValues(most, _NAMES[field.name])
 
-    def within(self, limit: "Shape") -> bool:
+    def within(self, limit: "JsonShape") -> bool:
         """Return whether every count is within its limit."""
         return all(getattr(self, one.name) <= getattr(limit, one.name) for one in fields(self))
 
 
-ITEMS = Shape(values=1_500_000, texts=250_000, containers=100_000)
-QUERIES = Shape(values=1_500_000, texts=30_000, containers=10_000)
-IMAGES = Shape(values=100_000, texts=30_000, containers=1_000)
+ITEMS = JsonShape(values=1_500_000, texts=250_000, containers=100_000)
+QUERIES = JsonShape(values=1_500_000, texts=30_000, containers=10_000)
+IMAGES = JsonShape(values=100_000, texts=30_000, containers=1_000)
 _NAMES = {"values": "values", "texts": "texts and keys", "containers": "lists and objects"}
 
 
-def check_shape(body: bytes, limit: Shape) -> None:
+def check_shape(body: bytes, limit: JsonShape) -> None:
     """Raise TooManyValues, or MalformedBody for a number of too many digits.
 
     Counts from above at first, as if texts were not texts; only where that is over the limit their
@@ -69,9 +69,9 @@ def check_shape(body: bytes, limit: Shape) -> None:
     found.check(limit)
 
 
-def _upper_bound(data: Bytes) -> Shape:
+def _upper_bound(data: Bytes) -> JsonShape:
     everything = np.ones(_PART_BYTES, np.bool_)
-    found = Shape(0, 0, 0)
+    found = JsonShape(0, 0, 0)
     for part in _parts(data):
         found = _sum(found, _counted(part, everything[: len(part)]))
     return found
@@ -84,9 +84,9 @@ class _Outside:
         self._data = data
         self._masks = list[Bytes]()  # packed, a bit for each byte
 
-    def count(self) -> Shape:
+    def count(self) -> JsonShape:
         """Count the parts, in one pass."""
-        found, within, escapes = Shape(0, 0, 0), 0, 0
+        found, within, escapes = JsonShape(0, 0, 0), 0, 0
         for part in _parts(self._data):
             escaped, escapes = _escaped(part, escapes)
             quotes = (part == _QUOTE) & ~escaped
@@ -103,12 +103,12 @@ class _Outside:
         return bool(self._masks[part][bit // 8] >> (7 - bit % 8) & 1)
 
 
-def _counted(part: Bytes, counts: Flags) -> Shape:
+def _counted(part: Bytes, counts: Flags) -> JsonShape:
     def number(letter: str) -> int:
         return int(np.count_nonzero((part == ord(letter)) & counts))
 
     containers = number("[") + number("{")
-    return Shape(number(",") + number(":") + containers, number('"') // 2, containers)
+    return JsonShape(number(",") + number(":") + containers, number('"') // 2, containers)
 
 
 def _escaped(part: Bytes, escapes: int) -> tuple[Flags, int]:
@@ -136,7 +136,7 @@ def _parts(data: Bytes) -> Iterator[Bytes]:
         yield data[start : start + _PART_BYTES]
 
 
-def _sum(one: Shape, other: Shape) -> Shape:
-    return Shape(
+def _sum(one: JsonShape, other: JsonShape) -> JsonShape:
+    return JsonShape(
         one.values + other.values, one.texts + other.texts, one.containers + other.containers
     )

@@ -8,14 +8,14 @@ import pytest
 from service.errors import MalformedBody, TooManyValues
 from service.http.requests import json_shape
 from service.http.requests.json_body import loaded
-from service.http.requests.json_shape import IMAGES, ITEMS, QUERIES, Shape, check_shape
+from service.http.requests.json_shape import IMAGES, ITEMS, QUERIES, JsonShape, check_shape
 
 MIB = 2**20
 LONG = 70_000  # beyond what is not looked at
-ANYTHING = Shape(10**9, 10**9, 10**9)
+ANYTHING = JsonShape(10**9, 10**9, 10**9)
 
 
-def counted(text: str) -> Shape:
+def counted(text: str) -> JsonShape:
     """One letter at a time."""
     values, texts, containers, within, escaped = 0, 0, 0, False, False
     for letter in text:
@@ -27,7 +27,7 @@ def counted(text: str) -> Shape:
         else:
             containers += letter in "[{"
             values += letter in "[{,:"
-    return Shape(values, texts, containers)
+    return JsonShape(values, texts, containers)
 
 
 def pieces(seed: int) -> str:
@@ -52,15 +52,15 @@ def test_only_what_is_outside_of_texts_counts(
     for name in ("values", "containers"):
         less = {**vars(there), name: getattr(there, name) - 1}
         with pytest.raises(TooManyValues) as caught:
-            check_shape(body, Shape(**less))
+            check_shape(body, JsonShape(**less))
         assert caught.value.limit == less[name]
 
 
 def test_texts_are_counted_too() -> None:
     body = b"[" + b'"ab",' * 20_000 + b"1]"
-    check_shape(body, Shape(10**6, 20_000, 1))
+    check_shape(body, JsonShape(10**6, 20_000, 1))
     with pytest.raises(TooManyValues):
-        check_shape(body, Shape(10**6, 19_900, 1))
+        check_shape(body, JsonShape(10**6, 19_900, 1))
 
 
 @pytest.mark.parametrize("number", [b"9" * 401, b"-" + b"1" * 4000, b"9" * LONG])

@@ -12,7 +12,7 @@ from service.http.observability.metrics import Metrics
 from service.http.pages.pages import Pages
 from service.inference.catalog import Catalog
 from service.inference.decode import Decoder
-from service.registry.comparison import Compared
+from service.registry.comparison import PublishedComparison
 from service.registry.sheets import SheetShelf
 from service.settings import Settings
 
@@ -26,7 +26,7 @@ class Services:
     decoder: Decoder
     catalog: Catalog
     patience: RequestTimeout
-    compared: Compared
+    compared: PublishedComparison
     pages: Pages
     library: Library
     threads: Threads

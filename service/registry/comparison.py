@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Compared:
+class PublishedComparison:
     """The published comparison and its figures, which belong together; or what is wrong with it."""
 
     report: ComparisonReport | None = None
@@ -30,15 +30,17 @@ class Compared:
         return self.figures[name]
 
 
-def read_compared(store: Store) -> Compared:
+def read_compared(store: Store) -> PublishedComparison:
     """Read what is published; damage is logged and kept, for nothing else depends on it."""
     try:
         report = store.comparison()
         paths = store.comparison_figures() if report else {}
-        return Compared(report, {name: path.read_bytes() for name, path in paths.items()})
+        return PublishedComparison(
+            report, {name: path.read_bytes() for name, path in paths.items()}
+        )
     except ComparisonDamaged as error:
         reason = error.reason
     except OSError as error:
         reason = f"a figure cannot be read: {error}"
     log.error("comparison damaged", reason=reason)
-    return Compared(damage=reason)
+    return PublishedComparison(damage=reason)

@@ -10,7 +10,7 @@ from models.bundle import MANIFEST, THUMBNAILS
 from models.errors import ModelsError
 from models.manifest import Sha256
 from models.store import Store
-from service.registry.comparison import Compared, read_compared
+from service.registry.comparison import PublishedComparison, read_compared
 
 Version = tuple[str, int]  # a model's name, and which of its versions
 
@@ -24,7 +24,7 @@ class Published:
     """
 
     manifests: Mapping[Version, Sha256 | None]  # None where there was nothing to read
-    compared: Compared = field(default_factory=Compared)
+    compared: PublishedComparison = field(default_factory=PublishedComparison)
 
     def versions(self) -> dict[str, tuple[int, ...]]:
         """The versions of each model, oldest first; models sorted by name."""

@@ -57,7 +57,7 @@ from service.inference.pixel_budget import PixelBudget
 from service.inference.precision import precision_here
 from service.logs import configure_logs
 from service.processes.workers import PROMETHEUS_DIR, keep_alike, wait_for_all_workers
-from service.registry.published import Published, read_published
+from service.registry.published import PublishedModels, read_published
 from service.registry.sheets import SheetShelf
 from service.settings import Settings
 
@@ -82,7 +82,7 @@ ROUTES = (
 )
 
 
-def create_app(settings: Settings, published: Published | None = None) -> ASGIApp:
+def create_app(settings: Settings, published: PublishedModels | None = None) -> ASGIApp:
     """The application, of what is published (None: of what the registry holds by then).
 
     Models load in the background once it runs. Starting it raises DeviceUnavailable where `device`
@@ -144,7 +144,7 @@ def create_app(settings: Settings, published: Published | None = None) -> ASGIAp
     return app if tracing is None else behind_proxies(tracing.wrap(app))
 
 
-def worker_app(settings: Settings, published: Published) -> ASGIApp:
+def worker_app(settings: Settings, published: PublishedModels) -> ASGIApp:
     """The application of one worker process of several, which all serve the same."""
     forget_ended_workers()
     configure_logs(settings.log_format)
@@ -153,7 +153,7 @@ def worker_app(settings: Settings, published: Published) -> ASGIApp:
 
 
 def _build(
-    settings: Settings, metrics: Metrics, pages: Pages, published: Published | None
+    settings: Settings, metrics: Metrics, pages: Pages, published: PublishedModels | None
 ) -> tuple[InferenceExecutor, Services]:
     store = Store(settings.registry)
     if published is None:

@@ -16,7 +16,7 @@ Version = tuple[str, int]  # a model's name, and which of its versions
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedModels:
     """Each version with the hash of its manifest, which holds those of its files.
 
     A worker that starts later serves these and no others: what is published meanwhile waits for a
@@ -34,17 +34,17 @@ class Published:
         return found
 
 
-def read_published(store: Store) -> Published:
+def read_published(store: Store) -> PublishedModels:
     """Decide what is served: all that the registry holds now."""
     manifests = {
         (name, version): _manifest_sha256(store, name, version)
         for name in store.names()
         for version in store.versions(name)
     }
-    return Published(manifests, read_compared(store))
+    return PublishedModels(manifests, read_compared(store))
 
 
-def why_changed(store: Store, published: Published, loaded: Iterable[Version]) -> str | None:
+def why_changed(store: Store, published: PublishedModels, loaded: Iterable[Version]) -> str | None:
     """Explain why these versions could not be loaded again as they were; None where they could.
 
     It reads and hashes every file of them.

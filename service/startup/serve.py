@@ -18,7 +18,7 @@ from service.processes.heartbeat import Heartbeat
 from service.processes.sockets import reopener
 from service.processes.worker import WorkerPlan
 from service.processes.workers import EXIT_STARTUP_FAILED, loaded_by_any, memory_advice
-from service.registry.published import Published, newest_bytes, read_published, why_changed
+from service.registry.published import PublishedModels, newest_bytes, read_published, why_changed
 from service.settings import Settings, read_settings
 from service.startup.server import Server, make_server
 
@@ -47,7 +47,7 @@ def serve_alone(settings: Settings, listener: socket.socket) -> int:
     return _run(make_server(settings, app, Heartbeat(settings.worker_timeout_s)), listener)
 
 
-def _be_worker(published: Published, listener: socket.socket, outlet: Connection) -> None:
+def _be_worker(published: PublishedModels, listener: socket.socket, outlet: Connection) -> None:
     settings = read_settings({})
     app = _import_app().worker_app(settings, published)
     heart = Heartbeat(settings.worker_timeout_s, outlet)

@@ -21,14 +21,14 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldThreshold:
     """The threshold, by its place in the sequence, whose error is held, and its bound."""
 
     row: int
     bound: float
 
 
-def hold_error(sequence: Sequence[Counts], max_error: float) -> Held | None:
+def hold_error(sequence: Sequence[Counts], max_error: float) -> HeldThreshold | None:
     """The last of `sequence` whose true error rate is at most `max_error`, with 95 % confidence.
 
     `sequence` is in order of rising n, as thresholds fall. The hypotheses "the error rate is above
@@ -40,7 +40,7 @@ def hold_error(sequence: Sequence[Counts], max_error: float) -> Held | None:
     and Pearson's at the level of the threshold's own test. None where nothing can be held.
     """
     if max_error >= 1 and sequence:
-        return Held(len(sequence) - 1, upper_bound(sequence[-1]))
+        return HeldThreshold(len(sequence) - 1, upper_bound(sequence[-1]))
     weights, level, found = _weights(sequence, max_error), 0.0, (-1, 0.0)
     for row, (one, weight) in enumerate(zip(sequence, weights, strict=True)):
         level += weight
@@ -49,7 +49,7 @@ def hold_error(sequence: Sequence[Counts], max_error: float) -> Held | None:
         else:
             level = 0.0
     row, level = found
-    return Held(row, upper_bound(sequence[row], level)) if row >= 0 else None
+    return HeldThreshold(row, upper_bound(sequence[row], level)) if row >= 0 else None
 
 
 def fewest_without_error(max_error: float) -> int | None:

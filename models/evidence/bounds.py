@@ -13,7 +13,7 @@ _ALLOWED = 5  # errors that full coverage would allow, for each start
 
 
 @dataclass(frozen=True)
-class Counts:
+class AcceptedCounts:
     """The images of one split that a threshold accepts, and the wrong answers among them."""
 
     n: int
@@ -28,7 +28,7 @@ class HeldThreshold:
     bound: float
 
 
-def hold_error(sequence: Sequence[Counts], max_error: float) -> HeldThreshold | None:
+def hold_error(sequence: Sequence[AcceptedCounts], max_error: float) -> HeldThreshold | None:
     """The last of `sequence` whose true error rate is at most `max_error`, with 95 % confidence.
 
     `sequence` is in order of rising n, as thresholds fall. The hypotheses "the error rate is above
@@ -59,7 +59,7 @@ def fewest_without_error(max_error: float) -> int | None:
     return math.ceil(math.log(_LEVEL) / math.log1p(-max_error)) if max_error > 0 else None
 
 
-def binomial_tail(counts: Counts, rate: float) -> float:
+def binomial_tail(counts: AcceptedCounts, rate: float) -> float:
     """P(at most `errors` of n images are wrong) where each is with probability `rate`."""
     if rate <= 0 or counts.errors >= counts.n:
         return 1.0
@@ -70,7 +70,7 @@ def binomial_tail(counts: Counts, rate: float) -> float:
     return min(1.0, math.exp(highest) * float(np.exp(logs - highest).sum()))
 
 
-def upper_bound(counts: Counts, level: float = _LEVEL) -> float:
+def upper_bound(counts: AcceptedCounts, level: float = _LEVEL) -> float:
     """Clopper and Pearson's one-sided upper bound of the error rate, at confidence 1 - level."""
     if counts.errors >= counts.n:
         return 1.0
@@ -81,7 +81,7 @@ def upper_bound(counts: Counts, level: float = _LEVEL) -> float:
     return high
 
 
-def _weights(sequence: Sequence[Counts], max_error: float) -> list[float]:
+def _weights(sequence: Sequence[AcceptedCounts], max_error: float) -> list[float]:
     """The level that each hypothesis has of its own; they sum to 5 %."""
     weights = [0.0] * len(sequence)
     if not sequence or max_error <= 0:
@@ -90,7 +90,7 @@ def _weights(sequence: Sequence[Counts], max_error: float) -> list[float]:
     able = [
         row
         for row, one in enumerate(sequence)
-        if binomial_tail(Counts(one.n, 0), max_error) <= _LEVEL / starts
+        if binomial_tail(AcceptedCounts(one.n, 0), max_error) <= _LEVEL / starts
     ]
     for start in range(starts if able else 0):
         weights[able[start * len(able) // starts]] += _LEVEL / starts

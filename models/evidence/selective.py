@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.evidence.bounds import Counts, hold_error
+from models.evidence.bounds import AcceptedCounts, hold_error
 from models.evidence.estimate import Estimate
 from models.manifest import Frozen
 
@@ -111,7 +111,7 @@ def threshold_for(
     are the calibration split's either way.
     """
     sides = [getattr(choice, split) for choice in curve.choices]
-    held = hold_error([Counts(side.n, side.errors) for side in sides], max_error)
+    held = hold_error([AcceptedCounts(side.n, side.errors) for side in sides], max_error)
     if held is None:
         return None
     return Threshold(choice=curve.choices[held.row], bound=held.bound, split=split)

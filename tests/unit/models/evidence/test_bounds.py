@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import beta, binom
 
 from models.evidence.bounds import (
-    Counts,
+    AcceptedCounts,
     binomial_tail,
     fewest_without_error,
     hold_error,
@@ -21,18 +21,20 @@ Risk = Callable[[np.ndarray], np.ndarray]
 @pytest.mark.parametrize("rate", [1e-4, 0.02, 0.3, 0.9])
 def test_the_tail_is_the_binomials(errors: int, n: int, rate: float) -> None:
     expected = binom.cdf(errors, n, rate)
-    assert binomial_tail(Counts(n, errors), rate) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+    assert binomial_tail(AcceptedCounts(n, errors), rate) == pytest.approx(
+        expected, rel=1e-9, abs=1e-300
+    )
 
 
 @pytest.mark.parametrize(("errors", "n"), [(0, 1), (0, 30), (3, 30), (57, 4_000), (9, 10)])
 @pytest.mark.parametrize("level", [0.05, 0.005])
 def test_the_bound_is_clopper_and_pearsons(errors: int, n: int, level: float) -> None:
     expected = beta.ppf(1 - level, errors + 1, n - errors)
-    assert upper_bound(Counts(n, errors), level) == pytest.approx(expected, rel=1e-6)
+    assert upper_bound(AcceptedCounts(n, errors), level) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("counts", [Counts(0, 0), Counts(7, 7)])
-def test_nothing_and_nothing_but_errors_have_no_bound_below_1(counts: Counts) -> None:
+@pytest.mark.parametrize("counts", [AcceptedCounts(0, 0), AcceptedCounts(7, 7)])
+def test_nothing_and_nothing_but_errors_have_no_bound_below_1(counts: AcceptedCounts) -> None:
     assert upper_bound(counts) == 1
 
 
@@ -40,10 +42,10 @@ def test_nothing_and_nothing_but_errors_have_no_bound_below_1(counts: Counts) ->
 def test_so_many_images_without_an_error_are_needed(max_error: float, fewest: int | None) -> None:
     assert fewest_without_error(max_error) == fewest
     if fewest is not None and max_error < 1:
-        held = hold_error([Counts(fewest, 0)], max_error)
+        held = hold_error([AcceptedCounts(fewest, 0)], max_error)
         assert held is not None
         assert held.bound <= max_error
-        assert hold_error([Counts(fewest - 1, 0)], max_error) is None
+        assert hold_error([AcceptedCounts(fewest - 1, 0)], max_error) is None
 
 
 @pytest.mark.parametrize("max_error", [0.0, 0.1, 1.0])
@@ -69,11 +71,11 @@ def confidences(random: np.random.Generator, n: int) -> np.ndarray:
     return np.sort(1 - 0.6 * random.beta(0.4, 3, n))[::-1]
 
 
-def sequence(wrong: np.ndarray) -> list[Counts]:
+def sequence(wrong: np.ndarray) -> list[AcceptedCounts]:
     """As the report's choices: of each 200th of the images."""
     ends = np.unique(np.ceil(np.arange(1, 201) / 200 * len(wrong)).astype(int))
     errors = np.cumsum(wrong)[ends - 1]
-    return [Counts(*pair) for pair in zip(ends.tolist(), errors.tolist(), strict=True)]
+    return [AcceptedCounts(*pair) for pair in zip(ends.tolist(), errors.tolist(), strict=True)]
 
 
 CASES = [(60, 0.1, rising), (300, 0.05, too_sure), (2_000, 0.01, rising), (2_000, 0.05, wavy)]
@@ -88,7 +90,7 @@ def test_the_bound_holds_in_19_of_20_draws_of_the_split(
     population = confidences(random, 100_000)
     truth = np.cumsum(risk(population)) / np.arange(1, len(population) + 1)
 
-    def true_error(drawn: np.ndarray, one: Counts) -> float:
+    def true_error(drawn: np.ndarray, one: AcceptedCounts) -> float:
         surer = np.searchsorted(-population, -drawn[one.n - 1], side="right")
         return float(truth[max(surer - 1, 0)])
 

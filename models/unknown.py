@@ -14,7 +14,7 @@ _SPARE = 16  # rows beyond twice k that are measured exactly, so that float32 hi
 
 
 @dataclass(frozen=True)
-class Reference:
+class DistanceReference:
     """The reference of distances: the k-th nearest of `rows` counts."""
 
     metric: Metric
@@ -31,7 +31,7 @@ def reference(
     metric: Metric,
     embeddings: NDArray[np.float32],
     labels: NDArray[np.int64],
-) -> Reference:
+) -> DistanceReference:
     """From the gallery's embeddings [n, d] and labels [n]: what the scorer compares with.
 
     Class means of embeddings at unit length (where the metric is cosine), for
@@ -57,7 +57,7 @@ def scores(
     scorer: Scorer,
     embeddings: NDArray[np.float32],
     probabilities: NDArray[np.float32],
-    reference: Reference,
+    reference: DistanceReference,
 ) -> NDArray[np.float32]:
     """The unknown score [b] of embeddings [b, d] with probabilities [b, c]; higher is more unknown.
 
@@ -95,13 +95,13 @@ def _by_shape(points: NDArray[np.float64], shape: Gaussians | Subspace) -> NDArr
     return shape.residuals(points)
 
 
-def _referring_to(rows: NDArray[np.float64], metric: Metric, k: int) -> Reference:
+def _referring_to(rows: NDArray[np.float64], metric: Metric, k: int) -> DistanceReference:
     columns = np.ascontiguousarray(rows.T, dtype=np.float32)
     squares = np.square(rows).sum(axis=1).astype(np.float32)
-    return Reference(metric, rows, k, columns, squares)
+    return DistanceReference(metric, rows, k, columns, squares)
 
 
-def _nearest(embeddings: NDArray[np.float32], reference: Reference) -> NDArray[np.float64]:
+def _nearest(embeddings: NDArray[np.float32], reference: DistanceReference) -> NDArray[np.float64]:
     queries = _ready(embeddings, reference.metric)
     rows = reference.rows[_candidates(queries, reference)]
     if reference.metric == "cosine":
@@ -112,7 +112,7 @@ def _nearest(embeddings: NDArray[np.float32], reference: Reference) -> NDArray[n
     return nearest[:, reference.k - 1]
 
 
-def _candidates(queries: NDArray[np.float64], reference: Reference) -> NDArray[np.intp]:
+def _candidates(queries: NDArray[np.float64], reference: DistanceReference) -> NDArray[np.intp]:
     """The rows [b, m] that the k nearest are among."""
     n, wanted = len(reference.rows), 2 * reference.k + _SPARE
     if wanted >= n:

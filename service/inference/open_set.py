@@ -7,7 +7,7 @@ from models.bundle import Bundle, Gallery
 from models.errors import BundleDamaged
 from models.evidence.unknowns import UnknownsSection
 from models.manifest import UnknownRule
-from models.unknown import Reference, is_unknown, reference, scores
+from models.unknown import DistanceReference, is_unknown, reference, scores
 from service.inference.session import Outputs
 
 _QUICK_DISTANCES = 50_000  # taken in less time than a thread would need to begin
@@ -18,7 +18,7 @@ class OpenSetDetector:
     """A manifest's rule, with what it compares images to; made once, when the model is loaded."""
 
     rule: UnknownRule
-    reference: Reference
+    reference: DistanceReference
 
     async def unknown(self, outputs: Outputs) -> list[bool]:
         """For each image, whether it is unknown; many distances are taken on a thread."""

@@ -17,7 +17,7 @@ from models.evidence.unknowns import (
     UnknownsSection,
 )
 from models.manifest import Metric, Scorer, UnknownRule
-from models.unknown import Reference, is_unknown, reference, scores
+from models.unknown import DistanceReference, is_unknown, reference, scores
 from training.evaluation.answers import Answers
 from training.evaluation.intervals import of_variance
 
@@ -67,7 +67,7 @@ class FittedScorer:
     """One scorer, fitted to a model that was trained without some classes, and what it knows."""
 
     scorer: Scorer
-    compared: Reference
+    compared: DistanceReference
     known: Known
     threshold: float | None
     """The least score that accepts 95 % of the calibration images; None without any."""
@@ -212,7 +212,7 @@ def _scored(
     return _by(scorer, compared, answers)
 
 
-def _by(scorer: Scorer, compared: Reference, answers: Answers) -> Float32[np.ndarray, " n"]:
+def _by(scorer: Scorer, compared: DistanceReference, answers: Answers) -> Float32[np.ndarray, " n"]:
     return scores(scorer, answers.embeddings, answers.probabilities, compared)
 
 

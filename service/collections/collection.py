@@ -16,7 +16,7 @@ from service.collections.items import (
     Backup,
     CollectionState,
     Item,
-    Maintained,
+    MaintainedIndex,
     NewItem,
     OpenIndex,
     Page,
@@ -143,7 +143,7 @@ class Collection:
                 sequence, items = reads.counts(database)
             view = opened.view()
         index = view.index
-        kind = index.kind_in_use if isinstance(index, Maintained) else self.spec.index
+        kind = index.kind_in_use if isinstance(index, MaintainedIndex) else self.spec.index
         return CollectionState(
             self.spec, items, sequence, kind, view.sequence, size_bytes(self._folder)
         )

@@ -86,7 +86,7 @@ class Backup:
 
 
 @runtime_checkable
-class Maintained(Protocol):
+class MaintainedIndex(Protocol):
     """The optional side of a VectorIndex: upkeep, and a copy saved beside the items."""
 
     @property

@@ -3,7 +3,7 @@
 from pathlib import Path
 from threading import Lock
 
-from service.collections.items import Maintained
+from service.collections.items import MaintainedIndex
 from service.collections.storage.connections import Connections
 from service.collections.storage.layout import INDEX, LIBRARY_LOCK, SAVE_LOCK
 from service.collections.storage.locks import FileLock, together
@@ -38,7 +38,7 @@ class IndexMaintainer:
             if self._stopped:
                 return
             view.catch_up()
-            if isinstance(view.index, Maintained):
+            if isinstance(view.index, MaintainedIndex):
                 built = view.index.maintain()  # takes as long as a build takes
                 if (built or self._worth_saving(view)) and not self._stopped:
                     self._save(view, view.index)
@@ -47,7 +47,7 @@ class IndexMaintainer:
         """Catch up and save whatever is new; `keep` does nothing more."""
         self._stopped = True
         view.catch_up()
-        if isinstance(view.index, Maintained) and self._unsaved(view):
+        if isinstance(view.index, MaintainedIndex) and self._unsaved(view):
             self._save(view, view.index)
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class IndexMaintainer:
         unsaved = self._unsaved(view)
         return unsaved > _CHANGES and unsaved > _SHARE_OF_ITEMS * len(view.index)
 
-    def _save(self, view: CollectionView, index: Maintained) -> None:
+    def _save(self, view: CollectionView, index: MaintainedIndex) -> None:
         if not can_write(self._folder.parent) or not self._saver.try_hold():
             return
         # Nobody puts another collection in the folder's place meanwhile.

@@ -107,7 +107,7 @@ class MaintainedIndex(Protocol):
 
 
 @runtime_checkable
-class Droppable(Protocol):
+class DroppableIndex(Protocol):
     """A VectorIndex may keep its rows elsewhere, such as in an engine that many share."""
 
     def drop(self) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
-from service.collections.items import Droppable, OpenIndex
+from service.collections.items import DroppableIndex, OpenIndex
 from service.collections.storage import reads
 from service.collections.storage.connections import Connections
 from service.collections.storage.layout import INDEX
@@ -55,7 +55,7 @@ class CollectionView:
         if sequence <= reads.counts(self._reader)[0]:
             return index, sequence
         # It is of other items: the files were exchanged by hand.
-        if isinstance(index, Droppable):
+        if isinstance(index, DroppableIndex):
             index.drop()
         index.close()
         shutil.rmtree(folder, ignore_errors=True)

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         if made_by == (model_sha256(bundle), "float32"):
             out.print(f"collection {options.name} was made by {model} already")
             return 0
-        status = _Job(old, bundle, settings, options.drop_others).run(out, successors)
+        status = _Reembedding(old, bundle, settings, options.drop_others).run(out, successors)
         if status == 0:
             out.print(f"collection {options.name} is now of {model}")
         return status
@@ -78,7 +78,7 @@ def _survey(collection: Collection) -> tuple[int, list[str]]:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _Reembedding:
     old: Collection
     bundle: Bundle
     settings: Settings

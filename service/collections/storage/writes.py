@@ -16,7 +16,7 @@ Property = tuple[str, str, Value, int]
 
 
 @dataclass(frozen=True)
-class _Old:
+class _Replaced:
     row: int
     label: str | None
     metadata: str
@@ -61,22 +61,22 @@ def filed(value: Value) -> str | int | float:
     return 0 if value is None else value
 
 
-def _present(database: sqlite3.Connection, ids: Sequence[str]) -> dict[str, _Old]:
+def _present(database: sqlite3.Connection, ids: Sequence[str]) -> dict[str, _Replaced]:
     found = database.execute(
         "SELECT id, row, label, metadata FROM items WHERE id IN (SELECT value FROM json_each(?))",
         (as_json(ids),),
     )
-    return {item_id: _Old(*rest) for item_id, *rest in found}
+    return {item_id: _Replaced(*rest) for item_id, *rest in found}
 
 
-def _replaced(items: Iterable[NewItem], old: dict[str, _Old]) -> Iterator[bool]:
+def _replaced(items: Iterable[NewItem], old: dict[str, _Replaced]) -> Iterator[bool]:
     seen = set(old)
     for item in items:
         yield item.id in seen
         seen.add(item.id)
 
 
-def _remove(database: sqlite3.Connection, removed: Sequence[tuple[int, _Old]]) -> None:
+def _remove(database: sqlite3.Connection, removed: Sequence[tuple[int, _Replaced]]) -> None:
     if not removed:
         return
     rows = [(old.row,) for _, old in removed]

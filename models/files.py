@@ -36,7 +36,7 @@ class Image(NamedTuple):
 
 
 @dataclass
-class Passed:
+class SkippedFiles:
     """The files that a listing passed over, hidden files and folders aside."""
 
     suffixes: Counter[str] = field(default_factory=Counter)  # of files that are not images
@@ -57,7 +57,7 @@ class _Entry(NamedTuple):
     is_link: bool
 
 
-def images(root: Path, passed: Passed | None = None) -> Iterator[Image]:
+def images(root: Path, passed: SkippedFiles | None = None) -> Iterator[Image]:
     """Every image below the folder, sorted by id; only one folder's entries at a time are held.
 
     An image is a file by its suffix. Hidden files and folders (`.git`, `._cat.jpg`) and clutter
@@ -67,7 +67,7 @@ def images(root: Path, passed: Passed | None = None) -> Iterator[Image]:
     what is neither file nor folder, such as a pipe, is not. Raises OSError where a folder cannot be
     read.
     """
-    passed = Passed() if passed is None else passed
+    passed = SkippedFiles() if passed is None else passed
     inside, linked = os.path.realpath(root), set[str]()
     levels = [iter(_entries(str(root), "", None, passed))]
     while levels:
@@ -116,7 +116,7 @@ def _within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def _entries(folder: str, prefix: str, real: str | None, passed: Passed) -> list[_Entry]:
+def _entries(folder: str, prefix: str, real: str | None, passed: SkippedFiles) -> list[_Entry]:
     """The images and folders in one folder, in the order of the ids: a folder's goes on with /."""
     found = []
     with os.scandir(folder) as there:

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from models.files import Passed
+from models.files import SkippedFiles
 from service.cli import INTERRUPTED
 from service.cli.ingest import IngestSummary
 
@@ -30,7 +30,7 @@ def print_summary(out: Console, tally: IngestSummary, collection: str) -> int:
     return 1 if tally.faults else 0
 
 
-def tell_passed(out: Console, passed: Passed) -> None:
+def tell_passed(out: Console, passed: SkippedFiles) -> None:
     """Say what a listing passed over, a line for each reason."""
     if passed.files:
         out.print(f"passed over, since their names are not those of images: {passed.files:,}")

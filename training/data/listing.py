@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.files import Passed, images, is_image
+from models.files import SkippedFiles, images, is_image
 from training.data.layout import Classes, find_layout
 from training.errors import InvalidDataset
 
@@ -53,7 +53,7 @@ def list_folder(root: Path) -> Listing:
     `root/<class>` is split by `draw_test`.
     Raises InvalidDataset where the folders are laid out otherwise.
     """
-    passed, layout = Passed(), find_layout(root)
+    passed, layout = SkippedFiles(), find_layout(root)
     names = tuple(layout.train)
     whole = _list_part(root, layout.train, passed)
     if layout.test is not None:
@@ -85,7 +85,7 @@ def _rank(name: str) -> bytes:
     return hashlib.sha256(text.encode(errors="surrogateescape")).digest()
 
 
-def _list_part(root: Path, classes: Classes, passed: Passed) -> Files:
+def _list_part(root: Path, classes: Classes, passed: SkippedFiles) -> Files:
     paths: list[Path] = []
     labels: list[int] = []
     try:

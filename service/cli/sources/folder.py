@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.errors import ImageTooLarge, UndecodableImage
-from models.files import Passed, images
+from models.files import SkippedFiles, images
 from models.manifest import Preprocess
 from service.cli.sources.base import RejectedInput
 from service.collections import Metadata, NewItem
@@ -36,7 +36,7 @@ class FolderListing(NamedTuple):
     """The images of a folder."""
 
     pictures: list[ImageFile]
-    passed: Passed
+    passed: SkippedFiles
 
 
 def find_pictures(folder: Path, *, labeled: bool) -> FolderListing:
@@ -45,7 +45,7 @@ def find_pictures(folder: Path, *, labeled: bool) -> FolderListing:
     An id is the path inside the folder. With `labeled`, the label is the name of the folder in
     which the image lies, and none where that is `folder` itself.
     """
-    passed = Passed()
+    passed = SkippedFiles()
     pictures = [
         ImageFile(one.id, one.path.read_bytes, _label(one.id) if labeled else None)
         for one in images(folder, passed)

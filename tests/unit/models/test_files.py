@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.files import SUFFIXES, Passed, folders, images, is_image
+from models.files import SUFFIXES, SkippedFiles, folders, images, is_image
 
 
 def make(folder: Path, *names: str) -> None:
@@ -16,7 +16,7 @@ def make(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
-def listed(folder: Path, passed: Passed | None = None) -> list[str]:
+def listed(folder: Path, passed: SkippedFiles | None = None) -> list[str]:
     found = list(images(folder, passed))
     for one in found:
         assert one.path == folder / one.id
@@ -28,7 +28,7 @@ def listed(folder: Path, passed: Passed | None = None) -> list[str]:
 def test_images_are_told_by_their_suffix_in_any_case(tmp_path: Path) -> None:
     names = [f"a{suffix}" for suffix in SUFFIXES] + ["b.JPG", "c.tar.PnG", "d/e f/ü.webp"]
     make(tmp_path, *names, "notes.txt", "no-suffix", "jpg", ".jpg", "x.tiff", "y.jpg.part")
-    passed = Passed()
+    passed = SkippedFiles()
     assert set(listed(tmp_path, passed)) == set(names)
     assert passed.suffixes == {".txt": 1, "no suffix": 2, ".tiff": 1, ".part": 1}
     assert passed.files == 5
@@ -47,7 +47,7 @@ def test_hidden_files_and_what_programs_leave_behind_are_passed_over(tmp_path: P
         "#recycle/2.jpg",
         "$RECYCLE.BIN/3.jpg",
     )
-    passed = Passed()
+    passed = SkippedFiles()
     assert listed(tmp_path, passed) == ["cat/1.jpg"]
     assert sorted(passed.clutter) == ["#recycle", "$RECYCLE.BIN", "__MACOSX", "cat/@eaDir"]
     assert folders(tmp_path) == ("cat",)
@@ -80,7 +80,7 @@ def test_no_folder_is_listed_twice_however_it_is_linked(tmp_path: Path) -> None:
         "out/y/in": "all",
     }.items():
         (tmp_path / name).symlink_to(tmp_path / target)
-    passed = Passed()
+    passed = SkippedFiles()
     assert [Path(one).name for one in listed(tmp_path / "all", passed)] == [
         "1.jpg",
         "2.jpg",

@@ -28,7 +28,7 @@ _CLUTTER = frozenset(
 )
 
 
-class Image(NamedTuple):
+class ImagePath(NamedTuple):
     """One image file, not opened yet."""
 
     id: str  # its path inside the folder, with /
@@ -57,7 +57,7 @@ class _Entry(NamedTuple):
     is_link: bool
 
 
-def images(root: Path, passed: SkippedFiles | None = None) -> Iterator[Image]:
+def images(root: Path, passed: SkippedFiles | None = None) -> Iterator[ImagePath]:
     """Every image below the folder, sorted by id; only one folder's entries at a time are held.
 
     An image is a file by its suffix. Hidden files and folders (`.git`, `._cat.jpg`) and clutter
@@ -75,7 +75,7 @@ def images(root: Path, passed: SkippedFiles | None = None) -> Iterator[Image]:
         if entry is None:
             levels.pop()
         elif not entry.is_folder:
-            yield Image(entry.id, Path(entry.path))
+            yield ImagePath(entry.id, Path(entry.path))
         elif _is_listed(entry, inside, linked):
             passed.links.append(entry.id)
         else:

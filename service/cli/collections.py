@@ -23,7 +23,7 @@ from service.collections.storage.reads import counts
 _WIDTH = 160  # where it goes to a file
 
 
-class _Line(NamedTuple):
+class _CollectionRow(NamedTuple):
     spec: CollectionSpec
     items: int
     size_bytes: int
@@ -54,12 +54,12 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if damaged else 0
 
 
-def _look(folder: Path) -> _Line:
+def _look(folder: Path) -> _CollectionRow:
     with closing(Connections(folder)) as connections, connections.reading() as database:
-        return _Line(connections.spec, counts(database)[1], size_bytes(folder))
+        return _CollectionRow(connections.spec, counts(database)[1], size_bytes(folder))
 
 
-def _add(table: Table, line: _Line) -> None:
+def _add(table: Table, line: _CollectionRow) -> None:
     spec = line.spec
     table.add_row(
         spec.name,

@@ -89,7 +89,7 @@ def fit_confidence_map(
 
 
 @dataclass(frozen=True)
-class _Line:
+class _PiecewiseLinear:
     places: Float64[np.ndarray, " k"]
     heights: Float64[np.ndarray, " k"]
 
@@ -112,14 +112,14 @@ class _Line:
 
 def _mean_line(
     odds: Float64[np.ndarray, " n"], right: Bool[np.ndarray, " n"], counts: list[int]
-) -> _Line | None:
+) -> _PiecewiseLinear | None:
     lines = [_fit(odds, right, knots) for knots in counts]
     found = [line for line in lines if line is not None]
     if not found:
         return None
     places = np.unique(np.concatenate([line.places for line in found]))
     heights = np.mean([np.interp(places, line.places, line.heights) for line in found], axis=0)
-    return _Line(places, heights)
+    return _PiecewiseLinear(places, heights)
 
 
 def _check(gains: Float64[np.ndarray, "steps n"]) -> MapCheck:
@@ -176,7 +176,7 @@ def _loss(
 
 def _fit(
     odds: Float64[np.ndarray, " n"], right: Bool[np.ndarray, " n"], knots: int
-) -> _Line | None:
+) -> _PiecewiseLinear | None:
     """Knots at quantiles, targets a little inside 0 and 1 (Platt 1999).
 
     So a split without an error asks for no certainty.
@@ -197,7 +197,7 @@ def _fit(
         return float(np.mean(np.logaddexp(0, scores) - targets * scores)), by_step
 
     start = np.append(places[0], np.log(np.diff(places)))
-    return _Line(places, _heights(minimize(loss, start, jac=True, method="BFGS").x))
+    return _PiecewiseLinear(places, _heights(minimize(loss, start, jac=True, method="BFGS").x))
 
 
 def _heights(values: Float64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:

@@ -69,7 +69,7 @@ class FolderEmbedder:
     def embed(self, pictures: Sequence[ImageFile]) -> list[NewItem | RejectedInput]:
         """An item for each picture, or what is wrong with it. Safe to call from any thread."""
         opened = [self._open(picture) for picture in pictures]
-        pixels = [one.pixels for one in opened if isinstance(one, _Opened)]
+        pixels = [one.pixels for one in opened if isinstance(one, _DecodedFile)]
         if not pixels:
             return [one for one in opened if isinstance(one, RejectedInput)]
         vectors = iter(self.session.run(np.stack(pixels)).embedding)
@@ -78,15 +78,15 @@ class FolderEmbedder:
             for one in opened
         ]
 
-    def _open(self, picture: ImageFile) -> "_Opened | RejectedInput":
+    def _open(self, picture: ImageFile) -> "_DecodedFile | RejectedInput":
         try:
             encoded = picture.read()
             pixels, thumbnail = decode_with_thumbnail(encoded, self.spec, self.max_pixels)
-            return _Opened(picture, encoded, pixels, thumbnail)
+            return _DecodedFile(picture, encoded, pixels, thumbnail)
         except _REFUSED as error:
             return RejectedInput(picture.id, getattr(error, "reason", None) or str(error))
 
-    def _item(self, opened: "_Opened", vector: np.ndarray) -> NewItem:
+    def _item(self, opened: "_DecodedFile", vector: np.ndarray) -> NewItem:
         picture = opened.picture
         return NewItem(
             picture.id,
@@ -98,7 +98,7 @@ class FolderEmbedder:
         )
 
 
-class _Opened(NamedTuple):
+class _DecodedFile(NamedTuple):
     picture: ImageFile
     encoded: bytes
     pixels: Pixels

@@ -36,7 +36,7 @@ class Model:
         return cls(bundle.model_path.read_bytes(), made.dimension, made.labels, made.preprocess)
 
 
-class _Opened(NamedTuple):
+class _PreparedImage(NamedTuple):
     pixels: UInt8[np.ndarray, "h w 3"] | None
     sha256: str | None
     error: str | None
@@ -87,17 +87,17 @@ class BulkEmbedder:
         ]
         return pa.Table.from_arrays(columns, schema=rows_schema(self._model.dimension))
 
-    def _open(self, name: str) -> _Opened:
+    def _open(self, name: str) -> _PreparedImage:
         sha256 = None
         try:
             encoded = (self._folder / name).read_bytes()
             sha256 = hashlib.sha256(encoded).hexdigest()
             if name != _text(name):
-                return _Opened(None, sha256, "its name is not UTF-8; rename the file")
-            return _Opened(preprocess(encoded, self._model.preprocess), sha256, None)
+                return _PreparedImage(None, sha256, "its name is not UTF-8; rename the file")
+            return _PreparedImage(preprocess(encoded, self._model.preprocess), sha256, None)
         except _UNREADABLE as error:
             reason = error.strerror if isinstance(error, OSError) else None
-            return _Opened(None, sha256, reason or str(error))
+            return _PreparedImage(None, sha256, reason or str(error))
 
 
 def rows_schema(dimension: int) -> pa.Schema:

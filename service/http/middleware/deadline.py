@@ -21,10 +21,10 @@ class RequestTimeout:
     def __init__(self, deadline_s: float) -> None:
         self._deadline_s = deadline_s
         self._look_s = min(LOOK_S, deadline_s)
-        self._requests: set[_Request] = set()
+        self._requests: set[_TimedRequest] = set()
         self._next: asyncio.TimerHandle | None = None
 
-    def waiting(self, receive: Receive) -> "_Request":
+    def waiting(self, receive: Receive) -> "_TimedRequest":
         """A block that is cancelled once patience ends. Begin it after the body has been read.
 
         Raises DeadlineExceeded or ClientGone in place of the cancellation.
@@ -34,7 +34,7 @@ class RequestTimeout:
             self._next = loop.call_later(self._look_s, self._look)
         task = asyncio.current_task(loop)
         assert task is not None  # noqa: S101 - a coroutine runs in a task
-        return _Request(task, receive, loop.time() + self._deadline_s, self._requests)
+        return _TimedRequest(task, receive, loop.time() + self._deadline_s, self._requests)
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
@@ -47,7 +47,7 @@ class RequestTimeout:
         self._next = loop.call_later(self._look_s, self._look) if self._requests else None
 
 
-class _Request:
+class _TimedRequest:
     __slots__ = ("_reason", "_receive", "_requests", "_seen", "_task", "_watcher", "deadline")
 
     def __init__(
@@ -55,7 +55,7 @@ class _Request:
         task: asyncio.Task[object],
         receive: Receive,
         deadline: float,
-        requests: "set[_Request]",
+        requests: "set[_TimedRequest]",
     ) -> None:
         self.deadline = deadline
         self._task = task

@@ -36,7 +36,7 @@ class DecodeQueue:
         self._wait_s = wait_s
         self._pace = Pace(_PIXEL_S)
         self._pixels = self._requests = 0  # waiting or in work
-        self._queue: Queue[_Request] = Queue()
+        self._queue: Queue[_DecodeRequest] = Queue()
         self._closed = False
 
     def check_room(self, pixels: int) -> None:
@@ -54,7 +54,7 @@ class DecodeQueue:
         if not tasks:
             return []
         answer: asyncio.Future[list[_T]] = asyncio.get_running_loop().create_future()
-        request = _Request(tasks, work, answer)
+        request = _DecodeRequest(tasks, work, answer)
         pixels = request.left
         self._pixels += pixels
         self._requests += 1
@@ -89,7 +89,7 @@ class DecodeQueue:
 
     def _finish(
         self,
-        request: "_Request",
+        request: "_DecodeRequest",
         place: int,
         effort: int,
         done: asyncio.Future[tuple[list[Any], float]],
@@ -107,7 +107,7 @@ class DecodeQueue:
         self._dispatch()
 
 
-class _Request:
+class _DecodeRequest:
     __slots__ = ("_left", "_made", "_taken", "_tasks", "answer", "dropped", "work")
 
     def __init__(

@@ -25,7 +25,7 @@ class Property(NamedTuple):
     essential: bool  # whether who does not know it may not show the item
 
 
-class _Place(NamedTuple):
+class _Extent(NamedTuple):
     method: int
     extents: tuple[tuple[int, int], ...]  # beginning and length
 
@@ -37,7 +37,7 @@ class Items:
     primary: int = 0
     kinds: dict[int, bytes] = field(default_factory=dict)
     references: dict[tuple[bytes, int], list[int]] = field(default_factory=dict)
-    _places: dict[int, _Place] = field(default_factory=dict)
+    _places: dict[int, _Extent] = field(default_factory=dict)
     _owned: dict[int, list[tuple[int, bool]]] = field(default_factory=dict)
     _properties: list[Box] = field(default_factory=list)
     _inside: Box | None = None  # idat
@@ -136,7 +136,7 @@ def _read_places(data: bytes, inside: Box, items: Items) -> None:
         for _ in range(count):
             reader.read(index_bytes if version else 0)
             extents.append((base + reader.read(start_bytes), reader.read(length_bytes)))
-        items._places[item] = _Place(method, tuple(extents))
+        items._places[item] = _Extent(method, tuple(extents))
 
 
 def _read_references(data: bytes, inside: Box, items: Items) -> None:

@@ -82,7 +82,7 @@ def reevaluate(options: Namespace) -> None:
         tuple(options.note),
         tuple(options.only),
     )
-    again, baselines = Reevaluation(asked), _Baselines()
+    again, baselines = Reevaluation(asked), _BaselinePredictions()
     for bundle in bundles:
         with (
             _calibrated(bundle, again, asked) if options.recalibrate else nullcontext(bundle) as new
@@ -143,7 +143,7 @@ def _replace(
 
 
 @dataclass
-class _Baselines:
+class _BaselinePredictions:
     """The predictions of softmax of the same version, for each model."""
 
     path: Path | None = None

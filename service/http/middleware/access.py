@@ -64,7 +64,7 @@ class RequireKey(AccessCheck):
         if scheme == "bearer" and self._is_key(credentials):
             return None
         if scheme == "basic" and self._is_key(_password(credentials)):
-            headers = _Headers(scope)
+            headers = _OriginHeaders(scope)
             return CrossSite(headers.sender) if headers.cross_site(scope, Hosts()) else None
         return Unauthorized()
 
@@ -99,7 +99,7 @@ class RequireOwnSite(AccessCheck):
             self._remember(hosts[0])
         if len(asked) == len(hosts):
             return None
-        headers = _Headers(scope)
+        headers = _OriginHeaders(scope)
         return CrossSite(headers.sender) if headers.cross_site(scope, self._hosts) else None
 
     def _refusal_of_host(self, host: bytes) -> ServiceError | None:
@@ -119,7 +119,7 @@ class RequireOwnSite(AccessCheck):
         self._known.add(host)
 
 
-class _Headers:
+class _OriginHeaders:
     """Of a request, those that say who sent it and to whom."""
 
     __slots__ = ("asked",)

@@ -56,7 +56,7 @@ class Tracing:
         from opentelemetry.util.http import get_excluded_urls
 
         traced: ASGIApp = OpenTelemetryMiddleware(
-            _Annotated(app),
+            _SpanAnnotator(app),
             excluded_urls=get_excluded_urls("ASGI"),
             default_span_details=lambda scope: (scope.get("method", "GET"), {}),
             tracer_provider=self._provider,
@@ -69,7 +69,7 @@ class Tracing:
         self._provider.shutdown()
 
 
-class _Annotated:
+class _SpanAnnotator:
     """Writes into the request's span what is known once its answer begins."""
 
     def __init__(self, app: ASGIApp) -> None:

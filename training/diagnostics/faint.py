@@ -56,7 +56,7 @@ class FaintDirections(Detector[Responses]):
         )
 
 
-class _Reached(Exception):
+class _FirstLayerReached(Exception):
     """The first convolution has answered; what follows is of no interest."""
 
 
@@ -84,12 +84,12 @@ def _answers(backbone: nn.Module, layer: nn.Module, images: Tensor) -> Tensor:
 
     def keep(_layer: nn.Module, _given: object, answer: Tensor) -> None:
         kept.append(answer.double())
-        raise _Reached
+        raise _FirstLayerReached
 
     training, handle = backbone.training, layer.register_forward_hook(keep)
     try:
         backbone.eval()(images)
-    except _Reached:
+    except _FirstLayerReached:
         pass
     finally:
         handle.remove()

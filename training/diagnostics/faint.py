@@ -15,7 +15,7 @@ IMAGES = 64
 
 
 @dataclass(frozen=True)
-class Responses:
+class FilterResponses:
     """The response of each filter of the first convolution, as variances over places.
 
     `signal` by the training images, `noise` by Gaussian noise of sd `NOISE_SD` added to them.
@@ -26,7 +26,7 @@ class Responses:
     noise: Float[Tensor, " f"]
 
 
-class FaintDirections(Detector[Responses]):
+class FaintDirections(Detector[FilterResponses]):
     """Warns where faint noise moves a filter of the first layer more than images move any.
 
     A layer that divides by the deviation of what it saw (a whitening) does so where that is next to
@@ -38,7 +38,7 @@ class FaintDirections(Detector[Responses]):
 
     name: ClassVar[str] = "faint-directions"
 
-    def examine(self, seen: Responses) -> Diagnosis | None:
+    def examine(self, seen: FilterResponses) -> Diagnosis | None:
         """Find filters that noise moves `WORST_RATIO` times as much as images move the loudest."""
         loudest = seen.signal.max().clamp(min=torch.finfo(seen.signal.dtype).tiny)
         ratios = seen.noise / loudest
@@ -61,7 +61,9 @@ class _FirstLayerReached(Exception):
 
 
 @torch.no_grad()
-def first_responses(backbone: nn.Module, images: UInt8[Tensor, "n h w 3"]) -> Responses | None:
+def first_responses(
+    backbone: nn.Module, images: UInt8[Tensor, "n h w 3"]
+) -> FilterResponses | None:
     """Ask the backbone's first convolution about images, plain and with noise; None without one.
 
     Draws from a generator of its own, and leaves the backbone as it was.
@@ -76,7 +78,7 @@ def first_responses(backbone: nn.Module, images: UInt8[Tensor, "n h w 3"]) -> Re
     before, after = (
         _answers(backbone, layer, shown.to(device)) for shown in (plain, plain + NOISE_SD * random)
     )
-    return Responses(name, _variances(before), _variances(after - before))
+    return FilterResponses(name, _variances(before), _variances(after - before))
 
 
 def _answers(backbone: nn.Module, layer: nn.Module, images: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from models.evidence.finding import Finding
 from training.checkpoints.state import Progress
 from training.data.dataset import LabeledImages, TrainingSplits
 from training.diagnostics.detector import Detector, Gradients, Seen, TrainingSnapshot
-from training.diagnostics.faint import FaintDirections, Responses, first_responses
+from training.diagnostics.faint import FaintDirections, FilterResponses, first_responses
 from training.diagnostics.gradients import NonFiniteGradients
 from training.diagnostics.saturation import SaturatedProbabilities
 from training.diagnostics.unpredicted import ClassNeverPredicted
@@ -20,7 +20,7 @@ from training.networks.embedder import Embedder
 from training.recipes.recipe import Recipe
 
 AT_EACH_STEP: tuple[Detector[Gradients], ...] = (NonFiniteGradients(),)
-BEFORE_TRAINING: tuple[Detector[Responses], ...] = (FaintDirections(),)
+BEFORE_TRAINING: tuple[Detector[FilterResponses], ...] = (FaintDirections(),)
 
 
 def detectors(loss: Loss) -> tuple[Detector[TrainingSnapshot], ...]:

@@ -25,6 +25,7 @@ from models.comparison import ComparisonReport
 from models.errors import BundleDamaged, BundleNotFound
 from models.files import sha256_of
 from models.manifest import FileRecord, Manifest, Sha256, is_name
+from models.report import Report
 from models.test_images import TestImages, write_test_images
 
 _REQUIRED = (MODEL, REPORT, GOLDEN)
@@ -70,11 +71,7 @@ class Store:
         With `manifest_sha256`, it has to be the bundle of that manifest. Raises BundleNotFound, or
         BundleDamaged with the first thing that is wrong.
         """
-        versions = self.versions(name)
-        if not versions or (version is not None and version not in versions):
-            raise BundleNotFound(name, version, self.names())
-        number = versions[-1] if version is None else version
-        path = self.root / name / str(number)
+        number, path = self._find(name, version)
         manifest = _read_manifest(path, name, number, manifest_sha256)
         if missing := _missing(manifest):
             raise BundleDamaged(name, number, f"its manifest does not list {missing}")
@@ -82,6 +79,27 @@ class Store:
             if (fault := _fault(path / relative, record)) is not None:
                 raise BundleDamaged(name, number, f"{relative} {fault}")
         return Bundle(path, manifest)
+
+    def describe(
+        self, name: str, version: int | None = None, manifest_sha256: Sha256 | None = None
+    ) -> tuple[Manifest, Report]:
+        """Read a version's manifest and report, which are verified, and none of its other files.
+
+        Raises BundleNotFound and BundleDamaged.
+        """
+        number, path = self._find(name, version)
+        manifest = _read_manifest(path, name, number, manifest_sha256)
+        record = manifest.files.get(REPORT)
+        if record is None or (fault := _fault(path / REPORT, record)) is not None:
+            raise BundleDamaged(name, number, f"{REPORT} {fault if record else 'is missing'}")
+        return manifest, Bundle(path, manifest).report
+
+    def _find(self, name: str, version: int | None) -> tuple[int, Path]:
+        versions = self.versions(name)
+        if not versions or (version is not None and version not in versions):
+            raise BundleNotFound(name, version, self.names())
+        number = versions[-1] if version is None else version
+        return number, self.root / name / str(number)
 
     def publish(self, name: str, fill: Callable[[Path, int], Manifest]) -> Bundle:
         """Publish the next version: all of it or nothing.

@@ -331,6 +331,23 @@ class Unauthorized(ServiceError):
         super().__init__("send the API key as 'Authorization: Bearer <key>'")
 
 
+class WrongKey(ServiceError):
+    """The form to sign in was sent with another key than the service's."""
+
+    def __init__(self, return_to: str) -> None:
+        super().__init__("the API key is not the one of this service")
+        self.return_to = return_to
+
+
+class TooManySignIns(ServiceError):
+    """One sender sent too many wrong keys."""
+
+    def __init__(self, retry_after_s: int, return_to: str) -> None:
+        super().__init__(f"too many wrong API keys from here; try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+        self.return_to = return_to
+
+
 class InvalidHost(ServiceError):
     """The request does not name one host that it is for."""
 

@@ -13,6 +13,8 @@ from starlette.types import ASGIApp
 from models.machine import processors
 from models.store import Store
 from service.access.hosts import own_hosts
+from service.access.keys import ApiKey
+from service.access.sessions import Sessions, WrongKeys
 from service.collections.data_folder import open_library
 from service.http.middleware.access import RequireKey, RequireOwnSite
 from service.http.middleware.context import RequestContext
@@ -39,10 +41,11 @@ from service.http.routes import (
     openai,
     registry,
     reports,
+    sign_in,
     thumbnails,
 )
 from service.http.routes.direct import Shortcut
-from service.http.state import Services
+from service.http.state import Door, Services
 from service.http.transport.budget import BodyBudget
 from service.inference.batch_limits import WAITING_SHARE, Limits, cpu_limits
 from service.inference.batcher import Batcher
@@ -59,6 +62,7 @@ from service.logs import configure_logs
 from service.processes.workers import PROMETHEUS_DIR, keep_alike, wait_for_all_workers
 from service.registry.published import PublishedModels, read_published
 from service.registry.sheets import SheetShelf
+from service.registry.shelf import ReportShelf
 from service.settings import Settings
 
 _GPU_BATCH = 256  # it gains from every image
@@ -79,6 +83,7 @@ ROUTES = (
     maps,
     health,
     home,
+    sign_in,
 )
 
 
@@ -89,12 +94,13 @@ def create_app(settings: Settings, published: PublishedModels | None = None) -> 
     is cuda and CUDA cannot be used. Raises TracingUnavailable where tracing is asked for without
     its packages.
     """
-    metrics, pages = Metrics(), Pages()
+    metrics, pages = Metrics(), Pages(has_key=settings.api_key is not None)
+    door = _door(settings)
     tracing = Tracing() if settings.tracing == "otlp" else None
 
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncIterator[None]:
-        lanes, parts = _build(settings, metrics, pages, published)
+        lanes, parts = _build(settings, metrics, pages, published, door)
         api.state.services = parts
         lanes.start()
         parts.catalog.start()
@@ -134,13 +140,13 @@ def create_app(settings: Settings, published: PublishedModels | None = None) -> 
     manual.install(api)
     static_files.install(api, pages.static)
     app: ASGIApp = AnswerHead(Shortcut(api, routes))
-    if settings.api_key is None:
+    if door is None:
         app = RequireOwnSite(app, own_hosts(settings.host, settings.allowed_hosts))
     else:
-        app = RequireKey(app, settings.api_key.get_secret_value())
+        app = RequireKey(app, door.key, door.sessions)
     budget = BodyBudget(max(settings.max_inflight_bytes, settings.max_body_bytes))
     metrics.follow_bodies(budget)
-    app = RequestContext(app, metrics, settings.log_requests, budget)
+    app = RequestContext(app, metrics, settings.log_requests, budget, pages.problem)
     return app if tracing is None else behind_proxies(tracing.wrap(app))
 
 
@@ -153,7 +159,11 @@ def worker_app(settings: Settings, published: PublishedModels) -> ASGIApp:
 
 
 def _build(
-    settings: Settings, metrics: Metrics, pages: Pages, published: PublishedModels | None
+    settings: Settings,
+    metrics: Metrics,
+    pages: Pages,
+    published: PublishedModels | None,
+    door: Door | None,
 ) -> tuple[InferenceExecutor, Services]:
     store = Store(settings.registry)
     if published is None:
@@ -201,7 +211,16 @@ def _build(
         library,
         Threads(),
         SheetShelf(settings.registry),
+        ReportShelf(store, published.manifests),
+        door,
     )
+
+
+def _door(settings: Settings) -> Door | None:
+    if settings.api_key is None:
+        return None
+    key = settings.api_key.get_secret_value()
+    return Door(ApiKey(key), Sessions(key), WrongKeys())
 
 
 def _put_away(parts: Services) -> None:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.access.keys import ApiKey
+from service.access.sessions import Sessions, WrongKeys
 from service.collections import Library
 from service.http.middleware.deadline import RequestTimeout
 from service.http.middleware.threads import Threads
@@ -14,7 +16,17 @@ from service.inference.catalog import Catalog
 from service.inference.decode import Decoder
 from service.registry.comparison import PublishedComparison
 from service.registry.sheets import SheetShelf
+from service.registry.shelf import ReportShelf
 from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Door:
+    """The ways in, where an API key is set."""
+
+    key: ApiKey
+    sessions: Sessions
+    wrong_keys: WrongKeys
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,8 @@ class Services:
     library: Library
     threads: Threads
     sheets: SheetShelf
+    shelf: ReportShelf
+    door: Door | None
 
 
 def services(request: Request) -> Services:

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 
@@ -10,11 +9,14 @@ from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.access.hosts import Hosts, is_same, read_authority, read_origin
+from service.access.keys import ApiKey
+from service.access.sessions import COOKIE, Sessions
 from service.errors import CrossSite, HostNotAllowed, InvalidHost, ServiceError, Unauthorized
 from service.http.requests.body import header
 from service.http.responses.errors import domain_problem
 
 OPEN = ("/health/live", "/health/ready")  # probes have no key, and any name for the service
+SIGN_IN = "POST", "/sign-in"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ASKED = frozenset({b"host", b"origin", b"referer", b"sec-fetch-site"})
 _OWN_SITE = frozenset({b"same-origin", b"none"})  # none: the visitor typed the address
@@ -46,31 +48,31 @@ class AccessCheck(ABC):
 
 
 class RequireKey(AccessCheck):
-    """Refuses every request without the API key, except those that ask for health.
+    """Refuses every request without the API key, except those that ask for health or sign in.
 
-    A program sends it as a bearer token; a browser asks its user, and sends it as the password of
-    any user name. A browser then adds it to every request, also to one that a page of another site
-    makes, so that such writes are refused.
+    A program sends it as a bearer token. A browser sends the cookie that it got for the key in a
+    form, or the key as the password of any user name. It adds either to every request, also to one
+    that a page of another site makes, so that such writes are refused.
     """
 
-    def __init__(self, app: ASGIApp, key: str) -> None:
+    def __init__(self, app: ASGIApp, key: ApiKey, sessions: Sessions) -> None:
         super().__init__(app)
-        self._keys = {key.encode(), key.encode("latin-1")}  # clients differ
+        self._key = key
+        self._sessions = sessions
 
     def refusal(self, scope: Scope) -> ServiceError | None:
         """Return why its sender may not ask."""
         scheme, _, given = header(scope, b"authorization").strip().partition(" ")
         scheme, credentials = scheme.lower(), given.strip().encode("latin-1")
-        if scheme == "bearer" and self._is_key(credentials):
+        if scheme == "bearer" and self._key.matches(credentials):
             return None
-        if scheme == "basic" and self._is_key(_password(credentials)):
-            headers = _OriginHeaders(scope)
-            return CrossSite(headers.sender) if headers.cross_site(scope, Hosts()) else None
+        if scheme == "basic" and self._key.matches(_password(credentials)):
+            return _cross_site(scope)
+        if not scheme and self._sessions.is_valid(_cookie(scope)):
+            return _cross_site(scope, must_say=True)
+        if (scope["method"], scope["path"]) == SIGN_IN:
+            return _cross_site(scope)
         return Unauthorized()
-
-    def _is_key(self, given: bytes) -> bool:
-        same = [secrets.compare_digest(given, key) for key in self._keys]
-        return any(same)
 
 
 class RequireOwnSite(AccessCheck):
@@ -135,6 +137,12 @@ class _OriginHeaders:
         found = dict(self.asked)
         return (found.get(b"origin") or found.get(b"referer", b"")).decode("latin-1")
 
+    @property
+    def says_nothing(self) -> bool:
+        """Return whether no header names the page that made the browser send it."""
+        found = dict(self.asked)
+        return not self.sender and b"sec-fetch-site" not in found
+
     def cross_site(self, scope: Scope, hosts: Hosts) -> bool:
         """Return whether another site's page writes. Other ports are other sites."""
         if scope["method"] in _SAFE:
@@ -147,6 +155,22 @@ class _OriginHeaders:
             return False
         origin = read_origin(sender)  # a proxy may have another Host than its visitors
         return origin is None or not hosts.names(origin[1])
+
+
+def _cross_site(scope: Scope, *, must_say: bool = False) -> ServiceError | None:
+    """Refuse a write of another site's page; with `must_say`, also one that names no sender."""
+    headers = _OriginHeaders(scope)
+    silent = must_say and headers.says_nothing and scope["method"] not in _SAFE
+    return CrossSite(headers.sender) if silent or headers.cross_site(scope, Hosts()) else None
+
+
+def _cookie(scope: Scope) -> str:
+    """The session's cookie; empty where there is none."""
+    for part in header(scope, b"cookie").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE:
+            return value
+    return ""
 
 
 def _password(credentials: bytes) -> bytes:

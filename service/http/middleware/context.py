@@ -13,7 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.http.middleware.access import OPEN
 from service.http.observability.metrics import Metrics
 from service.http.requests.body import header
-from service.http.responses.errors import ERROR, domain_problem, internal_problem
+from service.http.responses.errors import (
+    ERROR,
+    PAGE,
+    ProblemPage,
+    domain_problem,
+    internal_problem,
+)
 from service.http.transport.budget import BUDGET, BodyBudget
 from service.http.transport.cycle import REFUSAL
 
@@ -33,10 +39,12 @@ class RequestContext:
         metrics: Metrics,
         log_requests: Literal["failed", "all"],
         budget: BodyBudget,
+        page: ProblemPage,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._budget = budget
+        self._page = page
         self._log_from = 400 if log_requests == "failed" else 0  # the lowest status that is logged
         self._restraint = LogRateLimit(_FAILURES_PER_S if log_requests == "failed" else None)
         self._ids = map((secrets.token_hex(6) + "-{:x}").format, itertools.count())
@@ -51,6 +59,7 @@ class RequestContext:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         state[BUDGET] = self._budget
+        state[PAGE] = self._page
         app = _refuse if REFUSAL in state else self._app
         status, complete = 0, False
 

@@ -1,22 +1,31 @@
 """Pages for people: plain HTML; scripts of our own add to it, nothing is fetched from elsewhere."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
-from fastapi import Response
+from fastapi import Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from models.manifest import Manifest
 from models.report import Report
 from reports.words import images_known
-from service.http.pages import comparison_view, filters, prose, report_view, trust
+from service.http.pages import advice, comparison_view, filters, prose, report_view, trust
+from service.http.pages.models_view import ModelRow
 from service.http.pages.static_files import read_static_files
+from service.http.pages.tabs import Tabs
+from service.http.requests.negotiation import VARYING
+from service.http.responses.collections import CollectionList
 from service.http.responses.schemas import ReportOverview, ThresholdAnswer
+from service.inference.catalog import Catalog
 from service.inference.entry import ModelEntry
 
+_POLICY = "Content-Security-Policy"
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    _POLICY: "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
@@ -26,18 +35,14 @@ _MOST_LABELS = 30
 _WIDEST_MATRIX = 40  # classes; a wider confusion matrix is left to the JSON
 
 
-@dataclass(frozen=True)
-class Tabs:
-    """The models that a page can be switched to, and the versions of the one it shows."""
-
-    losses: tuple[str, ...]
-    versions: tuple[int, ...]  # newest first
+_SIGNED_OUT = 401, 429  # of statuses: their page has the form to sign in, and leads nowhere else
 
 
 class Pages:
     """Renders the templates."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_key: bool = False) -> None:
+        """Prepare the pages; with a key, they have a button to sign out."""
         self.static = read_static_files()
         self._templates = Environment(
             loader=PackageLoader("service.http.pages"),
@@ -47,7 +52,12 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters.update(filters.FILTERS)
+        self._templates.filters["address"] = lambda text: quote(str(text), safe="")
         self._templates.globals["static"] = self.static.address
+        self._templates.globals["has_key"] = has_key
+        style = self.static.files["style.css"]
+        self._style = Markup(style.decode())  # noqa: S704 - our own file
+        self._style_sha256 = base64.b64encode(hashlib.sha256(style).digest()).decode()
 
     def home(self, address: str, default: str, entries: list[ModelEntry]) -> Response:
         """The front page; `address` is where the client reached the service."""
@@ -107,6 +117,46 @@ class Pages:
             loss_line=report_view.loss_line(curve) if curve else None,
         )
 
+    def models(self, default: str, rows: Sequence[ModelRow]) -> Response:
+        """Every version of every model."""
+        return _varying(self._render("models.html", here="/models", default=default, rows=rows))
+
+    def model(self, row: ModelRow, tabs: Tabs) -> Response:
+        """One version of one model: what it is, and what it is for."""
+        return _varying(
+            self._render("model.html", here="", tabs=tabs, row=row, most_labels=_MOST_LABELS)
+        )
+
+    def collections(self, listed: CollectionList, catalog: Catalog, address: str) -> Response:
+        """Every collection; models lead to their reports where they are published here."""
+        names = {entry.name for entry in catalog.newest()}
+        values = {"listed": listed, "models": names, "base": address}
+        return _varying(self._render("collections.html", here="/collections", **values))
+
+    def problem(self, request: Request, problem: Mapping[str, Any]) -> Response:
+        """A refusal. It brings its style along, for nothing else may be served by then."""
+        status, path = problem["status"], request.url.path
+        back = problem.get("return_to") or (path if request.method == "GET" else "/")
+        query = request.url.query
+        values = {
+            "here": "",
+            "problem": problem,
+            "advice": advice.next_step(status, problem["code"]),
+            "signed_out": status in _SIGNED_OUT,
+            "return_to": f"{back}?{query}" if query and back == path else back,
+            "style": self._style,
+        }
+        html = self._templates.get_template("error.html").render(values)
+        own = f"style-src 'self' 'sha256-{self._style_sha256}'"
+        policy = HEADERS[_POLICY].replace("style-src 'self'", own)
+        headers = HEADERS | VARYING | {_POLICY: policy, "Cache-Control": "no-store"}
+        return Response(html, status, headers, "text/html; charset=utf-8")
+
     def _render(self, template: str, **values: Any) -> Response:
         html = self._templates.get_template(template).render(**values)
         return Response(html, 200, HEADERS, "text/html; charset=utf-8")
+
+
+def _varying(response: Response) -> Response:
+    response.headers.update(VARYING)
+    return response

@@ -1,10 +1,18 @@
 """Content negotiation by the Accept header."""
 
 from collections.abc import Sequence
+from typing import Annotated, Any
 
+from fastapi import Header
+
+Accept = Annotated[str | None, Header(include_in_schema=False)]
+VARYING = {"Vary": "Accept"}  # of an address that answers programs with JSON and people with a page
 JSON = "application/json"
 HTML = "text/html"
 NPY = "application/x-npy"
+PAGE_TOO: dict[int | str, dict[str, Any]] = {  # of an OpenAPI operation
+    200: {"content": {HTML: {"schema": {"type": "string"}}}, "description": "JSON or a page"}
+}
 
 
 def preferred(accept: str | None, offers: Sequence[str]) -> str:
@@ -13,6 +21,11 @@ def preferred(accept: str | None, offers: Sequence[str]) -> str:
         return offers[0]
     ranges = [_parsed(entry) for entry in accept.split(",")]
     return max(offers, key=lambda offer: (_quality(offer, ranges), -offers.index(offer)))
+
+
+def wants_page(accept: str | None) -> bool:
+    """Return whether the client likes a page better than JSON, as browsers do."""
+    return preferred(accept, (JSON, HTML)) == HTML
 
 
 def _parsed(entry: str) -> tuple[str, float]:

@@ -1,6 +1,6 @@
 """The one place where a domain error becomes an HTTP answer (RFC 9457 problem details)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -18,10 +18,13 @@ from models import errors as models
 from service import errors as service
 from service.collections import errors as collections
 from service.http.requests.methods import allowed_methods
+from service.http.requests.negotiation import VARYING, wants_page
 from service.vectors import errors as search
 
 MEDIA_TYPE = "application/problem+json"
 ERROR = "error"  # where a scope's state holds the domain error that was answered
+PAGE = "error_page"  # where it holds what makes a page of a problem
+ProblemPage = Callable[[Request, Mapping[str, Any]], Response]
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ TABLE: Mapping[type[Exception], ProblemType] = {
     service.DeadlineExceeded: ProblemType(504, "deadline_exceeded", "The answer took too long"),
     service.ClientGone: ProblemType(499, "client_gone", "The client closed the connection"),
     service.Unauthorized: ProblemType(401, "unauthorized", "The API key is missing or wrong"),
+    service.WrongKey: ProblemType(401, "wrong_key", "The API key is wrong"),
+    service.TooManySignIns: ProblemType(429, "too_many_sign_ins", "Too many wrong API keys"),
     service.InvalidHost: ProblemType(
         400, "invalid_host", "The Host header names no host, or several"
     ),
@@ -151,7 +156,7 @@ def answer_for(error: Exception) -> ProblemType:
 def problem(
     request: Request, answer: ProblemType, detail: str, facts: Mapping[str, Any] | None = None
 ) -> Response:
-    """A problem response; the facts become members of its body."""
+    """A problem response; the facts become members of its body. A browser gets it as a page."""
     detail = _cut(detail)
     body = {
         "type": f"urn:lossatlas:problem:{answer.code}",
@@ -164,8 +169,11 @@ def problem(
     if request.scope["path"].startswith(_OPENAI):
         kind = "server_error" if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else _REFUSED
         body["error"] = {"message": detail, "type": kind, "param": None, "code": answer.code}
-    shown = {name: _cut(value) for name, value in (facts or {}).items()}
-    return Response(orjson.dumps(body | shown), answer.status, media_type=MEDIA_TYPE)
+    whole = body | {name: _cut(value) for name, value in (facts or {}).items()}
+    page: ProblemPage | None = request.scope.get("state", {}).get(PAGE)
+    if page is not None and wants_page(request.headers.get("accept")):
+        return page(request, whole)
+    return Response(orjson.dumps(whole), answer.status, VARYING, MEDIA_TYPE)
 
 
 def _cut(value: Any) -> Any:
@@ -185,10 +193,19 @@ def domain_problem(request: Request, error: Exception) -> Response:
         response.headers["Retry-After"] = str(seconds)
     if isinstance(error, service.UnsupportedEncoding):
         response.headers["Accept-Encoding"] = ", ".join(error.accepted)
-    if isinstance(error, service.Unauthorized):
-        for challenge in _CHALLENGES:
-            response.headers.append("WWW-Authenticate", challenge)
+    for challenge in _challenges(request, response, error):
+        response.headers.append("WWW-Authenticate", challenge)
     return response
+
+
+def _challenges(request: Request, response: Response, error: Exception) -> Sequence[str]:
+    """The ways to send the key. A browser that has the form to sign in is not to ask by itself."""
+    if isinstance(error, service.WrongKey):
+        return _CHALLENGES[:1]
+    if not isinstance(error, service.Unauthorized):
+        return ()
+    has_form = response.media_type != MEDIA_TYPE or "sec-fetch-mode" in request.headers
+    return _CHALLENGES[:1] if has_form else _CHALLENGES
 
 
 def internal_problem(request: Request) -> Response:

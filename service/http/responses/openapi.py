@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from service.access.sessions import COOKIE
 from service.http.requests.collections import REFERENCES, NewItemBody
 from service.http.responses.problems import refusals
 from service.http.responses.schemas import Problem
@@ -45,8 +46,14 @@ def describe(app: FastAPI) -> None:
                 "scheme": "basic",
                 "description": "any user name; the key is the password",
             },
+            "session": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": COOKIE,
+                "description": "which POST /sign-in sets, for browsers",
+            },
         }
-        document["security"] = [{"key": []}, {"browser": []}, {}]
+        document["security"] = [{"key": []}, {"browser": []}, {"session": []}, {}]
         _add_refusals(document["paths"])
         return document
 

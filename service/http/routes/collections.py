@@ -21,6 +21,7 @@ from service.http.requests.body import header
 from service.http.requests.collections import COLLECTION_BODY, CollectionBody
 from service.http.requests.content_coding import read_body
 from service.http.requests.json_body import read_json, validated
+from service.http.requests.negotiation import PAGE_TOO, VARYING, Accept, wants_page
 from service.http.requests.parameters import NoParameters
 from service.http.responses.collections import (
     CollectionDetail,
@@ -66,10 +67,24 @@ async def put(
     return show_collection(await read(request, parts, collection.facts))
 
 
-@router.get("", responses=problems(Stopping, DeadlineExceeded, TooManyOpenFiles))
-async def list_collections(request: Request, parts: Parts, _query: NoParameters) -> CollectionList:
+@router.get(
+    "",
+    response_model=CollectionList,
+    responses=PAGE_TOO | problems(Stopping, DeadlineExceeded, TooManyOpenFiles),
+)
+async def list_collections(
+    request: Request,
+    response: Response,
+    parts: Parts,
+    _query: NoParameters,
+    accept: Accept = None,
+) -> CollectionList | Response:
     """List every collection."""
-    return await read(request, parts, partial(_list, parts.library))
+    found = await read(request, parts, partial(_list, parts.library))
+    response.headers.update(VARYING)
+    if wants_page(accept):
+        return parts.pages.collections(found, parts.catalog, str(request.base_url).rstrip("/"))
+    return found
 
 
 @router.get("/{name}", responses=problems(*_FACTS_ERRORS))

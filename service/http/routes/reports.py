@@ -3,36 +3,31 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from models.errors import ComparisonDamaged
 from models.report import Report
 from service.errors import UnknownFigure
-from service.http.pages.pages import Tabs
 from service.http.pages.report_view import answer_threshold, summarize
-from service.http.requests.negotiation import HTML, JSON, preferred
+from service.http.pages.tabs import tabs_of
+from service.http.requests.negotiation import JSON, PAGE_TOO, VARYING, Accept, wants_page
 from service.http.requests.parameters import Whole
 from service.http.responses.problems import MODEL_ERRORS, problems
 from service.http.responses.schemas import ModelState, ReportOverview, ThresholdAnswer
 from service.http.state import Parts
-from service.inference.catalog import Catalog
 
 router = APIRouter(prefix="/report", tags=["report"])
-Accept = Annotated[str | None, Header(include_in_schema=False)]
 MaxError = Annotated[float, Query(ge=0, le=1, description="share of wrong answers to stay below")]
 _SVG = "image/svg+xml"
 _SVG_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-}
-_PAGE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {HTML: {"schema": {"type": "string"}}}, "description": "JSON or a page"}
 }
 _FIGURE: dict[int | str, dict[str, Any]] = {
     200: {"content": {_SVG: {"schema": {"type": "string"}}}}
 }
 
 
-@router.get("", response_model=ReportOverview, responses=_PAGE | problems())
+@router.get("", response_model=ReportOverview, responses=PAGE_TOO | problems())
 async def overview(parts: Parts, accept: Accept = None) -> Response:
     """Compare the losses: over several seeds, and the headline of every model's report."""
     engines = [(entry, entry.engine) for entry in parts.catalog.newest()]
@@ -42,7 +37,7 @@ async def overview(parts: Parts, accept: Accept = None) -> Response:
         losses=[summarize(one.bundle.report, one.manifest) for _, one in engines if one],
         unavailable=[ModelState(**entry.facts()) for entry, one in engines if not one],
     )
-    if preferred(accept, (JSON, HTML)) == HTML:
+    if wants_page(accept):
         return _varying(parts.pages.overview(found))
     return _varying(Response(found.model_dump_json(), media_type=JSON))
 
@@ -57,7 +52,7 @@ async def comparison_figure(parts: Parts, name: str) -> Response:
     return Response(parts.compared.figure(name), 200, _SVG_HEADERS, _SVG)
 
 
-@router.get("/{loss}", response_model=Report, responses=_PAGE | problems(*MODEL_ERRORS))
+@router.get("/{loss}", response_model=Report, responses=PAGE_TOO | problems(*MODEL_ERRORS))
 async def show(
     parts: Parts,
     loss: str,
@@ -71,10 +66,11 @@ async def show(
     """
     engine = await parts.catalog.engine(loss, version)
     report, manifest = engine.bundle.report, engine.manifest
-    if preferred(accept, (JSON, HTML)) != HTML:
+    if not wants_page(accept):
         return _varying(Response(report.model_dump_json(), media_type=JSON))
     asked = None if max_error is None else answer_threshold(report, manifest, max_error)
-    return _varying(parts.pages.report(report, manifest, asked, _tabs(parts.catalog, loss)))
+    tabs = tabs_of(parts.catalog, "report", loss, manifest.version)
+    return _varying(parts.pages.report(report, manifest, asked, tabs))
 
 
 @router.get("/{loss}/threshold", responses=problems(*MODEL_ERRORS))
@@ -100,13 +96,6 @@ async def figure(parts: Parts, loss: str, name: str, version: Whole | None = Non
     return Response(await asyncio.to_thread(path.read_bytes), 200, _SVG_HEADERS, _SVG)
 
 
-def _tabs(catalog: Catalog, loss: str) -> Tabs:
-    return Tabs(
-        tuple(entry.name for entry in catalog.newest()),
-        tuple(entry.version for entry in catalog.versions(loss)),
-    )
-
-
 def _varying(response: Response) -> Response:
-    response.headers["Vary"] = "Accept"
+    response.headers.update(VARYING)
     return response

@@ -14,11 +14,15 @@ from jaxtyping import Bool, UInt8
 from service.errors import MalformedBody, TooManyValues
 
 DIGITS = 400  # of one number; making an integer of them takes time with their square
+LONG_INTEGERS = 250_000
+"""Integers of 20 digits or more, which do not fit 64 bits, take ten times as long as others."""
 
 _SHORT_BYTES = 64 * 1024  # parsed before a thread could begin
 _PART_BYTES = 2**20  # looked at at once
 _STRIDE = DIGITS // 4  # so that a long number has four digits in a row among every so many bytes
-_QUOTE, _ESCAPE = ord('"'), ord("\\")
+_LONG_DIGITS = 20
+_QUOTE, _ESCAPE, _POINT, _ZERO = ord('"'), ord("\\"), ord("."), ord("0")
+_ALL_DIGITS = b"0123456789"
 
 Bytes = UInt8[np.ndarray, " n"]
 Flags = Bool[np.ndarray, " n"]
@@ -59,8 +63,10 @@ def check_shape(body: bytes, limit: JsonShape) -> None:
     if len(body) < _SHORT_BYTES:
         return
     data = np.frombuffer(body, np.uint8)
-    long_numbers = _long_numbers(body)
-    if not long_numbers and _upper_bound(data).within(limit):
+    long_numbers, upper = _long_numbers(body), _upper_bound(data)
+    if upper.values > LONG_INTEGERS and _long_integers(data) > LONG_INTEGERS:
+        raise TooManyValues(LONG_INTEGERS, f"integers of {_LONG_DIGITS} digits or more")
+    if not long_numbers and upper.within(limit):
         return
     outside = _Outside(data)
     found = outside.count()
@@ -123,12 +129,30 @@ def _escaped(part: Bytes, escapes: int) -> tuple[Flags, int]:
     return before % 2 == 1, int(run[-1])
 
 
+def _long_integers(data: Bytes) -> int:
+    """Count the long rows of digits that do not follow a point, those in texts too."""
+    found = 0
+    for part in _parts(data):
+        others = np.flatnonzero(part - np.uint8(_ZERO) >= 10)
+        digits = np.diff(others) - 1  # behind each of them
+        found += int(np.count_nonzero((digits >= _LONG_DIGITS) & (part[others[:-1]] != _POINT)))
+    return found
+
+
 def _long_numbers(body: bytes) -> list[int]:
-    """Places within digits of which there are more than `DIGITS`, or nearly so."""
-    sampled = np.frombuffer(body, np.uint8)[::_STRIDE] - np.uint8(ord("0")) < 10
+    """Places within digits of which there are more than `DIGITS`."""
+    sampled = np.frombuffer(body, np.uint8)[::_STRIDE] - np.uint8(_ZERO) < 10
     rows = sampled[:-3] & sampled[1:-2] & sampled[2:-1] & sampled[3:]
     starts: list[int] = (np.flatnonzero(rows) * _STRIDE).tolist()
-    return [start for start in starts if body[start : start + 3 * _STRIDE].isdigit()]
+    return [start for start in starts if _digits_around(body, start) > DIGITS]
+
+
+def _digits_around(body: bytes, place: int) -> int:
+    """Count the digits of the row at this place, up to a few more than `DIGITS`."""
+    before, after = body[max(0, place - DIGITS) : place], body[place : place + DIGITS + 1]
+    return (
+        len(before) - len(before.rstrip(_ALL_DIGITS)) + len(after) - len(after.lstrip(_ALL_DIGITS))
+    )
 
 
 def _parts(data: Bytes) -> Iterator[Bytes]:

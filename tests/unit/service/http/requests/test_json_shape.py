@@ -71,6 +71,25 @@ def test_a_number_that_would_take_long_is_refused(number: bytes) -> None:
     check_shape(b'["' + body[1:-1] + b'"]', ANYTHING)  # a text may have them
 
 
+def test_a_number_of_as_many_digits_as_may_be_is_taken() -> None:
+    numbers = [b"1" * json_shape.DIGITS, b"0." + b"2" * 399, b"-" + b"3" * 310 + b"e1"]
+    check_shape(b"[" + b",".join(numbers * 100) + b"]", ANYTHING)
+
+
+@pytest.mark.parametrize("number", ["7" * 20, "-" + "7" * 20, "7" * 25 + ".5"])
+def test_few_integers_may_be_beyond_64_bits(number: str) -> None:
+    most = json_shape.LONG_INTEGERS
+    few = "[" + f"{number}," * (most - 100) + "1," * 100_000 + "1]"
+    check_shape(few.encode(), ANYTHING)
+    with pytest.raises(TooManyValues, match="20 digits"):
+        check_shape(("[" + f"{number}, " * (most + 100) + "1]").encode(), ANYTHING)
+
+
+@pytest.mark.parametrize("number", ["7" * 19, "0." + "1" * 25, "0.1234567890123456789012e-5"])
+def test_many_numbers_may_have_fractions(number: str) -> None:
+    check_shape(("[" + f"{number}," * 700_000 + "1]").encode(), ANYTHING)
+
+
 def test_what_people_send_is_taken() -> None:
     vectors = [[-0.15256716] * 64] * 1000
     check_shape(json.dumps({"vectors": vectors}).encode(), QUERIES)
@@ -90,6 +109,7 @@ COSTLY: dict[str, Callable[[], bytes]] = {
     "empty objects": lambda: filled(b"[", b"{},", b"1]"),
     "empty texts": lambda: filled(b"[", b'"",', b"1]"),
     "integers": lambda: filled(b"[", b"1,", b"1]"),
+    "integers of 20 digits": lambda: filled(b"[", b"7" * 20 + b",", b"1]"),
     "floats": lambda: filled(b"[", b"0.1,", b"1]"),
     "keys": lambda: b"{" + b",".join(b'"%x":1' % n for n in range(800_000)) + b"}",
     "depth of lists": lambda: filled(b"", b"[", b""),

@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from reports.progress import console
 from service.cli.options import command_parser, parse
 from service.cli.resources import open_library
-from service.collections import Backup, Collection
 from service.collections.data_folder import SNAPSHOTS
-from service.collections.storage.backup import place
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,18 +29,10 @@ def main(arguments: Sequence[str]) -> int:
         collection = library.get(options.name)
         if options.to is None:
             backup = collection.backup(settings.data_dir / SNAPSHOTS)
-            path = backup.path
         else:
-            backup, path = _copy_to(collection, options.to), options.to
+            backup = collection.backup_to(options.to)
     console().print(
-        f"{path}: {backup.items:,} items, {backup.size_bytes:,} bytes, sha256 {backup.sha256}"
+        f"{backup.path}: {backup.items:,} items, {backup.size_bytes:,} bytes, "
+        f"sha256 {backup.sha256}"
     )
     return 0
-
-
-def _copy_to(collection: Collection, file: Path) -> Backup:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".snapshot-", dir=file.parent) as folder:
-        backup = collection.backup(Path(folder))
-        place(backup.path, file, backup.sha256)
-    return backup

@@ -157,6 +157,11 @@ class Collection:
         with self._reading() as database:
             return backup.write(database, self.spec, folder)
 
+    def backup_to(self, file: Path) -> Backup:
+        """Do the same to a file of any name, whose older content is replaced."""
+        with self._reading() as database:
+            return backup.write_to(database, self.spec, file)
+
     def check_whole(self) -> None:
         """Read all of it. Raises CollectionDamaged with the first thing that is not whole."""
         with self._reading() as database:

@@ -1,6 +1,7 @@
 """Commands of `python -m service` besides serving, as a user meets them."""
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,36 @@ def test_a_collection_can_be_copied_and_restored_under_another_name(
         (line,) = [line for line in lines if line.split()[:1] == [name]]
         assert "arcface/2" in line
         assert " 100 " in line
+
+
+KILLED = """
+import os, signal, sys
+from service.__main__ import main
+from service.collections.storage import backup
+backup.sha256_of = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+main(sys.argv[1:])
+"""
+
+
+def test_a_killed_snapshot_leaves_nothing_once_there_is_another(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    run("index", photos, "--collection=pets")
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (somebodys := folder / f".pets-{'a' * 32}").write_text("not a snapshot")
+    data, file = f"--data-dir={tmp_path / 'data'}", str(folder / "copy.db")
+    command = [sys.executable, "-c", KILLED, "snapshot", "pets", "--to", file, data]
+    for _ in range(2):
+        killed = subprocess.run(command, check=False, cwd=ROOT, stderr=subprocess.DEVNULL)
+        assert killed.returncode == -signal.SIGKILL
+        left = [path for path in folder.iterdir() if path != somebodys]
+        assert {path.suffix for path in left} == {"", ".lock"}
+        assert len(left) == 2  # the second one has deleted the first one's
+    assert run("snapshot", "pets", "--to", file) == 0
+    assert {path.name for path in folder.iterdir()} == {
+        "copy.db", "copy.db.sha256", somebodys.name
+    }  # fmt: skip
 
 
 def test_without_collections_it_says_so(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

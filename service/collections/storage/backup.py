@@ -3,8 +3,8 @@
 import re
 import shutil
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,7 +23,8 @@ from service.machine.folders import can_write
 
 _LOCK = ".lock"  # held while a copy gets its name
 # A copy that is not finished, and what its writer and SQLite have beside it.
-_UNFINISHED = re.compile(r"(\.[a-z0-9_-]+-[0-9a-f]{32})(\.lock|-journal|-wal|-shm)?")
+# The lock is made first and removed last: what has none is somebody else's.
+_UNFINISHED = re.compile(r"(\.[a-z0-9_-]+-[0-9a-f]{32})\.lock")
 _DIGITS = 12  # of the hash, in the name of a copy whose own name has another copy
 _SHOWN = 20
 
@@ -35,29 +36,61 @@ def write(database: sqlite3.Connection, spec: CollectionSpec, folder: Path) -> B
     where it is another one, the new one has the beginning of its hash in its name.
     Raises CollectionDamaged.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{spec.name}-{uuid4().hex}"
-    with alone(folder / _LOCK):
-        _sweep(folder)
-        writer = FileLock(_lock_of(temporary))
-        writer.try_hold()  # tells a sweep that somebody is at work
-    try:
+    with _unnamed(folder, spec) as temporary:
         sequence, items = _copy(database, temporary, spec)
         sha256, size_bytes = sha256_of(temporary), temporary.stat().st_size
         with alone(folder / _LOCK):
             path = _free(folder, f"{spec.name}-{sequence}", sha256)
             place(temporary, path, sha256)
-    finally:
-        _remove(temporary)
-        writer.close()
     return Backup(path, sequence, items, size_bytes, sha256)
+
+
+def write_to(database: sqlite3.Connection, spec: CollectionSpec, file: Path) -> Backup:
+    """Do the same to a file of any name, whose older content is replaced. Raises CollectionDamaged.
+
+    The folder is the caller's: nothing else is left in it.
+    """
+    with _unnamed(file.parent, spec) as temporary:
+        sequence, items = _copy(database, temporary, spec)
+        sha256, size_bytes = sha256_of(temporary), temporary.stat().st_size
+        place(temporary, file, sha256)
+    return Backup(file, sequence, items, size_bytes, sha256)
 
 
 def sweep(folder: Path) -> None:
     """Delete the unfinished copies of processes that were killed."""
-    if folder.is_dir() and _unfinished(folder) and can_write(folder):
-        with alone(folder / _LOCK):
-            _sweep(folder)
+    if not (folder.is_dir() and can_write(folder)):
+        return
+    for copy in _unfinished(folder):
+        lock = FileLock(_lock_of(copy))
+        try:
+            if lock.try_hold():
+                _remove(copy)
+        finally:
+            lock.close()
+
+
+@contextmanager
+def _unnamed(folder: Path, spec: CollectionSpec) -> Iterator[Path]:
+    """A file beside the copies for one that is being written, which others do not sweep."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
+    temporary, writer = _claimed(folder, spec)
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+        writer.close()
+
+
+def _claimed(folder: Path, spec: CollectionSpec) -> tuple[Path, FileLock]:
+    while True:
+        temporary = folder / f".{spec.name}-{uuid4().hex}"
+        writer = FileLock(_lock_of(temporary))
+        held = writer.try_hold() and _lock_of(temporary).exists()
+        if held or not can_write(folder):  # where SQLite says why nothing can be made
+            return temporary, writer
+        writer.close()  # a sweep came between
 
 
 def place(copy: Path, path: Path, sha256: str) -> None:
@@ -121,16 +154,6 @@ def _copy(database: sqlite3.Connection, path: Path, spec: CollectionSpec) -> tup
     return counted
 
 
-def _sweep(folder: Path) -> None:
-    for copy in _unfinished(folder):
-        lock = FileLock(_lock_of(copy))
-        try:
-            if lock.try_hold():
-                _remove(copy)
-        finally:
-            lock.close()
-
-
 def _unfinished(folder: Path) -> set[Path]:
     found = map(_UNFINISHED.fullmatch, (path.name for path in folder.iterdir()))
     return {folder / match[1] for match in found if match}
@@ -141,8 +164,8 @@ def _lock_of(copy: Path) -> Path:
 
 
 def _remove(copy: Path) -> None:
-    for left in copy.parent.glob(f"{copy.name}*"):  # SQLite has files beside it, too
-        left.unlink(missing_ok=True)
+    for end in ("", "-journal", "-wal", "-shm", ".lock"):  # SQLite has files beside it
+        copy.with_name(copy.name + end).unlink(missing_ok=True)
 
 
 def _free(folder: Path, stem: str, sha256: str) -> Path:

@@ -73,73 +73,6 @@ class BodiesFull(ServiceError):
         self.retry_after_s = retry_after_s
 
 
-class MalformedRequest(ServiceError):
-    """The bytes on the connection are no request of HTTP/1.1."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"not a request of HTTP/1.1: {reason}")
-        self.reason = reason
-
-
-class IncompleteRequest(ServiceError):
-    """The client closed its sending side before its request was complete."""
-
-    def __init__(self) -> None:
-        super().__init__("the client closed its sending side before its request was complete")
-
-
-class UnsupportedRequest(ServiceError):
-    """The request needs a part of HTTP that this service does not have."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class UnsupportedVersion(ServiceError):
-    """The request is of a version of HTTP other than 1.0 and 1.1."""
-
-    def __init__(self, version: str) -> None:
-        super().__init__(f"HTTP/{version} is not spoken here; send HTTP/1.1")
-        self.version = version
-
-
-class TargetTooLong(ServiceError):
-    """The request's address, with its query, has more bytes than the limit."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the request target is over the limit of {limit:,} bytes")
-        self.limit = limit
-
-
-class HeadersTooLarge(ServiceError):
-    """The request's headers, or what surrounds its chunks, are more than the limits allow."""
-
-    def __init__(self, most_headers: int, limit: int) -> None:
-        super().__init__(f"the headers are over the limit of {most_headers:,}, or {limit:,} bytes")
-        self.most_headers = most_headers
-        self.limit = limit
-
-
-class HeadTimeout(ServiceError):
-    """The head of a request did not arrive in time."""
-
-    def __init__(self, limit_s: float) -> None:
-        super().__init__(f"the head of the request was not complete within {limit_s:g} s")
-        self.limit_s = limit_s
-
-
-class BodyTimeout(ServiceError):
-    """The body of a request arrives too slowly."""
-
-    def __init__(self, limit_s: float, least_bytes_per_s: int) -> None:
-        super().__init__(
-            f"for {limit_s:g} s the body brought less than {least_bytes_per_s:,} bytes a second"
-        )
-        self.limit_s = limit_s
-        self.least_bytes_per_s = least_bytes_per_s
-
-
 class UnsupportedMediaType(ServiceError):
     """The body's content type is none that carries images."""
 
@@ -322,60 +255,6 @@ class ClientGone(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("the client closed the connection")
-
-
-class Unauthorized(ServiceError):
-    """An API key is set and the request does not carry it."""
-
-    def __init__(self) -> None:
-        super().__init__("send the API key as 'Authorization: Bearer <key>'")
-
-
-class WrongKey(ServiceError):
-    """The form to sign in was sent with another key than the service's."""
-
-    def __init__(self, return_to: str) -> None:
-        super().__init__("the API key is not the one of this service")
-        self.return_to = return_to
-
-
-class TooManySignIns(ServiceError):
-    """One sender sent too many wrong keys."""
-
-    def __init__(self, retry_after_s: int, return_to: str) -> None:
-        super().__init__(f"too many wrong API keys from here; try again in {retry_after_s} s")
-        self.retry_after_s = retry_after_s
-        self.return_to = return_to
-
-
-class InvalidHost(ServiceError):
-    """The request does not name one host that it is for."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason:.300}; send one Host header with a name and, at most, a port")
-        self.reason = reason[:300]
-
-
-class HostNotAllowed(ServiceError):
-    """The request is for a name that is not one of the service's, and no API key is set."""
-
-    def __init__(self, host: str) -> None:
-        super().__init__(
-            f"{host!r} is not a name of this service; use localhost or its IP address, or start it "
-            f"with LOSSATLAS_ALLOWED_HOSTS={host} or with an API key"
-        )
-        self.host = host
-
-
-class CrossSite(ServiceError):
-    """A page of another site wants to write through its visitor's browser."""
-
-    def __init__(self, origin: str) -> None:
-        super().__init__(
-            f"a page of another site (origin {origin[:300]!r}) may not send this through a "
-            "browser; send it from a program or from the service's own pages"
-        )
-        self.origin = origin[:300]
 
 
 class StartError(Exception):

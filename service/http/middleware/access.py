@@ -8,10 +8,11 @@ from collections.abc import Awaitable
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.access.errors import CrossSite, HostNotAllowed, InvalidHost, Unauthorized
 from service.access.hosts import Hosts, is_same, read_authority, read_origin
 from service.access.keys import ApiKey
 from service.access.sessions import COOKIE, Sessions
-from service.errors import CrossSite, HostNotAllowed, InvalidHost, ServiceError, Unauthorized
+from service.errors import ServiceError
 from service.http.requests.body import header
 from service.http.responses.errors import domain_problem
 

@@ -16,9 +16,11 @@ from starlette.routing import BaseRoute
 
 from models import errors as models
 from service import errors as service
+from service.access import errors as access
 from service.collections import errors as collections
 from service.http.requests.methods import allowed_methods
 from service.http.requests.negotiation import VARYING, wants_page
+from service.http.transport import errors as transport
 from service.vectors import errors as search
 
 MEDIA_TYPE = "application/problem+json"
@@ -44,16 +46,22 @@ TABLE: Mapping[type[Exception], ProblemType] = {
         415, "unsupported_content_encoding", "The content encoding is not accepted"
     ),
     service.BodiesFull: ProblemType(503, "bodies_full", "Too many bytes of bodies at the moment"),
-    service.MalformedRequest: ProblemType(400, "malformed_request", "The request cannot be read"),
-    service.IncompleteRequest: ProblemType(
+    transport.MalformedRequest: ProblemType(400, "malformed_request", "The request cannot be read"),
+    transport.IncompleteRequest: ProblemType(
         400, "incomplete_request", "The request was not complete"
     ),
-    service.HeadTimeout: ProblemType(408, "request_timeout", "The request took too long to arrive"),
-    service.BodyTimeout: ProblemType(408, "request_timeout", "The request took too long to arrive"),
-    service.TargetTooLong: ProblemType(414, "target_too_long", "The address is too long"),
-    service.HeadersTooLarge: ProblemType(431, "headers_too_large", "The headers are too large"),
-    service.UnsupportedRequest: ProblemType(501, "not_implemented", "This part of HTTP is missing"),
-    service.UnsupportedVersion: ProblemType(505, "unsupported_version", "Not HTTP/1.1"),
+    transport.HeadTimeout: ProblemType(
+        408, "request_timeout", "The request took too long to arrive"
+    ),
+    transport.BodyTimeout: ProblemType(
+        408, "request_timeout", "The request took too long to arrive"
+    ),
+    transport.TargetTooLong: ProblemType(414, "target_too_long", "The address is too long"),
+    transport.HeadersTooLarge: ProblemType(431, "headers_too_large", "The headers are too large"),
+    transport.UnsupportedRequest: ProblemType(
+        501, "not_implemented", "This part of HTTP is missing"
+    ),
+    transport.UnsupportedVersion: ProblemType(505, "unsupported_version", "Not HTTP/1.1"),
     service.TooManyImages: ProblemType(413, "too_many_images", "Too many images in one request"),
     service.OversizedImages: ProblemType(413, "image_too_large", "An image has too many pixels"),
     service.TooManyPixels: ProblemType(413, "too_many_pixels", "Too many pixels in one request"),
@@ -114,16 +122,16 @@ TABLE: Mapping[type[Exception], ProblemType] = {
     service.Stopping: ProblemType(503, "stopping", "The service is shutting down"),
     service.DeadlineExceeded: ProblemType(504, "deadline_exceeded", "The answer took too long"),
     service.ClientGone: ProblemType(499, "client_gone", "The client closed the connection"),
-    service.Unauthorized: ProblemType(401, "unauthorized", "The API key is missing or wrong"),
-    service.WrongKey: ProblemType(401, "wrong_key", "The API key is wrong"),
-    service.TooManySignIns: ProblemType(429, "too_many_sign_ins", "Too many wrong API keys"),
-    service.InvalidHost: ProblemType(
+    access.Unauthorized: ProblemType(401, "unauthorized", "The API key is missing or wrong"),
+    access.WrongKey: ProblemType(401, "wrong_key", "The API key is wrong"),
+    access.TooManySignIns: ProblemType(429, "too_many_sign_ins", "Too many wrong API keys"),
+    access.InvalidHost: ProblemType(
         400, "invalid_host", "The Host header names no host, or several"
     ),
-    service.HostNotAllowed: ProblemType(
+    access.HostNotAllowed: ProblemType(
         421, "host_not_allowed", "The name is not one of the service's"
     ),
-    service.CrossSite: ProblemType(403, "cross_site", "A page of another site may not send this"),
+    access.CrossSite: ProblemType(403, "cross_site", "A page of another site may not send this"),
 }
 INVALID_PARAMETER = ProblemType(422, "invalid_parameter", "A parameter is not allowed")
 INTERNAL_ERROR = ProblemType(500, "internal_error", "Something unforeseen went wrong")
@@ -200,9 +208,9 @@ def domain_problem(request: Request, error: Exception) -> Response:
 
 def _challenges(request: Request, response: Response, error: Exception) -> Sequence[str]:
     """The ways to send the key. A browser that has the form to sign in is not to ask by itself."""
-    if isinstance(error, service.WrongKey):
+    if isinstance(error, access.WrongKey):
         return _CHALLENGES[:1]
-    if not isinstance(error, service.Unauthorized):
+    if not isinstance(error, access.Unauthorized):
         return ()
     has_form = response.media_type != MEDIA_TYPE or "sec-fetch-mode" in request.headers
     return _CHALLENGES[:1] if has_form else _CHALLENGES

@@ -5,6 +5,7 @@ from typing import Any
 
 from models.errors import BundleDamaged, BundleNotFound
 from service import errors
+from service.access import errors as access
 from service.collections import errors as collections
 from service.http.requests.content import IMAGES_CONTENT
 from service.http.requests.images import ImagesBody
@@ -15,22 +16,23 @@ from service.http.responses.errors import (
     TABLE,
     ProblemType,
 )
+from service.http.transport import errors as transport
 from service.vectors import errors as search
 
 MODEL_ERRORS = (BundleNotFound, BundleDamaged, errors.ModelNotReady)
 REQUEST_ERRORS = (  # of any request, before there is a route
-    errors.MalformedRequest,
-    errors.IncompleteRequest,
-    errors.HeadTimeout,
-    errors.TargetTooLong,
-    errors.HeadersTooLarge,
-    errors.UnsupportedRequest,
-    errors.UnsupportedVersion,
+    transport.MalformedRequest,
+    transport.IncompleteRequest,
+    transport.HeadTimeout,
+    transport.TargetTooLong,
+    transport.HeadersTooLarge,
+    transport.UnsupportedRequest,
+    transport.UnsupportedVersion,
 )
 BODY_ERRORS = (
     errors.BodyTooLarge,
     errors.BodiesFull,
-    errors.BodyTimeout,
+    transport.BodyTimeout,
     errors.TooManyValues,
     errors.UnsupportedMediaType,
     errors.UnsupportedEncoding,
@@ -77,14 +79,14 @@ IMAGES_BODY: dict[str, Any] = {
 
 def problems(*raised: type[Exception]) -> dict[int | str, dict[str, Any]]:
     """FastAPI's `responses` for a route that can raise these errors."""
-    answers = [TABLE[error] for error in (*raised, errors.Unauthorized)]
+    answers = [TABLE[error] for error in (*raised, access.Unauthorized)]
     return _by_status(*answers, INVALID_PARAMETER, INTERNAL_ERROR)
 
 
 def refusals(*, writes: bool) -> dict[int | str, dict[str, Any]]:
     """List the problems that are answered before routing: malformed requests, missing keys."""
-    read = (*REQUEST_ERRORS, errors.InvalidHost, errors.HostNotAllowed)
-    raised = (*read, errors.CrossSite) if writes else read
+    read = (*REQUEST_ERRORS, access.InvalidHost, access.HostNotAllowed)
+    raised = (*read, access.CrossSite) if writes else read
     return _by_status(*(TABLE[error] for error in raised))
 
 

@@ -5,8 +5,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import APIRouter, Request, Response
 
+from service.access.errors import TooManySignIns, WrongKey
 from service.access.sessions import COOKIE, LIFE_S
-from service.errors import MalformedBody, TooManySignIns, UnsupportedMediaType, WrongKey
+from service.errors import MalformedBody, UnsupportedMediaType
 from service.http.requests.body import header, media_type
 from service.http.requests.content_coding import read_body
 from service.http.requests.parameters import NoParameters

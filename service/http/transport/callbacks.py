@@ -12,15 +12,15 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.errors import (
+from service.errors import ServiceError
+from service.http.transport.cycle import REFUSAL, Cycle
+from service.http.transport.errors import (
     HeadersTooLarge,
     MalformedRequest,
-    ServiceError,
     TargetTooLong,
     UnsupportedRequest,
     UnsupportedVersion,
 )
-from service.http.transport.cycle import REFUSAL, Cycle
 from service.http.transport.one_write import HeadAndBody
 from service.http.transport.timeouts import ConnectionLimits, TimeoutWatch
 

@@ -8,8 +8,9 @@ too long.
 import asyncio
 from typing import Any, cast
 
-from service.errors import BodyTimeout, HeadTimeout, IncompleteRequest, Stopping
+from service.errors import Stopping
 from service.http.transport.crowd import Spare
+from service.http.transport.errors import BodyTimeout, HeadTimeout, IncompleteRequest
 from service.http.transport.one_write import HeadAndBody
 from service.http.transport.reader import RequestReader
 from service.http.transport.timeouts import ConnectionLimits, TimeoutWatch

@@ -4,14 +4,14 @@ from typing import Any
 
 import httptools
 
-from service.errors import (
+from service.errors import ServiceError
+from service.http.transport.callbacks import Callbacks
+from service.http.transport.errors import (
     HeadersTooLarge,
     MalformedRequest,
-    ServiceError,
     TargetTooLong,
     UnsupportedVersion,
 )
-from service.http.transport.callbacks import Callbacks
 from service.http.transport.timeouts import BODY, HEAD, ConnectionLimits
 from service.http.transport.upgrade import without_offer
 

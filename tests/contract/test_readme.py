@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.frontier import table as frontier_table
-from benchmarks.frontier.results import Report as FrontierReport
 from benchmarks.serving import brief
 from benchmarks.serving.results import Report
 from benchmarks.serving.table import everything, summary
@@ -23,13 +21,12 @@ from training.__main__ import parser
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-README, QUICKSTART, PERFORMANCE, TRAINING, API, FOUND = (
+README, QUICKSTART, PERFORMANCE, API, FOUND = (
     (ROOT / name).read_text()
     for name in (
         "README.md",
         "docs/quickstart.md",
         "docs/performance.md",
-        "docs/training.md",
         "docs/api.md",
         "docs/results.md",
     )
@@ -69,16 +66,8 @@ def test_the_tables_of_speed_are_made_from_the_measurements() -> None:
 
 
 def test_the_tables_of_training_are_made_from_the_measurements() -> None:
-    trained, *networks = (
-        (RESULTS / f"{name}.json").read_text()
-        for name in ("training", "frontier", "frontier-earlier")
-    )
-    by_cost = training_table.everything(TrainingReport.model_validate_json(trained))
-    assert by_cost in PERFORMANCE
-    by_network = frontier_table.everything(
-        [FrontierReport.model_validate_json(network) for network in networks]
-    )
-    assert by_network in TRAINING
+    trained = TrainingReport.model_validate_json((RESULTS / "training.json").read_text())
+    assert training_table.everything(trained) in PERFORMANCE
 
 
 def test_the_readme_names_the_length_of_the_comparison() -> None:

@@ -157,6 +157,15 @@ class IndexUnavailable(ServiceError):
         self.retry_after_s = retry_after_s
 
 
+class OnlyOneVersion(ServiceError):
+    """Two versions of a model are to be compared that has one."""
+
+    def __init__(self, loss: str, version: int) -> None:
+        super().__init__(f"{loss} has one version, {version}; publish another to compare it with")
+        self.loss = loss
+        self.version = version
+
+
 class UnknownFigure(ServiceError):
     """The report has no figure of that name."""
 

@@ -43,6 +43,7 @@ from service.http.routes import (
     reports,
     sign_in,
     thumbnails,
+    versions,
 )
 from service.http.routes.direct import Shortcut
 from service.http.state import Door, Services
@@ -80,6 +81,7 @@ ROUTES = (
     openai,
     registry,
     reports,
+    versions,
     maps,
     health,
     home,

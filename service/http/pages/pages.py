@@ -20,6 +20,7 @@ from service.http.pages.tabs import Tabs
 from service.http.requests.negotiation import VARYING
 from service.http.responses.collections import CollectionList
 from service.http.responses.schemas import ReportOverview, ThresholdAnswer
+from service.http.responses.versions import VersionChange
 from service.inference.catalog import Catalog
 from service.inference.entry import ModelEntry
 
@@ -126,6 +127,10 @@ class Pages:
         return _varying(
             self._render("model.html", here="", tabs=tabs, row=row, most_labels=_MOST_LABELS)
         )
+
+    def versions(self, change: VersionChange, tabs: Tabs) -> Response:
+        """Two versions of one model side by side."""
+        return _varying(self._render("versions.html", here="", tabs=tabs, change=change))
 
     def collections(self, listed: CollectionList, catalog: Catalog, address: str) -> Response:
         """Every collection; models lead to their reports where they are published here."""

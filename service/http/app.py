@@ -59,6 +59,7 @@ from service.inference.executor import InferenceExecutor
 from service.inference.loader import Loader
 from service.inference.pixel_budget import PixelBudget
 from service.inference.precision import precision_here
+from service.inference.votes import Votes
 from service.logs import configure_logs
 from service.processes.workers import PROMETHEUS_DIR, keep_alike, wait_for_all_workers
 from service.registry.published import PublishedModels, read_published
@@ -214,6 +215,7 @@ def _build(
         Threads(),
         SheetShelf(settings.registry),
         ReportShelf(store, published.manifests),
+        Votes(store, published.manifests),
         door,
     )
 

@@ -14,6 +14,7 @@ from service.http.observability.metrics import Metrics
 from service.http.pages.pages import Pages
 from service.inference.catalog import Catalog
 from service.inference.decode import Decoder
+from service.inference.votes import Votes
 from service.registry.comparison import PublishedComparison
 from service.registry.sheets import SheetShelf
 from service.registry.shelf import ReportShelf
@@ -44,6 +45,7 @@ class Services:
     threads: Threads
     sheets: SheetShelf
     shelf: ReportShelf
+    votes: Votes
     door: Door | None
 
 

@@ -1,11 +1,13 @@
 """Predictions of several models for the same test images, by their maps."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.inference.model_map import ModelMap
+from service.inference.votes import Vote, evidence
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class MappedModels:
     """Models of the same test images and classes; the first is the one that is asked about."""
 
     voices: tuple[MappedModel, ...]
+    votes: tuple[Vote, ...] = ()  # of all versions, also those that are not asked
 
     @property
     def own(self) -> MappedModel:
@@ -63,8 +66,29 @@ class MappedModels:
         sure, suspect = self.confidences[0][rows], self.suspects()[rows]
         return rows[np.lexsort((rows, -sure, ~suspect))]
 
+    @cached_property
+    def evidence(self) -> NDArray[np.float64]:
+        """Return how much all versions speak against the label, -1..1, [tests].
+
+        By the prediction of the model that is asked about.
+        """
+        plane = self.own.plane
+        votes = self.votes or tuple(_as_vote(voice) for voice in self.voices)
+        return evidence(votes, self.predictions[0], plane.labels[: plane.tests])
+
     def mislabeled(self) -> NDArray[np.intp]:
-        """Rows of all suspects; that of the highest mean confidence comes first."""
+        """Rows of all suspects; the one against whose label most is said comes first."""
         rows = np.flatnonzero(self.suspects())
-        sure = self.confidences[:, rows].astype(np.float64).mean(axis=0)
-        return rows[np.lexsort((rows, -sure))]
+        return rows[np.lexsort((rows, -self.evidence[rows]))]
+
+
+def _as_vote(voice: MappedModel) -> Vote:
+    points, tests = voice.plane.points, voice.plane.tests
+    return Vote(
+        voice.loss,
+        voice.version,
+        voice.labels,
+        voice.plane.test_images,
+        points.prediction[:tests],
+        points.confidence[:tests],
+    )

@@ -158,11 +158,20 @@ def test_the_others_are_those_of_the_same_test_images(service: httpx.Client) -> 
 def test_mislabeled_is_where_all_agree_against_the_label(service: httpx.Client) -> None:
     maps = [columns(service, described(service, one)) for one in ("arcface", "center", "softmax")]
     said = np.stack([one["prediction"][:TESTS] for one in maps])
-    sure = np.stack([one["confidence"][:TESTS] for one in maps]).astype(float).mean(axis=0)
-    rows = np.flatnonzero((said == said[0]).all(axis=0) & (said[0] != maps[0]["label"][:TESTS]))
+    labels = maps[0]["label"][:TESTS]
+    rows = np.flatnonzero((said == said[0]).all(axis=0) & (said[0] != labels))
     assert len(rows) > 1, "the tiny models never agree; choose other seeds"
+    maps.append(columns(service, described(service, "arcface", version=1)))  # votes, too
+    evidence = np.zeros(TESTS)
+    for one in maps:
+        predicted, sure = one["prediction"][:TESTS], one["confidence"][:TESTS].astype(float)
+        evidence += (sure * (predicted == said[0]) - sure * (predicted == labels)) / len(maps)
     listed = service.get("/report/arcface/mislabeled").json()
-    assert [one["row"] for one in listed["images"]] == rows[np.argsort(-sure[rows])].tolist()
+    assert [one["row"] for one in listed["images"]] == rows[np.argsort(-evidence[rows])].tolist()
+    assert [one["evidence"] for one in listed["images"]] == pytest.approx(
+        sorted(evidence[rows], reverse=True), abs=1e-4
+    )
+    assert listed["votes"] == len(maps)
     assert all(one["probably_mislabeled"] for one in listed["images"])
     assert listed["asked"] == ["arcface", "center", "softmax"]
     second = service.get("/report/arcface/mislabeled", params={"limit": 1, "offset": 1}).json()

@@ -106,6 +106,9 @@ class ListedImage(Schema):
     probably_mislabeled: bool = Field(
         description="whether all models name the same class, and it is not the label"
     )
+    evidence: float = Field(
+        description="mean confidence of all versions in `prediction`, less that in the label; -1..1"
+    )
     opinions: list[SaidOfImage] = Field(description="of the other models")
 
 
@@ -116,6 +119,7 @@ class ListedImages(Schema):
     version: int
     total: int = Field(description="how many there are; the list may be shorter")
     asked: list[str] = Field(description="the losses that agree or not, this one first")
+    votes: int = Field(description="versions, of all losses, that `evidence` is the mean of")
     sheets: Sheets
     images: list[ListedImage]
 
@@ -202,6 +206,7 @@ def show_images(panel: MappedModels, rows: Iterable[int], total: int) -> dict[st
                 "prediction": said[0]["label"],
                 "probability": said[0]["probability"],
                 "probably_mislabeled": bool(suspects[row]),
+                "evidence": round(float(panel.evidence[row]), 4),
                 "opinions": said[1:],
             }
         )
@@ -210,6 +215,7 @@ def show_images(panel: MappedModels, rows: Iterable[int], total: int) -> dict[st
         "version": own.version,
         "total": total,
         "asked": [voice.loss for voice in panel.voices],
+        "votes": len(panel.votes),
         "sheets": show_sheets(own.plane).model_dump(),
         "images": shown,
     }

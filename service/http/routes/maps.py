@@ -27,6 +27,7 @@ from service.inference.engine import Engine
 from service.inference.gallery import Neighbor
 from service.inference.model_map import ModelMap
 from service.inference.opinions import MappedModel, MappedModels
+from service.inference.votes import Vote
 from service.vectors.query import Search
 
 router = APIRouter(prefix="/report", tags=["map"])
@@ -143,7 +144,7 @@ async def confusions(
     engine, _ = await _mapped(parts, loss, query.version)
     labels = engine.manifest.labels
     cell = [_class(labels, name) for name in (true, predicted)]
-    panel = await _panel(parts, engine)
+    panel = await _panel(parts, engine, await _votes(parts, engine))
     return _listed(request, panel, panel.cell(*cell), query)
 
 
@@ -157,7 +158,7 @@ async def mislabeled(
 ) -> Response:
     """List the test images that every model takes for one class that is not their label."""
     engine, _ = await _mapped(parts, loss, query.version)
-    panel = await _panel(parts, engine)
+    panel = await _panel(parts, engine, await _votes(parts, engine))
     return _listed(request, panel, panel.mislabeled(), query)
 
 
@@ -205,7 +206,14 @@ def _class(labels: tuple[str, ...], name: str) -> int:
     return labels.index(name)
 
 
-async def _panel(parts: Services, own: Engine) -> MappedModels:
+async def _votes(parts: Services, own: Engine) -> tuple[Vote, ...]:
+    plane = own.plane
+    if plane is None:
+        return ()
+    return await asyncio.to_thread(parts.votes.of, plane, own.manifest.labels)
+
+
+async def _panel(parts: Services, own: Engine, votes: tuple[Vote, ...]) -> MappedModels:
     """The model and every other of the same test images, each in the same version if it has it."""
     version, voices = own.manifest.version, [_voice(own)]
     for entry in parts.catalog.newest():
@@ -217,9 +225,8 @@ async def _panel(parts: Services, own: Engine) -> MappedModels:
         except (ServiceError, ModelsError):  # it cannot answer now, and its opinion is left out
             continue
         voices.append(_voice(engine))
-    return MappedModels(
-        tuple(voice for voice in voices if voice is not None and _is_alike(own, voice))
-    )
+    alike = tuple(voice for voice in voices if voice is not None and _is_alike(own, voice))
+    return MappedModels(alike, votes)
 
 
 def _voice(engine: Engine) -> MappedModel | None:
@@ -243,7 +250,8 @@ def _listed(
 ) -> Response:
     shown = rows[query.offset : query.offset + query.limit].tolist()
     said = [(voice.loss, voice.version, voice.plane.data_sha256) for voice in panel.voices]
-    tag = f'"{hashlib.sha256(repr((said, shown)).encode()).hexdigest()[:32]}"'
+    speaking = panel.evidence[shown].tolist()  # of versions that are not in the list, too
+    tag = f'"{hashlib.sha256(repr((said, shown, speaking)).encode()).hexdigest()[:32]}"'
     if has_it(request.scope, tag):
         return _unchanged(tag)
     caching = [(name.lower().encode(), value.encode()) for name, value in _caching(tag).items()]

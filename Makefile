@@ -2,7 +2,7 @@
 # Kept plain enough for the GNU make 3.81 that macOS ships, and for any /bin/sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve serve-cuda test test-rest test-all torture check format bench-serving bench-index bench-training lock environments
+.PHONY: help serve serve-cuda test test-rest test-all torture check format bench-serving bench-index bench-training lock environments gpu-check
 .DELETE_ON_ERROR:
 
 # The newest Python that every locked package has a wheel for is 3.14.
@@ -60,6 +60,9 @@ bench-index: .venv-service/ready ## measure collections and their indexes (15 mi
 
 bench-training: .venv/ready ## measure training beside other loops and losses (10 minutes); ARGS="--quick" to try
 	@exec .venv/bin/python -m benchmarks.training $(ARGS)
+
+gpu-check: .venv/ready ## measure all that needs an NVIDIA GPU into benchmarks/results/gpu.json; ARGS="--data DIR" names the images, --rehearse runs it without one
+	@exec .venv/bin/python -m benchmarks.gpu $(or $(ARGS),--data cifar10)
 
 environments: .venv/ready .venv-service/ready ## set up .venv (training and development) and .venv-service (no torch)
 

@@ -15,14 +15,20 @@ _REPORT = "comparison.json"
 _FIGURES = "figures"
 
 
-def read_comparison(folder: Path) -> ComparisonReport | None:
-    """The comparison in that folder; None where there is none. Raises ComparisonDamaged."""
+def read_comparison(folder: Path, name: str) -> ComparisonReport | None:
+    """The comparison in that folder; None where there is none.
+
+    Raises ComparisonDamaged where it cannot be read, or says that it has another name.
+    """
     try:
-        return ComparisonReport.model_validate_json((folder / _REPORT).read_bytes())
+        report = ComparisonReport.model_validate_json((folder / _REPORT).read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
         raise ComparisonDamaged(f"{_REPORT}: {error}") from error
+    if report.name != name:
+        raise ComparisonDamaged(f"{_REPORT}: its name must be {name!r} (got {report.name!r})")
+    return report
 
 
 def comparison_figures(folder: Path) -> dict[str, Path]:

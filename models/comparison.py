@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, JsonValue, model_validator
 
 from models.evidence.estimate import Estimate
-from models.manifest import Frozen
+from models.manifest import Frozen, Name
 from models.report import DatasetRecord, Figure
 
 Goal = Literal[
@@ -20,6 +20,7 @@ Goal = Literal[
 Reader = Literal["own head", "nearest class mean", "k-NN", "linear probe"]
 ImageVariance = Literal["paired resamples", "bound", "not included"]
 Runs = Literal["final", "unknowns"]
+DEFAULT = "default"  # the name of the comparison that was made without one
 LEVEL = 0.05  # of the tests: the chance, per measure, that any of equal losses are distinguished
 
 
@@ -291,7 +292,13 @@ class ComparisonReport(Frozen):
     """All losses under one protocol, with several seeds each."""
 
     schema_version: Literal[2] = 2
+    name: Name = Field(
+        default=DEFAULT, description="what it is published as, beside others; `default` without one"
+    )
     losses: tuple[str, ...] = Field(description="from the simplest to the least simple")
+    further: tuple[str, ...] = Field(
+        default=(), description="those of `losses` that tables show apart, behind the others"
+    )
     baseline: str
     protocol: Protocol
     dataset: DatasetRecord
@@ -330,6 +337,25 @@ class ComparisonReport(Frozen):
         description="when the statistics were worked out anew from the measurements; null where "
         "they are the first",
     )
+
+    @property
+    def runs(self) -> int:
+        """Count the runs behind it: final ones, and those that leave classes out."""
+        rounds = self.protocol.seeds if self.protocol.left_out else 0
+        return len(self.losses) * (self.protocol.seeds + rounds)
+
+    @property
+    def converged_runs(self) -> int | None:
+        """Count those whose loss had stopped gaining; None where that was not recorded."""
+        if not self.convergence:
+            return None
+        return self.protocol.seeds * sum(one.converged for one in self.convergence)
+
+    @property
+    def has_converged(self) -> bool:
+        """Return whether every loss's final runs are known to have converged."""
+        stopped = {one.loss for one in self.convergence if one.runs == "final" and one.converged}
+        return set(self.losses) <= stopped
 
     @model_validator(mode="before")
     @classmethod

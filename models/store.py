@@ -21,7 +21,7 @@ from models.bundle import (
     Bundle,
 )
 from models.compared import comparison_figures, read_comparison, write_comparison
-from models.comparison import ComparisonReport
+from models.comparison import DEFAULT, ComparisonReport
 from models.errors import BundleDamaged, BundleNotFound
 from models.files import sha256_of
 from models.manifest import FileRecord, Manifest, Sha256, is_name
@@ -30,7 +30,8 @@ from models.test_images import TestImages, write_test_images
 
 _REQUIRED = (MODEL, REPORT, GOLDEN)
 COMPARISON = "comparison"
-_RESERVED = (THUMBNAILS, COMPARISON)  # folders beside the models, which no model can be called
+COMPARISONS = "comparisons"
+_RESERVED = (THUMBNAILS, COMPARISON, COMPARISONS)  # folders beside the models, no model's name
 _VERSION = re.compile(r"[1-9][0-9]*")
 
 
@@ -197,21 +198,32 @@ class Store:
             raise
         return digest
 
-    def comparison(self) -> ComparisonReport | None:
-        """Read the comparison of the losses, or None. Raises ComparisonDamaged."""
-        return read_comparison(self.root / COMPARISON)
+    def comparison(self, name: str = DEFAULT) -> ComparisonReport | None:
+        """Read the comparison of that name, or None. Raises ComparisonDamaged."""
+        return read_comparison(self._comparison_folder(name), name)
 
-    def comparison_figures(self) -> dict[str, Path]:
+    def comparison_names(self) -> tuple[str, ...]:
+        """Every published comparison: the default one first, then sorted; damaged ones, too."""
+        home = self.root / COMPARISONS
+        named = sorted(path.name for path in home.iterdir()) if home.is_dir() else []
+        found = [name for name in named if name != DEFAULT and is_name(name)]
+        names = (DEFAULT, *found)
+        return tuple(name for name in names if self._comparison_folder(name).is_dir())
+
+    def comparison_figures(self, name: str = DEFAULT) -> dict[str, Path]:
         """The comparison's SVG files, by name, sorted."""
-        return comparison_figures(self.root / COMPARISON)
+        return comparison_figures(self._comparison_folder(name))
 
     def put_comparison(self, report: ComparisonReport, figures: Path) -> None:
         """Publish a comparison with every SVG of the folder `figures`, all of it or nothing.
 
-        It takes the place of an older one. Raises ValueError where the report is not what the
-        schema says or a figure cannot have its name.
+        It takes the place of an older one of its name, beside those of other names. Raises
+        ValueError where the report is not what the schema says or a figure cannot have its name.
         """
-        write_comparison(self.root / COMPARISON, report, figures)
+        write_comparison(self._comparison_folder(report.name), report, figures)
+
+    def _comparison_folder(self, name: str) -> Path:
+        return self.root / COMPARISON if name == DEFAULT else self.root / COMPARISONS / name
 
 
 def _refuse(old: Bundle, _folder: Path) -> None:

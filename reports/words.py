@@ -1,5 +1,7 @@
 """Numbers of a comparison in words, the same in the README, in docs/paper.md and on pages."""
 
+from collections.abc import Sequence
+
 from models.comparison import ComparisonReport, Difference, Measure, Result
 from models.evidence.estimate import Estimate
 
@@ -69,3 +71,12 @@ def turned(row: Difference) -> Difference:
     return row.model_copy(
         update={"first": row.second, "second": row.first, "difference": other_way}
     )
+
+
+def and_(words: Sequence[str]) -> str:
+    """Join words as a sentence does.
+
+    >>> and_(["softmax", "center", "triplet"]), and_([])
+    ('softmax, center and triplet', '')
+    """
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)

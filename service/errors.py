@@ -166,6 +166,15 @@ class OnlyOneVersion(ServiceError):
         self.version = version
 
 
+class UnknownComparison(ServiceError):
+    """No comparison of that name is published."""
+
+    def __init__(self, name: str, available: tuple[str, ...]) -> None:
+        super().__init__(f"no comparison {name!r}; available: {', '.join(available) or 'none'}")
+        self.name = name
+        self.available = available
+
+
 class UnknownFigure(ServiceError):
     """The report has no figure of that name."""
 

@@ -209,7 +209,7 @@ def _build(
         decoder,
         catalog,
         patience,
-        published.compared,
+        published.comparisons,
         pages,
         library,
         Threads(),

@@ -15,7 +15,7 @@ from service.http.pages.pages import Pages
 from service.inference.catalog import Catalog
 from service.inference.decode import Decoder
 from service.inference.votes import Votes
-from service.registry.comparison import PublishedComparison
+from service.registry.comparison import Comparisons
 from service.registry.sheets import SheetShelf
 from service.registry.shelf import ReportShelf
 from service.settings import Settings
@@ -39,7 +39,7 @@ class Services:
     decoder: Decoder
     catalog: Catalog
     patience: RequestTimeout
-    compared: PublishedComparison
+    comparisons: Comparisons
     pages: Pages
     library: Library
     threads: Threads

@@ -10,7 +10,7 @@ from models.bundle import MANIFEST, THUMBNAILS
 from models.errors import ModelsError
 from models.manifest import Sha256
 from models.store import Store
-from service.registry.comparison import PublishedComparison, read_compared
+from service.registry.comparison import Comparisons, read_comparisons
 
 Version = tuple[str, int]  # a model's name, and which of its versions
 
@@ -24,7 +24,7 @@ class PublishedModels:
     """
 
     manifests: Mapping[Version, Sha256 | None]  # None where there was nothing to read
-    compared: PublishedComparison = field(default_factory=PublishedComparison)
+    comparisons: Comparisons = field(default_factory=Comparisons)
 
     def versions(self) -> dict[str, tuple[int, ...]]:
         """The versions of each model, oldest first; models sorted by name."""
@@ -41,7 +41,7 @@ def read_published(store: Store) -> PublishedModels:
         for name in store.names()
         for version in store.versions(name)
     }
-    return PublishedModels(manifests, read_compared(store))
+    return PublishedModels(manifests, read_comparisons(store))
 
 
 def why_changed(store: Store, published: PublishedModels, loaded: Iterable[Version]) -> str | None:

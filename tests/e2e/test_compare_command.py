@@ -23,11 +23,14 @@ def compare(data: Path, place: Path, *options: str) -> int:
 
 
 def test_a_comparison_of_two_losses_with_airbench_comes_to_verdicts(
-    data: Path, tmp_path: Path
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = [*COMMON, *SHORT, "--recipe=small", "--precision=float32"]
-    assert compare(data, tmp_path, *asked) == 0
-    report = Store(tmp_path / "registry").comparison()
+    monkeypatch.chdir(tmp_path)
+    asked = [f"--data={data}", "--registry=registry", "--recipe=small", "--precision=float32"]
+    asked += [*COMMON, *SHORT]
+    assert training_here("compare", "--name=two-losses", *asked) == 0
+    store = Store(tmp_path / "registry")
+    report = store.comparison("two-losses")
     assert report is not None
     assert report.losses == ("softmax", "cosface")
     assert report.protocol.backbone == "airbench"
@@ -35,6 +38,15 @@ def test_a_comparison_of_two_losses_with_airbench_comes_to_verdicts(
     assert (report.protocol.epochs, report.protocol.tuning_epochs) == (1, 1)
     assert report.protocol.precision == "float32"
     assert {verdict.goal for verdict in report.verdicts} >= {"classify", "retrieve"}
+    # What is finished is published under any name, and nothing is trained again
+    before = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("checkpoint*")}
+    assert before
+    assert training_here("compare", "--runs=runs/two-losses", *asked) == 0
+    assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("checkpoint*")} == before
+    assert store.comparison_names() == ("default", "two-losses")
+    beside = store.comparison()
+    assert beside is not None
+    assert beside.results == report.results
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A synthetic comparison of the losses: whole, and with numbers of the size that real ones have."""
 
+import json
+import re
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import get_args
@@ -17,6 +19,7 @@ from models.comparison import (
     Protocol,
     Reader,
     Result,
+    Runs,
     Searched,
     Swap,
     Trial,
@@ -120,6 +123,32 @@ def comparison() -> ComparisonReport:
         training_seconds=123_456,
         evaluated=datetime(2026, 1, 3, 4, 5, 6, tzinfo=UTC),
     )
+
+
+def swapped(name: str, first: str, second: str, *, converged: bool = True) -> ComparisonReport:
+    """Another comparison, in which two losses changed places in everything that is said of them."""
+    other = {first: second, second: first}
+    words = re.compile("|".join(other))
+    text = words.sub(lambda found: other[found.group()], comparison().model_dump_json())
+    whole = json.loads(text)
+    gain = {"value": 0.001, "low": 0.0, "high": 0.002} if converged else {"value": 0.02} | _WIDE
+    ends = {"epochs": 2, "gain": gain, "converged": converged}
+    whole |= {
+        "name": name,
+        "losses": LOSSES,
+        "convergence": [
+            {"loss": loss, "runs": runs, **ends} for runs in get_args(Runs) for loss in LOSSES
+        ],
+        "verdicts": [
+            {**one, "unconverged": () if converged else LOSSES, "epochs": 40}
+            for one in whole["verdicts"]
+        ],
+    }
+    whole["protocol"]["epochs"] = 40
+    return ComparisonReport.model_validate(whole)
+
+
+_WIDE = {"low": 0.01, "high": 0.03}
 
 
 def _tuned(loss: str) -> Tuned:

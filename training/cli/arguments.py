@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
+from models.comparison import DEFAULT
+from models.manifest import is_name
 from training.cli import numbers
 from training.cli.embed import add_embed_options
 from training.cli.make_data import add_make_data_options
@@ -30,6 +32,7 @@ def add_options(step: argparse.ArgumentParser, name: str) -> None:
         return
     if name == "restate":
         _add_registry_option(step)
+        _add_name_option(step, "which comparison (default: the one that was made without a name)")
         return
     _add_common_options(step, name)
     if name in _OPTIONS:
@@ -45,8 +48,12 @@ def _add_common_options(step: argparse.ArgumentParser, name: str) -> None:
             choices=(*ALL_LOSSES, "all"),
             help="which loss, or all: the five that are compared (default for run)",
         )
-    runs = Path("runs/comparison" if name == "compare" else "runs")
-    step.add_argument("--runs", type=Path, default=runs, help="folder of run folders")
+    if name == "compare":
+        step.add_argument(
+            "--runs", type=Path, help="folder of its runs (default: runs/comparison, or runs/NAME)"
+        )
+    else:
+        step.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
     step.add_argument(
         "--cache",
         type=Path,
@@ -64,6 +71,18 @@ def _add_registry_option(step: argparse.ArgumentParser) -> None:
         default=Path("models/registry"),
         help="where models are published",
     )
+
+
+def _add_name_option(step: argparse.ArgumentParser, summary: str) -> None:
+    step.add_argument("--name", type=_name, default=DEFAULT, help=summary)
+
+
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise argparse.ArgumentTypeError(
+            f"must be up to 64 of a-z, 0-9, _ and -, with a letter or digit first (got {text!r})"
+        )
+    return text
 
 
 def _add_data_option(step: argparse.ArgumentParser) -> None:
@@ -182,6 +201,11 @@ def _add_others_options(step: argparse.ArgumentParser) -> None:
 
 def _add_comparison_options(step: argparse.ArgumentParser) -> None:
     _add_data_option(step)
+    _add_name_option(
+        step,
+        "what to publish it as, beside comparisons of other names, such as glyphs-compact; without "
+        "one it takes the place of the last that had none",
+    )
     step.add_argument(
         "--losses",
         action="append",

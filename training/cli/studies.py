@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
-from models.comparison import ComparisonReport
+from models.comparison import DEFAULT, ComparisonReport
 from models.manifest import Preprocess
 from models.store import Store
 from training import data
@@ -67,15 +67,20 @@ def compare_losses(options: Namespace) -> None:
         whole = DataSets(options.cache).load(options.data, protocol.common.preprocess)
         others = _others(options, whole, protocol.common.preprocess)
         protocol = protocol.model_copy(update={"others": others.record})
-        comparison = ComparisonFolder(options.runs, protocol, options.data, whole, here, others)
+        runs = options.runs or Path("runs") / _folder(options.name)
+        comparison = ComparisonFolder(runs, protocol, options.data, whole, here, others)
         comparison.begin()
         say(_size_of(comparison))
         if not comparison.train():
             raise StillTraining(
-                f"another process is still training in {options.runs}; it will finish the "
+                f"another process is still training in {runs}; it will finish the "
                 "comparison, or run this command again when it is done"
             )
-    _publish(summarize(comparison), options.runs / FIGURES, Store(options.registry))
+    _publish(summarize(comparison, options.name), runs / FIGURES, Store(options.registry))
+
+
+def _folder(name: str) -> str:
+    return "comparison" if name == DEFAULT else name
 
 
 def _others(options: Namespace, own: Dataset, spec: Preprocess) -> OtherImages:
@@ -137,10 +142,16 @@ def _size_of(comparison: ComparisonFolder) -> str:
 def restate_comparison(options: Namespace) -> None:
     """Publish the comparison again with today's statistics of the same measurements."""
     store = Store(options.registry)
-    report = store.comparison()
+    report = store.comparison(options.name)
     if report is None:
         raise InvalidRun(
-            f"{options.registry} holds no comparison; make one: python -m training compare"
+            f"{options.registry} must hold the comparison {options.name!r} (it holds "
+            f"{', '.join(store.comparison_names()) or 'none'}); make it: python -m training compare"
+        )
+    if any(one.image_variance == "paired resamples" for one in report.measures):
+        raise InvalidRun(
+            f"the statistics of {options.name!r} know the outcomes of single images, which its "
+            "file does not hold; run python -m training compare again where its runs are"
         )
     with TemporaryDirectory() as folder:
         _publish(revised(report), Path(folder), store)

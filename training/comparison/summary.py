@@ -12,6 +12,7 @@ from jaxtyping import Float64
 
 from models.code import commit
 from models.comparison import (
+    DEFAULT,
     ComparisonReport,
     ConfusedClasses,
     Measure,
@@ -32,12 +33,13 @@ from training.comparison.runs import ComparisonFolder, ComparisonJob
 from training.comparison.statistics import mean_over_seeds
 from training.errors import InvalidRun
 from training.evaluation.paired import BASELINE
+from training.losses import FURTHER_LOSSES
 
 _CONFUSED = 10
 
 
-def summarize(comparison: ComparisonFolder) -> ComparisonReport:
-    """Means, tests and verdicts of a comparison whose runs are all measured."""
+def summarize(comparison: ComparisonFolder, name: str = DEFAULT) -> ComparisonReport:
+    """Means, tests and verdicts of a comparison whose runs are all measured, under that name."""
     finals = [(job, Measured.read(job.path)) for job in comparison.finals()]
     measured = [*finals, *((job, Measured.read(job.path)) for job in comparison.rounds())]
     _check_left_out(measured)
@@ -48,7 +50,9 @@ def summarize(comparison: ComparisonFolder) -> ComparisonReport:
             f"{finals[0][0].path} was measured by an older LossAtlas; name another --runs"
         )
     return ComparisonReport(
+        name=name,
         losses=comparison.protocol.losses,
+        further=tuple(one for one in comparison.protocol.losses if one in FURTHER_LOSSES),
         baseline=BASELINE,
         protocol=_stated(comparison, first.dataset),
         dataset=first.dataset,

@@ -59,6 +59,13 @@ class ComparisonView:
     kinds: Mapping[str, str]  # how a measure's values are written
 
     @property
+    def tables(self) -> tuple[tuple[str, ...], ...]:
+        """The losses of each table: the further ones have one of their own."""
+        further = self.report.further
+        own = tuple(loss for loss in self.report.losses if loss not in further)
+        return tuple(losses for losses in (own, further) if losses)
+
+    @property
     def readers(self) -> tuple[Reader, ...]:
         """The readers of embeddings that were tried, in the order of their first mention."""
         return tuple(dict.fromkeys(swap.reader for swap in self.report.head_swap))

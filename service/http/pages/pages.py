@@ -10,10 +10,20 @@ from fastapi import Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from models.comparison import ComparisonReport
 from models.manifest import Manifest
 from models.report import Report
+from reports.settings import convergence, setting
 from reports.words import images_known
-from service.http.pages import advice, comparison_view, filters, prose, report_view, trust
+from service.http.pages import (
+    advice,
+    comparison_view,
+    comparisons_view,
+    filters,
+    prose,
+    report_view,
+    trust,
+)
 from service.http.pages.models_view import ModelRow
 from service.http.pages.static_files import read_static_files
 from service.http.pages.tabs import Tabs
@@ -75,13 +85,22 @@ class Pages:
         """The map, on which images are looked at under two of these losses."""
         return self._render("explore.html", here="/explore", losses=losses)
 
-    def overview(self, overview: ReportOverview) -> Response:
-        """Show which loss to choose: the comparison over seeds, and the published models."""
+    def overview(
+        self, overview: ReportOverview, reports: Sequence[ComparisonReport] = ()
+    ) -> Response:
+        """Show which loss to choose: the comparisons over seeds, and the published models.
+
+        `reports` are all comparisons, of which the overview holds one.
+        """
         report = overview.comparison
         return self._render(
             "overview.html",
             here="/report",
             comparing=None if report is None else comparison_view.arrange(report),
+            several=comparisons_view.Several.of(reports, overview.across),
+            comparisons=overview.comparisons,
+            setting=setting,
+            convergence=convergence,
             improves=comparison_view.improves,
             images_known=images_known,
             questions=comparison_view.QUESTIONS,

@@ -76,6 +76,7 @@ TABLE: Mapping[type[Exception], ProblemType] = {
     models.BundleNotFound: ProblemType(404, "unknown_model", "No such model or collection"),
     collections.UnknownCollection: ProblemType(404, "unknown_model", "No such model or collection"),
     service.OnlyOneVersion: ProblemType(404, "only_one_version", "The model has one version"),
+    service.UnknownComparison: ProblemType(404, "unknown_comparison", "No such comparison"),
     service.UnknownFigure: ProblemType(404, "unknown_figure", "No such figure"),
     service.UnknownThumbnail: ProblemType(404, "unknown_thumbnail", "No such thumbnail"),
     service.UnknownMap: ProblemType(404, "unknown_map", "The model has no map"),

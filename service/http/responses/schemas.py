@@ -1,5 +1,6 @@
 """Answers of the routes; the same models document them in OpenAPI."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,7 +10,8 @@ from models.evidence.baseline import Majority
 from models.evidence.bounds import CONFIDENCE
 from models.evidence.estimate import Estimate
 from models.evidence.selective import Choice
-from models.manifest import Manifest, Precision
+from models.manifest import Manifest, Name, Precision, Sha256
+from reports.across import Across
 
 
 class Schema(BaseModel):
@@ -116,11 +118,34 @@ class ModelDetail(ModelState):
     manifest: Manifest | None = Field(description="absent until the model is ready")
 
 
+class ComparisonSummary(Schema):
+    """One published comparison, in a line."""
+
+    name: Name
+    damage: str | None = Field(description="what is damaged; then nothing else is known of it")
+    dataset: str | None
+    dataset_sha256: Sha256 | None
+    backbone: str | None
+    epochs: int | None = Field(description="of each final run")
+    seeds: int | None = Field(description="final runs of each loss")
+    losses: tuple[str, ...]
+    runs: int | None = Field(description="all of them: final ones, and those that left classes out")
+    converged_runs: int | None = Field(
+        description="runs whose loss had stopped gaining at their end; null where that was not "
+        "recorded"
+    )
+    evaluated: datetime | None
+    report: str = Field(description="address of the overview with the whole comparison")
+
+
 class ModelList(Schema):
     """The newest version of every model."""
 
     default: str = Field(description="the model that answers where none is named")
     models: list[ModelDetail]
+    comparisons: list[ComparisonSummary] = Field(
+        default=[], description="the comparisons of the losses that are published beside them"
+    )
 
 
 class Readiness(Schema):
@@ -174,9 +199,20 @@ class ReportOverview(Schema):
     """The losses compared over several seeds, and the published models side by side."""
 
     comparison: ComparisonReport | None = Field(
-        description="all losses under one protocol; null where none is published, or it is damaged"
+        description="all losses under one protocol: the one that was asked for, or the one "
+        "published without a name, or the headline of those with one; null where none is "
+        "published, or it is damaged"
     )
     comparison_damage: str | None = Field(description="what is damaged about the comparison")
+    comparisons: list[ComparisonSummary] = Field(
+        default=[],
+        description="every published one; `?comparison=` puts one of them into `comparison`",
+    )
+    across: list[Across] = Field(
+        default=[],
+        description="the verdicts of all comparisons side by side, and where they contradict each "
+        "other; one entry for each set of losses",
+    )
     losses: list[LossSummary]
     unavailable: list[ModelState] = Field(description="models that cannot be reported on now")
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Response
 
 from models.errors import BundleDamaged, BundleNotFound
 from service.errors import UnknownThumbnail
+from service.http.pages.comparisons_view import list_comparisons
 from service.http.pages.models_view import ModelRow, answers
 from service.http.pages.tabs import tabs_of
 from service.http.requests.negotiation import PAGE_TOO, VARYING, Accept, wants_page
@@ -35,7 +36,8 @@ async def list_models(
         rows = [await _row(parts, entry) for entry in entries]
         return parts.pages.models(catalog.default, rows)
     models = [_detail(catalog, entry) for entry in catalog.newest()]
-    return ModelList(default=catalog.default, models=models)
+    comparisons = list_comparisons(parts.comparisons)
+    return ModelList(default=catalog.default, models=models, comparisons=comparisons)
 
 
 @router.get("/{loss}", response_model=ModelDetail, responses=PAGE_TOO | problems(BundleNotFound))

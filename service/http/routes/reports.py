@@ -7,7 +7,9 @@ from fastapi import APIRouter, Query, Response
 
 from models.errors import ComparisonDamaged
 from models.report import Report
-from service.errors import UnknownFigure
+from reports.across import across
+from service.errors import UnknownComparison, UnknownFigure
+from service.http.pages.comparisons_view import list_comparisons
 from service.http.pages.report_view import answer_threshold, summarize
 from service.http.pages.tabs import tabs_of
 from service.http.requests.negotiation import JSON, PAGE_TOO, VARYING, Accept, wants_page
@@ -18,6 +20,10 @@ from service.http.state import Parts
 
 router = APIRouter(prefix="/report", tags=["report"])
 MaxError = Annotated[float, Query(ge=0, le=1, description="share of wrong answers to stay below")]
+Named = Annotated[
+    str | None,
+    Query(description="which comparison; by default the one published without a name, if any"),
+]
 _SVG = "image/svg+xml"
 _SVG_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -27,29 +33,32 @@ _FIGURE: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", response_model=ReportOverview, responses=PAGE_TOO | problems())
-async def overview(parts: Parts, accept: Accept = None) -> Response:
+@router.get("", response_model=ReportOverview, responses=PAGE_TOO | problems(UnknownComparison))
+async def overview(parts: Parts, comparison: Named = None, accept: Accept = None) -> Response:
     """Compare the losses: over several seeds, and the headline of every model's report."""
+    compared, reports = parts.comparisons.named(comparison), parts.comparisons.reports
     engines = [(entry, entry.engine) for entry in parts.catalog.newest()]
     found = ReportOverview(
-        comparison=parts.compared.report,
-        comparison_damage=parts.compared.damage,
+        comparison=compared.report,
+        comparison_damage=compared.damage,
+        comparisons=list_comparisons(parts.comparisons),
+        across=list(across(reports)),
         losses=[summarize(one.bundle.report, one.manifest) for _, one in engines if one],
         unavailable=[ModelState(**entry.facts()) for entry, one in engines if not one],
     )
     if wants_page(accept):
-        return _varying(parts.pages.overview(found))
+        return _varying(parts.pages.overview(found, reports))
     return _varying(Response(found.model_dump_json(), media_type=JSON))
 
 
 @router.get(
     "/figures/{name}.svg",
     response_class=Response,
-    responses=_FIGURE | problems(ComparisonDamaged, UnknownFigure),
+    responses=_FIGURE | problems(ComparisonDamaged, UnknownComparison, UnknownFigure),
 )
-async def comparison_figure(parts: Parts, name: str) -> Response:
+async def comparison_figure(parts: Parts, name: str, comparison: Named = None) -> Response:
     """Show one figure of the comparison."""
-    return Response(parts.compared.figure(name), 200, _SVG_HEADERS, _SVG)
+    return Response(parts.comparisons.named(comparison).figure(name), 200, _SVG_HEADERS, _SVG)
 
 
 @router.get("/{loss}", response_model=Report, responses=PAGE_TOO | problems(*MODEL_ERRORS))

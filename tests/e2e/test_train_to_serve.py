@@ -99,3 +99,17 @@ def test_provenance_says_what_was_run(client: httpx.Client, loss: str) -> None:
     assert provenance.recipe["epochs"] == 1
     assert provenance.command.startswith("python -m training run --loss all")
     assert provenance.training_seconds > 0
+
+
+def test_every_new_model_has_its_map_and_its_test_images(client: httpx.Client) -> None:
+    maps = [client.get(f"/report/{loss}/map").json() for loss in LOSSES]
+    assert [one.get("tests") for one in maps] == [len(TEST_IMAGES)] * len(maps)
+    assert len({one["images_sha256"] for one in maps}) == 1  # so that their planes are comparable
+    begun = [
+        loss for loss, one in zip(LOSSES, maps, strict=True) if "another model" in one["method"]
+    ]
+    assert begun == [loss for loss in LOSSES if loss != "softmax"]
+    sheet = client.get(maps[0]["sheets"]["addresses"][0])
+    assert (sheet.status_code, sheet.headers["content-type"]) == (200, "image/jpeg")
+    position = client.post("/report/softmax/position", files=files(TEST_IMAGES[:1])).json()
+    assert len(position["positions"]) == 1

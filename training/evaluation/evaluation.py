@@ -8,11 +8,15 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
-from models.bundle import MODEL
+from models.atomic import replacing
+from models.bundle import MAP, MODEL
 from models.evidence.feature_space import FeatureSpace
 from models.evidence.finding import Finding
+from models.files import sha256_of
+from models.image_map import read_map, write_map
 from models.manifest import Metric
 from models.report import Epoch, Provenance, Report
+from models.test_images import write_test_images
 from training import data
 from training.calibration.module import ServedModel
 from training.checkpoints import networks
@@ -30,16 +34,19 @@ from training.evaluation.figures.confused import example_ids
 from training.evaluation.geometry import geometry
 from training.evaluation.graph import Graph
 from training.evaluation.leaks import leaks
+from training.evaluation.mapping import MapContents, make_map, shown_rows
 from training.evaluation.paired import BASELINE
 from training.evaluation.retrieval import retrieval
 from training.evaluation.robustness import robustness
 from training.evaluation.rounds import leave_out_round
+from training.evaluation.sheets import draw_sheets
 from training.evaluation.spaces import FeatureSpaces
 from training.evaluation.unknowns import unknowns
 from training.evaluation.verification import verification
 
 REPORT = "report.json"
 FIGURES = "figures"
+TEST_IMAGES = "test-images.npz"
 _PREDICTIONS = "test_predictions.pt"
 
 
@@ -109,8 +116,29 @@ def evaluate(
     material = FigureData(splits.test.named(shown), (spaces.before, spaces.after), spaces.points)
     figures = draw_report(report, material, folder.path / FIGURES)
     report = report.model_copy(update={"figures": figures})
+    _write_map(run, report, folder, baseline)
     folder.write_text(REPORT, report.model_dump_json(indent=2) + "\n")
     return report
+
+
+def _write_map(
+    run: RunEvaluation, report: Report, folder: RunFolder, baseline: RunFolder | None
+) -> None:
+    """Write the map, which begins with the baseline's plane, and the test images on it."""
+    rows = shown_rows(len(run.test))
+    shown = MapContents(
+        test=run.test.take(rows),
+        gallery=run.gallery,
+        metric=run.metric,
+        rule=report.unknowns.measured_rule,
+        model_sha256=sha256_of(folder.path / MODEL),
+    )
+    before = None if baseline is None else baseline.path / MAP
+    reference = read_map(before) if before is not None and before.is_file() else None
+    with replacing(folder.path / MAP) as path:
+        write_map(path, make_map(shown, reference))
+    with replacing(folder.path / TEST_IMAGES) as path:
+        write_test_images(path, draw_sheets(run.splits.test.take(torch.from_numpy(rows))))
 
 
 def _report(

@@ -16,16 +16,19 @@ from torch import Tensor
 
 from models import bundle as files
 from models.bundle import Bundle
+from models.files import sha256_of
+from models.image_map import read_map
 from models.manifest import Manifest
 from models.report import Report
 from models.store import Store
+from models.test_images import read_test_images
 from training.calibration.module import ServedModel
 from training.checkpoints import networks
 from training.checkpoints.run import RunFolder, RunRecord
 from training.data.dataset import LabeledImages, Splits
 from training.data.gallery import gallery_rows
 from training.errors import InvalidRun
-from training.evaluation.evaluation import FIGURES, REPORT
+from training.evaluation.evaluation import FIGURES, REPORT, TEST_IMAGES
 from training.export.onnx import golden, open_session, run
 from training.publishing.precision import add_int8
 
@@ -55,8 +58,14 @@ def publish(folder: RunFolder, splits: Splits, registry: Store) -> Publication:
     model = networks.served(folder, splits)
     gallery = splits.train.take(gallery_rows(splits.train.labels, len(record.class_names)))
     thumbnails = registry.put_thumbnails([_jpeg(image) for image in gallery.images])
+    mapped = _has_map(folder.path)
+    images = (
+        registry.put_test_images(read_test_images(folder.path / TEST_IMAGES)) if mapped else None
+    )
 
     def fill(staging: Path, version: int) -> Manifest:
+        if mapped:
+            shutil.copyfile(folder.path / files.MAP, staging / files.MAP)
         shutil.copyfile(folder.path / files.MODEL, staging / files.MODEL)
         shutil.copyfile(folder.path / REPORT, staging / files.REPORT)
         shutil.copytree(folder.path / FIGURES, staging / FIGURES)
@@ -67,6 +76,7 @@ def publish(folder: RunFolder, splits: Splits, registry: Store) -> Publication:
             version=version,
             gallery_size=len(gallery),
             thumbnails=thumbnails,
+            test_images=images,
             unknown=report.unknowns.rule,
             **_about(record, model),
         )
@@ -76,6 +86,12 @@ def publish(folder: RunFolder, splits: Splits, registry: Store) -> Publication:
 
     said: list[str] = []
     return Publication(registry.publish(record.recipe.loss, fill), said[-1])
+
+
+def _has_map(run: Path) -> bool:
+    """Return whether the run has a map of the graph that is published."""
+    path = run / files.MAP
+    return path.is_file() and read_map(path).model_sha256 == sha256_of(run / files.MODEL)
 
 
 def _write_gallery(path: Path, gallery: LabeledImages, session: InferenceSession) -> None:

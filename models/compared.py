@@ -1,12 +1,11 @@
 """The comparison on disk: one folder beside the models, replaced as a whole."""
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from models.atomic import fsync, fsync_tree
+from models.atomic import new_folder
 from models.comparison import ComparisonReport
 from models.errors import ComparisonDamaged
 from models.manifest import is_name
@@ -40,20 +39,12 @@ def comparison_figures(folder: Path) -> dict[str, Path]:
 def write_comparison(folder: Path, report: ComparisonReport, figures: Path) -> None:
     """Make `folder` hold this report and every SVG of the folder `figures`, and nothing else.
 
-    Two renames put it in the old one's place: a reader finds the old one, for an instant none, or
-    the new one, never some of each. Raises ValueError where the report is not what the schema says
-    or a figure cannot have its name; whatever is raised, the old one stays.
+    All of it or nothing: whatever is raised, the old one stays. Raises ValueError where the report
+    is not what the schema says or a figure cannot have its name.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".publishing-", dir=folder.parent))
-    try:
+    with new_folder(folder, replace=True) as staging:
         _fill(staging, report, figures)
-        fsync_tree(staging)
-        staging.chmod(0o755)
-        _put_in_place(staging, folder)
-        fsync(folder.parent)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _fill(staging: Path, report: ComparisonReport, figures: Path) -> None:
@@ -65,17 +56,3 @@ def _fill(staging: Path, report: ComparisonReport, figures: Path) -> None:
         if not is_name(path.stem):
             raise ValueError(f"{path.stem!r} cannot name a figure")
         shutil.copyfile(path, staging / _FIGURES / path.name)
-
-
-def _put_in_place(staging: Path, folder: Path) -> None:
-    if not folder.exists():
-        staging.rename(folder)
-        return
-    old = staging.with_name(f"{staging.name}-replaced")
-    folder.rename(old)
-    try:
-        staging.rename(folder)
-    except BaseException:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old)

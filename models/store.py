@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from models.atomic import fsync, fsync_tree
+from models.atomic import fsync, new_folder
 from models.bundle import (
     GOLDEN,
     MANIFEST,
@@ -115,18 +115,9 @@ class Store:
         home = self.root / name
         home.mkdir(parents=True, exist_ok=True)
         version = max(self.versions(name), default=0) + 1
-        staging = Path(tempfile.mkdtemp(prefix=".publishing-", dir=home))
-        try:
-            manifest = _completed(fill(staging, version), name, version, staging)
-            (staging / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
-            fsync_tree(staging)
-            staging.chmod(0o755)
-            staging.rename(home / str(version))  # fails where that folder exists
-            fsync(home)
-            fsync(self.root)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
+        with new_folder(home / str(version)) as staging:  # fails where that folder exists
+            _write_manifest(_completed(fill(staging, version), name, version, staging), staging)
+        fsync(self.root)
         return self.load(name, version)
 
     def replace(
@@ -144,25 +135,13 @@ class Store:
         Raises BundleNotFound, BundleDamaged, and ValueError for another model or a bad bundle.
         """
         old = self.load(name, version)
-        home = self.root / name
-        staging = Path(tempfile.mkdtemp(prefix=".publishing-", dir=home))
-        aside = Path(tempfile.mkdtemp(prefix=".replaced-", dir=home))
-        try:
+        with new_folder(old.path, replace=True) as staging:
             shutil.copytree(old.path, staging, dirs_exist_ok=True)
             (staging / MANIFEST).unlink()
             manifest = _completed(fill(staging), name, version, staging)
             if manifest.files[MODEL] != old.manifest.files[MODEL]:
                 (check or _refuse)(old, staging)
-            (staging / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
-            fsync_tree(staging)
-            staging.chmod(0o755)
-            old.path.rename(aside / str(version))
-            staging.rename(old.path)
-            fsync(home)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-            if old.path.is_dir():
-                shutil.rmtree(aside, ignore_errors=True)
+            _write_manifest(manifest, staging)
         return self.load(name, version)
 
     def put_thumbnails(self, jpegs: list[bytes]) -> str:
@@ -273,6 +252,10 @@ def _missing(manifest: Manifest) -> str:
         file for one in manifest.variants for file in (one.file, one.golden, one.gallery) if file
     ]
     return ", ".join(file for file in (*_REQUIRED, *named) if file not in manifest.files)
+
+
+def _write_manifest(manifest: Manifest, folder: Path) -> None:
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
 
 
 def _records(folder: Path) -> dict[str, FileRecord]:

@@ -21,7 +21,7 @@ from service.cli.sources.base import T
 from service.cli.sources.folder import find_pictures
 from service.cli.sources.parquet import open_vectors, start_rows
 from service.cli.summary import print_summary, tell_passed
-from service.cli.target import CollectionOptions, find_or_make
+from service.cli.target import CollectionOptions, get_or_create
 from service.collections import Kind, Library
 from service.settings import Settings
 
@@ -93,7 +93,9 @@ def _index_folder(options: argparse.Namespace, settings: Settings, library: Libr
     if not found.pictures:
         raise UnusableFile(folder, "the folder must have an image in it")
     tell_passed(out, found.passed)
-    collection = find_or_make(library, _wish(options, settings), Store(settings.registry))
+    collection = get_or_create(
+        library, _collection_options(options, settings), Store(settings.registry)
+    )
     bundle = model_of(collection, Store(settings.registry))
     size = options.batch or _IMAGES
     pictures = found.pictures
@@ -111,13 +113,15 @@ def _index_vectors(
     if left_out := dict.fromkeys(name for file in files for name in file.left_out):
         columns = ", ".join(left_out)
         out.print(f"passed over, since their values cannot be metadata: {columns}")
-    collection = find_or_make(library, _wish(options, settings), Store(settings.registry))
+    collection = get_or_create(
+        library, _collection_options(options, settings), Store(settings.registry)
+    )
     into = Ingest(collection, start_rows, options.replace)
     batches = chain.from_iterable(file.batches(options.batch or _VECTORS) for file in files)
     return _run(out, into, batches, sum(file.rows for file in files))
 
 
-def _wish(options: argparse.Namespace, settings: Settings) -> CollectionOptions:
+def _collection_options(options: argparse.Namespace, settings: Settings) -> CollectionOptions:
     return CollectionOptions(
         options.collection,
         options.loss,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from models.manifest import Metric
 from models.store import Store
 from service.collections import Collection, CollectionSpec, Kind, Library
-from service.collections.errors import CollectionDiffers, UnknownCollection
+from service.collections.errors import UnknownCollection
 
 
 @dataclass(frozen=True)
@@ -20,25 +20,25 @@ class CollectionOptions:
     keep_images: bool | None
 
 
-def find_or_make(library: Library, wish: CollectionOptions, store: Store) -> Collection:
+def get_or_create(library: Library, options: CollectionOptions, store: Store) -> Collection:
     """Open the collection of that name, or make it.
 
-    Raises CollectionDiffers where an existing one is not as wished, InvalidCollectionName, and
+    Raises CollectionDiffers where an existing one is not as asked for, InvalidCollectionName, and
     what opening a model raises.
     """
     try:
-        collection = library.get(wish.name)
+        collection = library.get(options.name)
     except UnknownCollection:
-        bundle = store.load(wish.loss or wish.default_loss)
+        bundle = store.load(options.loss or options.default_loss)
         spec = CollectionSpec.new(
-            wish.name,
+            options.name,
             bundle.manifest,
-            metric=wish.metric,
-            index=wish.index or "auto",
-            keep_images=wish.keep_images is not False,
+            metric=options.metric,
+            index=options.index or "auto",
+            keep_images=options.keep_images is not False,
         )
         return library.create(spec)[0]
-    wished = {name: value for name, value in asdict(wish).items() if value is not None}
-    if differences := collection.spec.differences(wished):
-        raise CollectionDiffers(wish.name, differences)
+    collection.spec.require(
+        {key: value for key, value in asdict(options).items() if value is not None}
+    )
     return collection

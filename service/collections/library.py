@@ -10,7 +10,7 @@ from threading import Event, Lock, Thread
 import structlog
 
 from service.collections.collection import Collection
-from service.collections.errors import CollectionDamaged, CollectionDiffers, UnknownCollection
+from service.collections.errors import CollectionDamaged, UnknownCollection
 from service.collections.items import DropIndex, OpenIndex
 from service.collections.spec import CollectionSpec
 from service.collections.storage import layout, schema
@@ -74,8 +74,7 @@ class Library:
         with translated(spec.name):
             made = self._make(spec)
         collection = self.get(spec.name)
-        if differences := collection.spec.differences(spec.choices):
-            raise CollectionDiffers(spec.name, differences)
+        collection.spec.require(spec.choices)
         return collection, made
 
     def get(self, name: str) -> Collection:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from models.bundle import MODEL
 from models.manifest import Manifest, Metric, Precision
+from service.collections.errors import CollectionDiffers
 from service.vectors.kinds import Kind
 
 # What tells one collection from another with the same choices, and what the service chooses.
@@ -70,13 +71,15 @@ class CollectionSpec:
         found = asdict(self)
         return {name: found[name] for name in found if name not in _NOT_CHOSEN}
 
-    def differences(self, asked: Mapping[str, object]) -> tuple[str, ...]:
-        """Return which of the choices are others than those that are asked for."""
-        return tuple(
+    def require(self, asked: Mapping[str, object]) -> None:
+        """Raise CollectionDiffers where some of the choices are others than those asked for."""
+        differences = tuple(
             f"{name} ({there!r}, not {asked[name]!r})"
             for name, there in self.choices.items()
             if name in asked and there != asked[name]
         )
+        if differences:
+            raise CollectionDiffers(self.name, differences)
 
 
 def _now() -> str:

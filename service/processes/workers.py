@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from models.atomic import replacing
 from models.errors import ModelsError
 from models.machine import memory_limit_bytes, processors
 from service.errors import ServiceError
@@ -130,10 +131,8 @@ async def keep_alike(folder: Path, versions: Versions) -> None:
 
 
 def _leave_word(folder: Path, loaded: Sequence[Version]) -> None:
-    mine = folder / f"here-{os.getpid()}"
-    written = mine.with_name(f".{mine.name}")
-    written.write_text("".join(f"{json.dumps(one)}\n" for one in loaded))
-    written.replace(mine)
+    with replacing(folder / f"here-{os.getpid()}") as file:
+        file.write_text("".join(f"{json.dumps(one)}\n" for one in loaded))
 
 
 def loaded_by_any(folder: Path) -> set[Version]:

@@ -60,9 +60,8 @@ async def put(
     where one is there.
     """
     asked = await _read(request, parts)
-    collection, made = await _find_or_make(request, parts, name, asked)
-    if differences := collection.spec.differences(asked.said()):
-        raise CollectionDiffers(name, differences)
+    collection, made = await _get_or_create(request, parts, name, asked)
+    collection.spec.require(asked.said())
     response.status_code = 201 if made else 200
     return show_collection(await read(request, parts, collection.facts))
 
@@ -143,7 +142,7 @@ def _body_limit(parts: Services) -> int:
     return min(parts.settings.max_body_bytes, _BODY_MAX_BYTES)
 
 
-async def _find_or_make(
+async def _get_or_create(
     request: Request, parts: Services, name: str, asked: CollectionBody
 ) -> tuple[Collection, bool]:
     with suppress(UnknownCollection):

@@ -8,6 +8,7 @@ import pytest
 from models.manifest import Manifest
 from models.store import Store
 from service.collections import CollectionSpec, Library
+from service.collections.errors import CollectionDiffers
 from service.collections.storage import schema
 from service.collections.storage.layout import ITEMS
 from service.vectors.milvus.index import name_in_milvus
@@ -51,10 +52,11 @@ def test_what_is_made_has_the_models_facts_and_the_choices(manifest: Manifest) -
 
 def test_only_what_is_asked_for_is_compared(manifest: Manifest) -> None:
     spec = CollectionSpec.new("pets", manifest, index="exact")
-    assert spec.differences({}) == ()
-    assert spec.differences(CollectionSpec.new("pets", manifest, index="exact").choices) == ()
-    found = spec.differences({"index": "hnsw", "keep_images": True, "default_loss": "softmax"})
-    assert found == ("index ('exact', not 'hnsw')",)
+    spec.require({})
+    spec.require(CollectionSpec.new("pets", manifest, index="exact").choices)
+    with pytest.raises(CollectionDiffers) as error:
+        spec.require({"index": "hnsw", "keep_images": True, "default_loss": "softmax"})
+    assert error.value.differences == ("index ('exact', not 'hnsw')",)
 
 
 def test_a_file_of_an_older_release_keeps_its_identity(

@@ -15,7 +15,6 @@ from training.networks.normalize import SMOOTHING, Normalize
 from training.networks.pretrained import Pretrained, Statistics
 from training.networks.projection import FeatureProjection, FrozenBackbone
 from training.networks.timm_model import PREFIX, make_timm, own_statistics
-from training.networks.trunk import cut, last_linear
 from training.recipes.recipe import Recipe
 
 BACKBONES: Mapping[str, Callable[..., nn.Module]] = {"airbench": Airbench, "compact": Compact}
@@ -159,3 +158,18 @@ def _statistics(sample: UInt8[Tensor, "n h w 3"]) -> Statistics:
     values = sample.double()
     mean, std = values.mean(dim=(0, 1, 2)), values.std(dim=(0, 1, 2))
     return mean.tolist(), std.clamp(min=1.0).tolist()
+
+
+def last_linear(backbone: nn.Module) -> tuple[str, nn.Linear]:
+    """The layer that makes embeddings of features, with which every backbone here ends."""
+    name, layer = [
+        (name, module) for name, module in backbone.named_modules() if isinstance(module, nn.Linear)
+    ][-1]
+    return name, layer
+
+
+def cut(backbone: nn.Module) -> int:
+    """Take the last linear layer out, so that the backbone gives features; how many there are."""
+    name, layer = last_linear(backbone)
+    backbone.set_submodule(name, nn.Identity())
+    return layer.in_features

@@ -21,10 +21,10 @@ from training.checkpoints.sources import open_source
 from training.checkpoints.weights import classes_seen, frozen_trunk, pinned
 from training.errors import InvalidWeights
 from training.export.onnx import export, open_session, run
+from training.networks.build import cut, last_linear
 from training.networks.embedder import Embedder
 from training.networks.fold_batchnorm import folded_batchnorm
 from training.networks.projection import FeatureProjection, FrozenBackbone
-from training.networks.trunk import cut, last_linear
 from training.recipes.recipe import Recipe
 
 IMAGES = tiny_splits(16).train.images

@@ -11,9 +11,8 @@ from tests.support.tiny_runs import backbone_of, tiny_recipe, tiny_splits
 from training.data.dataset import Dataset, split
 from training.data.features import LabeledFeatures, drawn, embedded
 from training.loop.trainer import Trainer
-from training.networks.build import BACKBONES
+from training.networks.build import BACKBONES, cut, last_linear
 from training.networks.projection import FeatureProjection
-from training.networks.trunk import cut, last_linear
 from training.recipes.recipe import Recipe
 
 PARTS = tiny_splits()

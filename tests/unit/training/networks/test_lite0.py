@@ -18,11 +18,11 @@ from training.checkpoints.run import RunFolder
 from training.checkpoints.weights import opened, pinned
 from training.errors import ExtraMissing, InvalidRecipe, InvalidWeights
 from training.export.onnx import export, open_session, run
+from training.networks.build import last_linear
 from training.networks.embedder import Embedder
 from training.networks.enlarge import Enlarge
 from training.networks.fold_batchnorm import folded_batchnorm
 from training.networks.lite0 import BACKBONE, FIRST_WEIGHTS, by_timms_names
-from training.networks.trunk import last_linear
 from training.recipes.recipe import Recipe, load_recipe
 
 PHOTOS = Path(__file__).parents[3] / "data" / "photos"

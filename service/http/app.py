@@ -140,7 +140,7 @@ def create_app(settings: Settings, published: PublishedModels | None = None) -> 
     routes = [route for router in routers for route in router.routes]
     errors.install(api, routes)
     describe(api)
-    manual.install(api)
+    manual.install(api, pages)
     static_files.install(api, pages.static)
     app: ASGIApp = AnswerHead(Shortcut(api, routes))
     if door is None:

@@ -36,7 +36,7 @@ def documents() -> Iterator[tuple[str, str]]:
     """Each page that people read, by its path."""
     listed = subprocess.check_output(["git", "ls-files", "*.md", "*.html"], cwd=ROOT, text=True)
     for path in listed.splitlines():
-        if not path.startswith(DATED + QUOTES) and "/swagger" not in path:
+        if not path.startswith(DATED + QUOTES):
             yield path, (ROOT / path).read_text()
 
 

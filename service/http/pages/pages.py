@@ -24,6 +24,7 @@ from service.http.pages import (
     report_view,
     trust,
 )
+from service.http.pages.manual_view import Manual
 from service.http.pages.models_view import ModelRow
 from service.http.pages.static_files import read_static_files
 from service.http.pages.tabs import Tabs
@@ -146,6 +147,10 @@ class Pages:
         return _varying(
             self._render("model.html", here="", tabs=tabs, row=row, most_labels=_MOST_LABELS)
         )
+
+    def manual(self, manual: Manual, address: str) -> Response:
+        """Every route, with a form to try it."""
+        return self._render("docs.html", here="/docs", manual=manual, address=address)
 
     def versions(self, change: VersionChange, tabs: Tabs) -> Response:
         """Two versions of one model side by side."""

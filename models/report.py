@@ -24,11 +24,17 @@ class DatasetRecord(Frozen):
 
     name: str
     edition: str = Field(description="what distinguishes these files, such as JPEG compression")
-    sha256: Sha256 = Field(description="of every file's path and content, in order")
+    sha256: Sha256 = Field(
+        description="of every file's path and content, in order; and of what was dropped"
+    )
     train: int = Field(ge=1, description="images that the weights were fitted on")
     tuning: int = Field(ge=0, description="training images held out to choose by")
     calibration: int = Field(ge=0, description="training images held out to fit the temperature")
     test: int = Field(ge=1, description="test images; no weight and no choice depends on them")
+    dropped: tuple[str, ...] = Field(
+        default=(),
+        description="training images that were left out as copies of test images (--drop-leaks)",
+    )
 
 
 class Provenance(Frozen):

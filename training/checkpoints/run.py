@@ -116,6 +116,7 @@ def describe(
             tuning=len(splits.tuning),
             calibration=len(splits.calibration),
             test=len(splits.test),
+            dropped=dataset.dropped,
         ),
         class_names=dataset.class_names,
         command=shlex.join([*launcher(), "-m", "training", *sys.argv[1:]]),

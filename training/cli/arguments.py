@@ -93,6 +93,15 @@ def _add_data_option(step: argparse.ArgumentParser) -> None:
         help="cifar10, or a folder with train/<class>/* and test/<class>/*, or with <class>/*, "
         "of which a fifth becomes the test set",
     )
+    step.add_argument(
+        "--drop-leaks",
+        nargs="?",
+        const="near",
+        choices=("near", "exact"),
+        help="leave out training images with a copy in the test set: near copies too (default; "
+        "the search takes about a minute for 60,000 images), or those of equal pixels alone, "
+        "where classes are one shape drawn alike; the run and its report list them",
+    )
 
 
 def _add_unknowns_options(step: argparse.ArgumentParser) -> None:

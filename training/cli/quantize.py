@@ -54,8 +54,9 @@ def _replace(bundle: Bundle, splits: Splits, *, timed: bool) -> str:
 
 def _splits(bundle: Bundle, options: Namespace) -> Splits:
     """The data set as the model's run split it. Raises InvalidRun for another."""
-    found = data.load(options.data, bundle.manifest.preprocess, options.cache)
     recorded = bundle.report.provenance.dataset
+    whole = data.load(options.data, bundle.manifest.preprocess, options.cache)
+    found = whole.without(recorded.dropped)
     if recorded.sha256 != found.sha256:
         raise InvalidRun(
             f"{bundle.path} was trained on {recorded.name} of sha256 {recorded.sha256}, and "

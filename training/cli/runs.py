@@ -37,7 +37,7 @@ from training.recipes.variants import left_out, plane
 
 def fit_runs(options: Namespace) -> None:
     """Train each loss that was asked for, with all processes that torchrun started."""
-    _fit(options, DataSets(options.cache))
+    _fit(options, DataSets(options.cache, drop_leaks=options.drop_leaks))
 
 
 def _fit(options: Namespace, sets: DataSets) -> None:
@@ -167,7 +167,7 @@ def _publish(options: Namespace, sets: DataSets) -> None:
 
 def run_all(options: Namespace) -> None:
     """Fit, export, evaluate and publish; all but the first in one process, on one data set."""
-    sets = DataSets(options.cache)
+    sets = DataSets(options.cache, drop_leaks=options.drop_leaks)
     _fit(options, sets)
     if is_first():
         for step in (_export, _evaluate, _publish):

@@ -39,7 +39,7 @@ def tune_losses(options: Namespace) -> None:
         epochs=options.epochs,
         prune=options.prune,
     )
-    done, classes, sets = [], 0, DataSets(options.cache)
+    done, classes, sets = [], 0, DataSets(options.cache, drop_leaks=options.drop_leaks)
     for loss in losses(options):
         start = settled(stated(options, loss, epochs=None), options)
         path = options.runs / "tuning" / loss
@@ -64,7 +64,8 @@ def compare_losses(options: Namespace) -> None:
     """Tune all losses alike, train each with every seed, and compare what came out."""
     with machine(options.device, compiled=options.compile, precision=options.precision) as here:
         protocol = _protocol(options, here)
-        whole = DataSets(options.cache).load(options.data, protocol.common.preprocess)
+        sets = DataSets(options.cache, drop_leaks=options.drop_leaks)
+        whole = sets.load(options.data, protocol.common.preprocess)
         others = _others(options, whole, protocol.common.preprocess)
         protocol = protocol.model_copy(update={"others": others.record})
         runs = options.runs or Path("runs") / _folder(options.name)

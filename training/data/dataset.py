@@ -1,5 +1,6 @@
 """Labeled images in memory: decoded once, uint8, ready to be augmented in batches."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,26 @@ class Dataset:
     test: LabeledImages
     inventory: Inventory | None = None
     """The contents of its folder; None for a data set that came without one."""
+    dropped: tuple[str, ...] = ()
+    """The training images that were left out as copies of test images."""
+
+    def without(self, ids: tuple[str, ...]) -> "Dataset":
+        """The data set without those training images, as another one: its sha256 differs.
+
+        Without any, or where one of them is not there, it is the same one.
+        """
+        gone = frozenset(ids)
+        if not gone or not gone <= frozenset(self.train.ids):
+            return self
+        kept = [row for row, name in enumerate(self.train.ids) if name not in gone]
+        facts = "\n".join((self.sha256, *sorted(gone)))
+        return replace(
+            self,
+            sha256=hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest(),
+            train=self.train.take(torch.tensor(kept, dtype=torch.int64)),
+            inventory=self.inventory and self.inventory.model_copy(update={"leaks": ()}),
+            dropped=tuple(sorted(gone)),
+        )
 
     def leave_out(self, names: tuple[str, ...]) -> "tuple[Dataset, LeftOutImages]":
         """The data set without those classes, its labels renumbered, and what was left out.

@@ -57,8 +57,8 @@ def load_folder(root: Path, spec: Preprocess, cache: Path) -> Dataset:
     """
     listing = list_folder(root)
     check_counts(_count(listing.class_names, listing.train, listing.test))
-    contents = [_contents(files.paths) for files in (listing.train, listing.test)]
-    digest = _digest(listing, contents)
+    contents = [contents_of(files.paths) for files in (listing.train, listing.test)]
+    digest = digest_of(listing, contents)
     stem = cache / cache_key(digest, spec)
     train, test = (
         _Part.of(files, found, decode_files(Path(f"{stem}-{name}"), files.paths, spec, name))
@@ -129,7 +129,8 @@ def _contradictions(*parts: _Part) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _digest(listing: Listing, contents: list[tuple[str, ...]]) -> str:
+def digest_of(listing: Listing, contents: list[tuple[str, ...]]) -> str:
+    """Return the sha256 of every file's path and content, in order."""
     digest = hashlib.sha256()
     for files, found in zip((listing.train, listing.test), contents, strict=True):
         for name, content in zip(files.ids, found, strict=True):
@@ -137,7 +138,8 @@ def _digest(listing: Listing, contents: list[tuple[str, ...]]) -> str:
     return digest.hexdigest()
 
 
-def _contents(paths: tuple[Path, ...]) -> tuple[str, ...]:
+def contents_of(paths: tuple[Path, ...]) -> tuple[str, ...]:
+    """Return the sha256 of each file's bytes; empty where it cannot be read."""
     with ThreadPoolExecutor() as pool:
         return tuple(pool.map(_content, paths))
 

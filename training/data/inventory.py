@@ -85,7 +85,8 @@ class Inventory(Frozen):
         if self.leaks:
             notes.append(
                 f"warning: {_files(self.leaks)} of the test set also in the training set, "
-                f"so the test is easier than it looks; remove one of each: {_paired(self.leaks)}"
+                f"so the test is easier than it looks; remove one of each, or train with "
+                f"--drop-leaks: {_paired(self.leaks)}"
             )
         if self.contradictions:
             notes.append(

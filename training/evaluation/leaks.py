@@ -5,7 +5,8 @@ from jaxtyping import Bool
 
 from models.evidence.estimate import Estimate
 from models.evidence.leaks import Leaks
-from training.data.copies import LARGEST_DIFFERENCE, LARGEST_DISTANCE, Copies
+from training.data.copies import Copies
+from training.data.copy_search import LARGEST_DIFFERENCE, LARGEST_DISTANCE
 from training.evaluation.answers import Answers
 from training.evaluation.intervals import share
 

@@ -154,7 +154,8 @@ class Reevaluation:
 
     def splits(self, report: Report) -> Splits:
         """The data set as the run behind the report split it. Raises InvalidRun for another."""
-        recorded, found = report.provenance.dataset, self._asked.dataset
+        recorded = report.provenance.dataset
+        found = self._asked.dataset.without(recorded.dropped)
         if recorded.sha256 != found.sha256:
             raise InvalidRun(
                 f"{report.name} was trained on {recorded.name} of sha256 {recorded.sha256}, and "

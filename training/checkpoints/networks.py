@@ -2,10 +2,9 @@
 
 from models.evidence.confidence import Calibration
 from training.calibration.module import ServedModel
-from training.checkpoints.best import kept_weights
 from training.checkpoints.frozen import whole_state
 from training.checkpoints.run import RunFolder
-from training.checkpoints.state import Progress
+from training.checkpoints.state import Progress, kept_weights
 from training.data.dataset import Splits, TrainingSplits
 from training.errors import InvalidRun
 from training.networks.embedder import Embedder

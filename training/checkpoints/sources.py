@@ -7,9 +7,9 @@ from pathlib import Path
 from torch import Tensor
 
 from models.manifest import FirstWeights
-from training.checkpoints.best import kept_weights
 from training.checkpoints.published import backbone_state, is_published, model_file, published
 from training.checkpoints.run import RunFolder
+from training.checkpoints.state import kept_weights
 from training.errors import InvalidWeights
 from training.networks import airbench, compact
 from training.networks.normalize import SMOOTHING

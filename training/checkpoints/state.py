@@ -1,5 +1,6 @@
 """The state of a training run, as its checkpoint keeps it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,3 +47,10 @@ class Progress:
         history = [Epoch.model_validate(epoch) for epoch in state["history"]]
         findings = [Finding.model_validate(finding) for finding in state.get("findings", [])]
         return cls(**{**state, "history": history, "findings": findings})
+
+
+def kept_weights(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The embedder's state that a run keeps: its best epoch's, else the average, else the last."""
+    kept = checkpoint.get("kept", {})  # runs from before there was a choice have only the last
+    chosen: dict[str, Any] = kept.get("best") or kept.get("average") or checkpoint["embedder"]
+    return chosen

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from service.http.requests.conditional import has_it
+from service.http.requests.negotiation import has_it
 
 PREFIX = "/static/"
 MEDIA: Mapping[str, str] = {

@@ -12,7 +12,7 @@ from service.collections.validation import (
     LABEL_CHARACTERS,
     METADATA_BYTES,
 )
-from service.http.requests.content import IMAGES_CONTENT
+from service.http.requests.images import IMAGES_CONTENT
 from service.http.requests.negotiation import JSON
 from service.http.requests.neighbors import NeighborsBody
 from service.http.requests.parameters import Whole

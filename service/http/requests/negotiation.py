@@ -1,9 +1,11 @@
-"""Content negotiation by the Accept header."""
+"""What a client accepts, and what it has: Accept and If-None-Match."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Header
+from starlette.types import Scope
 
 Accept = Annotated[str | None, Header(include_in_schema=False)]
 VARYING = {"Vary": "Accept"}  # of an address that answers programs with JSON and people with a page
@@ -13,6 +15,7 @@ NPY = "application/x-npy"
 PAGE_TOO: dict[int | str, dict[str, Any]] = {  # of an OpenAPI operation
     200: {"content": {HTML: {"schema": {"type": "string"}}}, "description": "JSON or a page"}
 }
+_TAG = re.compile(rb'(?:W/)?("[^"]*")')
 
 
 def preferred(accept: str | None, offers: Sequence[str]) -> str:
@@ -47,3 +50,12 @@ def _quality(offer: str, ranges: Sequence[tuple[str, float]]) -> float:
         if found:
             return max(found)
     return 0.0
+
+
+def has_it(scope: Scope, tag: str) -> bool:
+    """Return whether the client's If-None-Match names this entity tag, or is `*`.
+
+    Tags are compared weakly: caches that compress make a tag weak.
+    """
+    given = b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
+    return given.strip() == b"*" or tag.removeprefix("W/").encode() in _TAG.findall(given)

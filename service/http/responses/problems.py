@@ -7,8 +7,7 @@ from models.errors import BundleDamaged, BundleNotFound
 from service import errors
 from service.access import errors as access
 from service.collections import errors as collections
-from service.http.requests.content import IMAGES_CONTENT
-from service.http.requests.images import ImagesBody
+from service.http.requests.images import IMAGES_CONTENT, ImagesBody
 from service.http.responses.errors import (
     INTERNAL_ERROR,
     INVALID_PARAMETER,

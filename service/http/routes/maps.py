@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.errors import ModelsError
 from service.errors import ServiceError, UnknownClass, UnknownMap, UnknownSheet
-from service.http.requests.conditional import has_it
 from service.http.requests.images import read_images
+from service.http.requests.negotiation import has_it
 from service.http.requests.parameters import NoParameters, Whole
 from service.http.responses.answers import as_json, server_timing
 from service.http.responses.maps import (

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from service.collections.errors import UnknownImage
-from service.http.requests.conditional import has_it
+from service.http.requests.negotiation import has_it
 from service.http.requests.parameters import ItemId, ItemNamed, NoParameters
 from service.http.responses.problems import COLLECTION_ERRORS, problems
 from service.http.routes.collection_work import read

@@ -12,8 +12,8 @@ from tests.support.tiny_runs import tiny_recipe, tiny_splits, tiny_trainer
 from tests.unit.training.loop.test_fit import record
 from training.calibration.calibrate import calibrate
 from training.checkpoints import networks
-from training.checkpoints.best import kept_weights
 from training.checkpoints.run import RunFolder
+from training.checkpoints.state import kept_weights
 from training.loop.ema import EmaAndBest
 from training.loop.fit import fit
 from training.loop.trainer import Trainer

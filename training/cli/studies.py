@@ -1,6 +1,7 @@
 """Many runs with one question: the best parameters of a loss, the best loss."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +15,6 @@ from training.checkpoints.run import RunFolder
 from training.checkpoints.weights import RANDOM
 from training.cli.datasets import DataSets
 from training.cli.options import losses, say, seen, settled, stated, tracking
-from training.cli.tables import tuning_table
 from training.common.machine import Machine, machine
 from training.comparison.others import OtherImages
 from training.comparison.protocol import START_SEED, ComparisonProtocol
@@ -28,7 +28,10 @@ from training.evaluation.figures.bundle import draw_comparison
 from training.loop.teachers import check_teachers
 from training.losses import ALL_LOSSES, LOSSES
 from training.recipes.recipe import Recipe
+from training.tuning.space import starting_values
 from training.tuning.tune import Budget, Tuning
+
+_HEAD = ("loss", "trials", "epochs", "tuning accuracy", "first trial", "chosen (recipe's own)")
 
 
 def tune_losses(options: Namespace) -> None:
@@ -164,3 +167,31 @@ def _publish(report: ComparisonReport, figures: Path, store: Store) -> None:
     store.put_comparison(whole, figures)
     for verdict in whole.verdicts:
         say(f"{verdict.goal}: {verdict.sentence}")
+
+
+def tuning_table(studies: Sequence[Tuning], classes: int) -> list[str]:
+    """A line for each study under a head, columns aligned; budgets show as epochs.
+
+    A chosen value in the outer tenth of its range is marked with !: the range may be too narrow.
+    """
+    rows = [_HEAD, *(_row(study, classes) for study in studies)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def _row(study: Tuning, classes: int) -> tuple[str, ...]:
+    tried, start = study.tried(classes), starting_values(study.start)
+    accuracies = [trial.tuning_accuracy for trial in tried.trials]
+    best = max(accuracy for accuracy in accuracies if accuracy is not None)
+    chosen = (
+        f"{name} {value:.3g}{'!' if name in tried.at_edge else ''} ({start[name]:.3g})"
+        for name, value in tried.chosen.items()
+    )
+    return (
+        tried.loss,
+        str(len(tried.trials)),
+        str(study.epochs_spent()),
+        f"{best:.2%}",
+        "diverged" if accuracies[0] is None else f"{accuracies[0]:.2%}",
+        ", ".join(chosen),
+    )

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from models.atomic import replacing
 from models.store import Store
+from reports.hypotheses import outcomes
 from reports.paper import paper
+from reports.published import comparisons, of_the_paper
 from reports.results import comparison, models, overview, served, updated
 
 
@@ -42,16 +44,17 @@ def _update(pages: list[Path], store: Store) -> None:
 
 
 def _tables(store: Store) -> str:
-    return (
-        models(store) if store.comparison() is None else f"{comparison(store)}\n\n{models(store)}"
-    )
+    if not store.comparison_names():
+        return models(store)
+    return f"{comparison(store)}\n\n{models(store)}"
 
 
 def _paper(store: Store) -> str:
-    report = store.comparison()
-    if report is None:
-        raise LookupError("no comparison is published; run: python -m training compare")
-    return paper(report).rstrip()
+    return paper(of_the_paper(store)).rstrip()
+
+
+def _hypotheses(store: Store) -> str:
+    return outcomes(comparisons(store))
 
 
 _PRINTED: dict[str, tuple[str, Callable[[Store], str]]] = {
@@ -60,7 +63,8 @@ _PRINTED: dict[str, tuple[str, Callable[[Store], str]]] = {
     "models": ("print the published models alone", models),
     "overview": ("print the losses side by side, with a sentence for each goal", overview),
     "served": ("print the models that answer by default", served),
-    "paper": ("print docs/paper.md from the published comparison", _paper),
+    "hypotheses": ("print what came of the protocol's hypotheses", _hypotheses),
+    "paper": ("print docs/paper.md from the comparison that is nearest to it", _paper),
 }
 
 

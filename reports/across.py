@@ -9,7 +9,7 @@ from pydantic import Field
 from models.comparison import DEFAULT, ComparisonReport, Difference, Goal, Measure, Verdict
 from models.manifest import Frozen, Name
 from reports.settings import differing
-from reports.words import and_, difference_of, interval, measure_of, p_value, turned
+from reports.words import and_, capitalized, difference_of, interval, measure_of, p_value, turned
 
 Agreement = Literal["held", "same leader", "leaders differ", "reversed"]
 _MOST_SENTENCES = 3  # about reversed pairs of one goal; the others are counted
@@ -195,7 +195,8 @@ def _of_leaders(
     here, there = (
         next(one for one, verdict in judged if verdict.prefer == loss) for loss in (first, second)
     )
-    return f"{_gap(here, measure, first, second)}; {_gap(there, measure, second, first)}."
+    words = f"{_gap(here, measure, first, second)}; {_gap(there, measure, second, first)}."
+    return capitalized(words)
 
 
 def _gap(report: ComparisonReport, measure: Measure, ahead: str, behind: str) -> str:

@@ -1,6 +1,7 @@
 """The student paper's claims, one by one, against a comparison: docs/paper.md is this."""
 
 from models.comparison import ComparisonReport
+from reports.settings import convergence, setting
 from reports.words import difference_of, images_known, interval, measure_of, p_value, result_of
 
 _SEPARATION = ("angular_margin", "fisher_ratio")
@@ -28,7 +29,8 @@ loss, softmax included, on the tuning split. {data.name} ({data.edition} files):
 Holm's, over the {len(report.losses) * (len(report.losses) - 1) // 2} pairs of losses. What they
 know of the test images: {images_known(report)}.{_revised(report)}
 {_edges(report)}
-This page is made by `python -m reports paper` from `models/registry/comparison/comparison.json`.
+This page is made by `python -m reports paper` from the comparison `{report.name}`
+({setting(report)}; {convergence(report)}).
 """
 
 
@@ -186,11 +188,17 @@ def _confused(report: ComparisonReport, pair: tuple[str, str]) -> str:
 
 
 def _limits(report: ComparisonReport) -> list[str]:
+    study = report.protocol
+    schedule = f"{study.epochs} epochs, one small network and {study.seeds} seeds"
+    if report.has_converged:
+        length = f"All losses had converged in this schedule ({schedule}); a longer one may still "
+        length += "do better, since the learning rate falls toward the end of either."
+    else:
+        length = f"The schedule is {schedule}, and {convergence(report)}: a loss that needs "
+        length += "longer training may be at a disadvantage."
     return [
         "## What this cannot say",
-        f"{report.protocol.epochs} epochs are a short schedule (the published models have more), "
-        f"with one small network and {report.protocol.seeds} seeds: a loss that needs longer "
-        "training is at a disadvantage, and differences below the detectable ones stay unseen. "
+        f"{length} Differences below the detectable ones stay unseen. "
         "The Metric Learning Reality Check (Musgrave et al. 2020, arXiv 2003.08505) found the "
         "same of much of its field: with equal tuning, most differences between losses are small.",
         "",

@@ -1,10 +1,14 @@
 """The losses side by side, as Markdown tables made from the comparison and from the reports."""
 
+from collections.abc import Sequence
+
 from models.comparison import ComparisonReport, Measure, Verdict
 from models.evidence.confidence import Confidence
 from models.report import Report
 from models.store import Store
-from reports.words import interval, result_of
+from reports.across import Across, GoalAcross, GoalAnswer
+from reports.settings import convergence, setting
+from reports.words import and_, capitalized, interval, result_of
 
 _HEAD = "| Model | Test accuracy | Macro F1 | Errors to softmax | ECE at T = 1, served | Training |"
 
@@ -25,11 +29,58 @@ def comparison_table(report: ComparisonReport) -> str:
 
 def measures_table(report: ComparisonReport) -> str:
     """One row per loss: the measure of each goal, in bold where the loss could be the best."""
+    own = [loss for loss in report.losses if loss not in report.further]
+    return "\n\n".join(
+        f"{title}{_measures_of(report, losses)}"
+        for title, losses in (("", own), ("Further losses:\n\n", report.further))
+        if losses
+    )
+
+
+def side_by_side(group: Across, reports: Sequence[ComparisonReport]) -> str:
+    """One row per goal and a column per comparison, then where the answers flip."""
+    by_name = {one.name: one for one in reports}
+    head = ["Goal", *group.comparisons, "Over all"]
+    rows = [_goal_row(goal, group.comparisons) for goal in group.goals]
+    flips = [
+        f"- **To {goal.goal}**: {goal.agreement}. {' '.join(goal.sentences)}"
+        for goal in group.goals
+        if goal.sentences
+    ]
+    settings = [
+        f"- {name}: {setting(by_name[name])}; {convergence(by_name[name])}."
+        for name in group.comparisons
+    ]
+    settled = [f"- {capitalized(sentence)}" for sentence in group.settings]
+    pieces = [
+        _lines([head, ["---"] * len(head), *rows]),
+        *map("\n".join, (settings, flips, settled)),
+    ]
+    return f"### Side by side: {and_(group.losses)}\n" + "\n\n".join(one for one in pieces if one)
+
+
+def _goal_row(goal: GoalAcross, names: Sequence[str]) -> list[str]:
+    answers = {one.comparison: _answer(one) for one in goal.answers}
+    cells = [answers.get(name, "not part of it") for name in names]
+    return [goal.goal, *cells, goal.agreement or "one answer"]
+
+
+def _answer(answer: GoalAnswer) -> str:
+    words = f"**{answer.prefer}**" if answer.decided else f"undecided: {', '.join(answer.best)}"
+    if answer.converged is None:
+        return f"{words} (convergence not recorded)"
+    return words if answer.converged else f"{words} (not converged)"
+
+
+def _measures_of(report: ComparisonReport, losses: Sequence[str]) -> str:
     measures = [one for one in report.measures if one.goal is not None]
-    head = ["Loss", *(f"{one.title} ({_better(one)})" for one in measures)]
-    rows = [[loss, *(_marked(report, one, loss) for one in measures)] for loss in report.losses]
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    head = ["Loss", *(f"{one.title} {_better(one)}" for one in measures)]
+    rows = [[loss, *(_marked(report, one, loss) for one in measures)] for loss in losses]
+    return _lines([head, ["---"] * len(head), *rows])
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _said(verdict: Verdict) -> list[str]:
@@ -38,7 +89,7 @@ def _said(verdict: Verdict) -> list[str]:
 
 
 def _better(measure: Measure) -> str:
-    return "higher is better" if measure.higher_is_better else "lower is better"
+    return "↑" if measure.higher_is_better else "↓"
 
 
 def _marked(report: ComparisonReport, measure: Measure, loss: str) -> str:

@@ -80,3 +80,8 @@ def and_(words: Sequence[str]) -> str:
     ('softmax, center and triplet', '')
     """
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def capitalized(sentence: str) -> str:
+    """Return the sentence with its first letter a capital, and the others as they are."""
+    return sentence[:1].upper() + sentence[1:]

@@ -15,6 +15,9 @@ from benchmarks.training import table as training_table
 from benchmarks.training.results import Report as TrainingReport
 from models.store import Store
 from reports import marks, results
+from reports.paper import paper
+from reports.published import first, of_the_paper
+from reports.settings import convergence
 from service.cli import COMMANDS as COMMANDS_BESIDE_SERVING
 from tests.support.serving import ready
 from training.__main__ import parser
@@ -70,12 +73,19 @@ def test_the_tables_of_training_are_made_from_the_measurements() -> None:
     assert training_table.everything(trained) in PERFORMANCE
 
 
-def test_the_readme_names_the_length_of_the_comparison() -> None:
-    compared = Store(REGISTRY).comparison()
-    assert compared is not None
-    protocol, text = compared.protocol, " ".join(README.split())
-    assert f"{protocol.epochs} epochs, one small network" in text
-    assert f"{protocol.seeds} seeds a loss, n = {compared.dataset.test:,} test images" in text
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md", "docs/protocol.md"])
+def test_the_pieces_about_comparisons_are_made_from_the_registry(page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert results.updated(text, Store(REGISTRY)) == text
+
+
+def test_the_readme_says_whether_its_table_is_of_converged_runs() -> None:
+    assert convergence(first(Store(REGISTRY))).casefold() in README.casefold()
+
+
+def test_the_page_about_the_paper_is_made_from_the_registry() -> None:
+    text = (ROOT / "docs/paper.md").read_text()
+    assert paper(of_the_paper(Store(REGISTRY))).rstrip() == text.rstrip()
 
 
 @pytest.mark.parametrize(

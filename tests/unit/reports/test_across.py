@@ -64,7 +64,7 @@ def test_leaders_that_differ_without_a_reversal_are_named_with_their_test() -> N
     assert (found.agreement, found.reversals) == ("leaders differ", ())
     assert found.sentences == (
         "The best mean is cosface's in other and center's in default.",
-        "in other cosface is 0.09 ± 0.41 points ahead of center, not distinguished (p = 0.854); "
+        "In other cosface is 0.09 ± 0.41 points ahead of center, not distinguished (p = 0.854); "
         "in default center is 0.09 ± 0.41 points ahead of cosface, not distinguished (p = 0.854).",
     )
 

@@ -5,6 +5,7 @@ import { byId, h, percent, put } from "./dom.js";
 import { colors, legend } from "./map/colors.js";
 import { loadPlane, picture } from "./map/data.js";
 import { View } from "./map/view.js";
+import { keptStar, readStar } from "./star.js";
 
 /** @typedef {import("./map/data.js").Plane} Plane */
 /** @typedef {import("./map/colors.js").Coloring} Coloring */
@@ -53,7 +54,8 @@ async function show() {
   if (!same) slider.value = "0";
   if (picked.length !== planes[0].about.count) picked = new Uint8Array(planes[0].about.count);
   drawAll(same);
-  status.textContent = `${planes[0].about.count.toLocaleString("en")} images.`;
+  const star = readStar();
+  status.textContent = `${planes[0].about.count.toLocaleString("en")} images.${star ? ` ${star.name} is the star.` : ""}`;
 }
 
 /** @param {boolean} same */
@@ -62,6 +64,7 @@ function drawAll(same) {
     const mine = planes[i];
     view.show(mine, same ? planes[1 - i] : mine);
     view.way = Number(slider.value);
+    view.star = keptStar(mine.about);
     const { trustworthiness, continuity, k } = mine.about;
     byId(`${SIDES[i]}-trust`).textContent =
       `Trustworthiness ${trustworthiness.toFixed(3)}, continuity ${continuity.toFixed(3)} (${k} neighbors)`;

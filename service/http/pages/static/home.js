@@ -2,11 +2,12 @@
 
 import { compare, Problem } from "./api.js";
 import { card, verdict } from "./cards.js";
-import { byId, h, percent, put } from "./dom.js";
+import { byId, h, put } from "./dom.js";
+import { place } from "./place.js";
 import { copyable } from "./snippets.js";
+import { preview as picture, table } from "./table.js";
 
-/** @typedef {import("./api.js").Compared} Compared */
-/** @typedef {{file: File, said?: Compared, error?: string}} Row */
+/** @typedef {import("./table.js").Row} Row */
 
 const AT_ONCE = 2; // requests in flight, so that others are served too
 
@@ -74,6 +75,7 @@ function showOne({ file, said, error }) {
       ...said.opinions.map((one) => card(one, said.agreement.label)),
     ),
     copyable(file.name, file.type || "application/octet-stream"),
+    place(file, said.opinions.map((one) => one.loss)),
   );
 }
 
@@ -81,40 +83,7 @@ function showOne({ file, said, error }) {
 function showTable(rows) {
   const failed = rows.filter((row) => row.error).length;
   status.textContent = `${rows.length - failed} of ${rows.length} answered${failed ? `, ${failed} refused` : ""}.`;
-  const losses = rows.find((row) => row.said)?.said?.opinions.map((one) => one.loss) ?? [];
-  const head = ["Picture", "Agreement", ...losses].map((name) => h("th", { scope: "col" }, name));
-  put(
-    results,
-    h(
-      "div",
-      { className: "wide", tabIndex: 0, role: "region", "aria-label": "Answers" },
-      h("table", { className: "full answers" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows.map((row) => line(row, losses.length)))),
-    ),
-  );
-}
-
-/**
- * @param {Row} row
- * @param {number} width
- */
-function line({ file, said, error }, width) {
-  const name = h("th", { scope: "row" }, picture(file, ""), h("span", {}, file.name));
-  if (!said) return h("tr", {}, name, h("td", { className: "text more", colSpan: width + 1 }, error));
-  const { label, losses, of, unknown } = said.agreement;
-  const cells = said.opinions.map((one) =>
-    h("td", { className: one.label === label ? "" : "more" }, one.label, h("small", {}, percent(one.probability), one.unknown ? ", unknown" : "")),
-  );
-  return h("tr", {}, name, h("td", {}, label, h("small", {}, `${losses} of ${of}`, unknown ? `, unknown to ${unknown}` : "")), ...cells);
-}
-
-/**
- * @param {File} file
- * @param {string} alt
- */
-function picture(file, alt) {
-  const address = URL.createObjectURL(file);
-  const free = () => URL.revokeObjectURL(address);
-  return h("img", { src: address, alt, onload: free, onerror: free });
+  put(results, table(rows));
 }
 
 /** @param {HTMLElement} button */

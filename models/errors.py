@@ -50,3 +50,19 @@ class ComparisonDamaged(ModelsError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the comparison is damaged: {reason}")
         self.reason = reason
+
+
+class AliasesDamaged(ModelsError):
+    """The registry's file of aliases is not what its schema says."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"{file} is damaged: {reason}")
+        self.reason = reason
+
+
+class NothingToRollBack(ModelsError):
+    """No version of the model was current before."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no version of {name} was current before; promote one instead")
+        self.name = name

@@ -283,6 +283,10 @@ class InvalidSettings(StartError):
     """A flag or an environment variable is unknown or has a value that is not allowed."""
 
 
+class VersionUnavailable(StartError):
+    """A version that is to answer by default is not published."""
+
+
 class RegistryEmpty(StartError):
     """There is no published model to serve."""
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.manifest import Name
+from models.manifest import Name, is_name
 from models.preprocess import MAX_PIXELS
 from service.access.hosts import own_hosts
 from service.access.keys import EMPTY, is_empty, ready_key
@@ -23,6 +23,7 @@ Device = Literal["auto", "cuda", "tensorrt", "cpu"]
 _INDEX_URL = re.compile(
     r"embedded|milvus(\+tls)?://([^\s:@/]+:[^\s:@/]+@)?([\w.-]+|\[[\da-fA-F:.]+\])(:(?P<port>\d+))?(/\w*)?"
 )
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _LOGIN = re.compile(r"//.*@")
 
 
@@ -48,6 +49,11 @@ class Settings(BaseSettings):
         "auto", description="auto, float32 or int8: which graph answers where a model has several"
     )
     default_loss: Name = Field("arcface", description="model that answers where none is named")
+    default_versions: str | None = Field(
+        None,
+        description="versions that answer where a request names none, such as arcface:2,softmax:1; "
+        "unset, what is promoted in the registry, or else the newest",
+    )
     workers: int | None = Field(
         None,
         ge=1,
@@ -133,6 +139,12 @@ class Settings(BaseSettings):
     def _key_fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
         return None if key is None else SecretStr(ready_key(key.get_secret_value()))
 
+    @field_validator("default_versions")
+    @classmethod
+    def _versions_are_pairs(cls, versions: str | None) -> str | None:
+        _pairs(versions)
+        return versions
+
     @field_validator("allowed_hosts")
     @classmethod
     def _hosts_are_names(cls, hosts: str | None) -> str | None:
@@ -150,6 +162,11 @@ class Settings(BaseSettings):
             )
         return url
 
+    @property
+    def pinned_versions(self) -> dict[str, int]:
+        """Return the version of each model in `default_versions`."""
+        return _pairs(self.default_versions)
+
     @model_validator(mode="after")
     def _queue_holds_a_request(self) -> "Settings":
         if self.queue_items < self.max_images:
@@ -158,6 +175,19 @@ class Settings(BaseSettings):
                 "so that a full request could never be taken"
             )
         return self
+
+
+def _pairs(versions: str | None) -> dict[str, int]:
+    pairs = {}
+    for pair in (versions or "").split(","):
+        name, _, number = pair.strip().partition(":")
+        if pair.strip() and not (is_name(name) and _VERSION.fullmatch(number)):
+            raise ValueError("must be models with their versions, such as arcface:2,softmax:1")
+        if name in pairs:
+            raise ValueError(f"names {name} twice")
+        if name:
+            pairs[name] = int(number)
+    return pairs
 
 
 def read_settings(flags: Mapping[str, str]) -> Settings:

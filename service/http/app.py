@@ -170,7 +170,7 @@ def _build(
 ) -> tuple[InferenceExecutor, Services]:
     store = Store(settings.registry)
     if published is None:
-        published = read_published(store)
+        published = read_published(store, settings.pinned_versions)
     provider = choose_provider(settings.device)
     on_gpu = provider != CPU
     workers = settings.workers or 1
@@ -200,7 +200,8 @@ def _build(
         metrics.follow(manifest, batcher, model.session)
         return Engine(model, decoder, batcher)
 
-    catalog = Catalog(published.versions(), settings.default_loss, load, serve)
+    versions, defaults = published.versions(), published.defaults
+    catalog = Catalog(versions, settings.default_loss, load, serve, defaults)
     patience = RequestTimeout(settings.deadline_s)
     library = open_library(settings)
     return lanes, Services(

@@ -8,7 +8,7 @@ import structlog
 
 from models.errors import BundleDamaged, BundleNotFound
 from service.inference.engine import Engine, LoadedModel
-from service.inference.entry import ModelEntry, State
+from service.inference.entry import ModelEntry
 from service.machine.open_files import is_passing
 
 _LOOK_S = 0.5
@@ -19,8 +19,8 @@ log = structlog.get_logger(__name__)
 class Catalog:
     """The models of one registry as it was when the service started.
 
-    The newest version of each is loaded in the background by `start`, the default one first;
-    an older version when it is first asked for.
+    The default version of each is loaded in the background by `start`, that of the default model
+    first; another version when it is first asked for.
     """
 
     def __init__(
@@ -29,10 +29,13 @@ class Catalog:
         default: str,
         load: Callable[[str, int], LoadedModel],
         serve: Callable[[LoadedModel], Engine],
+        defaults: Mapping[str, int] | None = None,
     ) -> None:
         """List these versions of these models, each oldest first.
 
-        `load` reads and verifies a model, on a thread; `serve` makes a started engine of it.
+        `defaults` are the versions that answer where none is named, the newest where a model is
+        not in it. `load` reads and verifies a model, on a thread; `serve` makes a started engine
+        of it.
         """
         self.default = default
         self._load_model = load
@@ -40,36 +43,36 @@ class Catalog:
         self._one_at_a_time = asyncio.Lock()
         self._background: asyncio.Task[None] | None = None
         self._retrying: asyncio.Task[None] | None = None
+        self._defaults = {
+            name: (defaults or {}).get(name, published[-1]) for name, published in versions.items()
+        }
         self._entries = {
-            name: _entries(name, versions[name])
+            name: _entries(name, versions[name], self._defaults[name])
             for name in sorted(versions, key=lambda name: (name != default, name))
         }
 
     @property
     def ready(self) -> bool:
-        """Every newest version has answered its golden batch or is damaged; one at least has."""
-        states = [entry.state for entry in self.newest()]
+        """Every default version has answered its golden batch or is damaged; one at least has."""
+        states = [entry.state for entry in self.defaults()]
         return "ready" in states and "loading" not in states
 
-    def newest(self) -> list[ModelEntry]:
-        """The newest version of each model, sorted by name."""
-        return sorted(
-            (versions[max(versions)] for versions in self._entries.values()),
-            key=lambda entry: entry.name,
-        )
+    def defaults(self) -> list[ModelEntry]:
+        """The version of each model that answers where none is named, sorted by name."""
+        return [self._entries[name][self._defaults[name]] for name in sorted(self._entries)]
 
     def versions(self, name: str) -> list[ModelEntry]:
         """Every version of one model, newest first. Raises BundleNotFound."""
-        newest = self.entry(name)
-        return list(reversed(self._entries[newest.name].values()))
+        found = self.entry(name)
+        return list(reversed(self._entries[found.name].values()))
 
     def entry(self, name: str | None = None, version: int | None = None) -> ModelEntry:
-        """One version, by default the newest of the default model. Raises BundleNotFound."""
+        """One version, by default the default model's default. Raises BundleNotFound."""
         name = self.default if name is None else name
         versions = self._entries.get(name)
         if versions is None:
             raise BundleNotFound(name, None, tuple(sorted(self._entries)))
-        number = next(reversed(versions)) if version is None else version
+        number = self._defaults[name] if version is None else version
         if number not in versions:
             known = tuple(f"{name}/{each}" for each in reversed(versions))
             raise BundleNotFound(name, version, known)
@@ -81,7 +84,7 @@ class Catalog:
         Raises BundleNotFound, BundleDamaged or ModelNotReady.
         """
         entry = self.entry(name, version)
-        if not entry.newest and entry.engine is None:
+        if not entry.is_default and entry.engine is None:
             await self._load(entry)
         return entry.ready_engine()
 
@@ -92,7 +95,7 @@ class Catalog:
 
     def start(self) -> None:
         """Begin to load in the background."""
-        self._background = asyncio.create_task(self._load_newest(), name="load models")
+        self._background = asyncio.create_task(self._load_defaults(), name="load models")
         self._retrying = asyncio.create_task(self.retry(), name="load models again")
 
     async def retry(self) -> None:
@@ -105,7 +108,7 @@ class Catalog:
                         await self._load(entry)
 
     async def loaded(self) -> None:
-        """Come back once every newest version is ready or damaged."""
+        """Come back once every default version is ready or damaged."""
         if self._background is not None:
             await asyncio.wait([self._background])
 
@@ -119,11 +122,11 @@ class Catalog:
         for engine in self._engines():
             engine.batcher.stop()
 
-    async def _load_newest(self) -> None:
+    async def _load_defaults(self) -> None:
         started = perf_counter()
-        for versions in self._entries.values():
-            await self._load(versions[max(versions)])
-        _log_outcome(self.newest(), perf_counter() - started)
+        for name, versions in self._entries.items():
+            await self._load(versions[self._defaults[name]])
+        _log_outcome(self.defaults(), perf_counter() - started)
 
     async def _load(self, entry: ModelEntry) -> None:
         async with entry.lock, self._one_at_a_time:
@@ -173,16 +176,13 @@ def _reason(error: Exception) -> str:
     return f"could not be loaded: {error}"
 
 
-def _entries(name: str, versions: tuple[int, ...]) -> dict[int, ModelEntry]:
-    newest = versions[-1]
+def _entries(name: str, versions: tuple[int, ...], default: int) -> dict[int, ModelEntry]:
     return {
-        version: ModelEntry(name, version, version == newest, _first_state(version == newest))
+        version: ModelEntry(
+            name, version, version == default, "loading" if version == default else "published"
+        )
         for version in versions
     }
-
-
-def _first_state(newest: bool) -> State:
-    return "loading" if newest else "published"
 
 
 def _log_outcome(entries: list[ModelEntry], seconds: float) -> None:

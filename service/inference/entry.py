@@ -34,11 +34,11 @@ class RetrySchedule:
 
 @dataclass
 class ModelEntry:
-    """One version of one model. An older version stays `published` until it is asked for."""
+    """One version of one model. What is not the default stays `published` until it is asked for."""
 
     name: str
     version: int
-    newest: bool
+    is_default: bool  # answers where no version is named
     state: State
     reason: str | None = None
     engine: Engine | None = None

@@ -6,8 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.aliases import current_versions
 from models.bundle import MANIFEST, THUMBNAILS
-from models.errors import ModelsError
+from models.errors import BundleNotFound, ModelsError
 from models.manifest import Sha256
 from models.store import Store
 from service.registry.comparison import Comparisons, read_comparisons
@@ -24,6 +25,7 @@ class PublishedModels:
     """
 
     manifests: Mapping[Version, Sha256 | None]  # None where there was nothing to read
+    defaults: Mapping[str, int] = field(default_factory=dict)  # answer where none is named
     comparisons: Comparisons = field(default_factory=Comparisons)
 
     def versions(self) -> dict[str, tuple[int, ...]]:
@@ -34,14 +36,29 @@ class PublishedModels:
         return found
 
 
-def read_published(store: Store) -> PublishedModels:
-    """Decide what is served: all that the registry holds now."""
+def default_versions(store: Store, pinned: Mapping[str, int]) -> dict[str, int]:
+    """The version of each model that answers where a request names none.
+
+    It is the one that is pinned, or else current by the registry's aliases, or else the newest.
+    Raises AliasesDamaged, and BundleNotFound where one of them is not published.
+    """
+    found = current_versions(store)
+    for name, version in pinned.items():
+        if version not in store.versions(name):
+            known = tuple(f"{name}/{each}" for each in store.versions(name)) or store.names()
+            raise BundleNotFound(name, version, known)
+    return found | dict(pinned)
+
+
+def read_published(store: Store, pinned: Mapping[str, int]) -> PublishedModels:
+    """Decide what is served: all that the registry holds now. Raises as `default_versions`."""
+    defaults = default_versions(store, pinned)
     manifests = {
         (name, version): _manifest_sha256(store, name, version)
         for name in store.names()
         for version in store.versions(name)
     }
-    return PublishedModels(manifests, read_comparisons(store))
+    return PublishedModels(manifests, defaults, read_comparisons(store))
 
 
 def why_changed(store: Store, published: PublishedModels, loaded: Iterable[Version]) -> str | None:
@@ -59,9 +76,9 @@ def why_changed(store: Store, published: PublishedModels, loaded: Iterable[Versi
     return None
 
 
-def newest_bytes(store: Store) -> int:
-    """The size of the newest versions' files on disk, which every worker loads."""
-    folders = [store.root / name / str(store.versions(name)[-1]) for name in store.names()]
+def bytes_to_load(store: Store, defaults: Mapping[str, int]) -> int:
+    """The size of the default versions' files on disk, which every worker loads."""
+    folders = [store.root / name / str(version) for name, version in defaults.items()]
     return sum(_size(folder) for folder in (*folders, store.root / THUMBNAILS))
 
 

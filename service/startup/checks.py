@@ -4,13 +4,14 @@ import os
 
 import structlog
 
+from models.errors import ModelsError
 from models.store import Store
-from service.errors import RegistryEmpty
+from service.errors import RegistryEmpty, VersionUnavailable
 from service.http.observability.tracing import require_tracing
 from service.machine.environment import from_kubernetes
 from service.machine.folders import can_share, why_not_writable
 from service.processes.workers import default_workers
-from service.registry.published import newest_bytes
+from service.registry.published import bytes_to_load, default_versions
 from service.settings import PREFIX, Settings, flag
 
 log = structlog.get_logger("service")
@@ -28,7 +29,8 @@ def check(settings: Settings) -> None:
 
 def count_workers(settings: Settings) -> int:
     """Count the processes to start."""
-    bytes_of_models = newest_bytes(Store(settings.registry))
+    store = Store(settings.registry)
+    bytes_of_models = bytes_to_load(store, default_versions(store, settings.pinned_versions))
     workers = settings.workers or default_workers(settings.device, bytes_of_models)
     if workers > 1 and not can_share(settings.data_dir):
         log.warning(
@@ -53,6 +55,13 @@ def _check_registry(settings: Settings) -> None:
             f"there is no published model in {settings.registry}; publish one with "
             f"'python -m training run', or name another folder with {flag('registry')}"
         )
+    try:
+        default_versions(Store(settings.registry), settings.pinned_versions)
+    except ModelsError as error:
+        raise VersionUnavailable(
+            f"{error}; publish it, correct {flag('default_versions')}, or choose another with "
+            "'python -m models promote'"
+        ) from None
     if settings.default_loss not in names:
         log.warning("the default model is not published", name=settings.default_loss, models=names)
 

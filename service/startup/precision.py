@@ -16,6 +16,7 @@ from models.manifest import Manifest
 from models.store import Store
 from service.errors import ServiceError
 from service.machine.hardware import multiplies_int8
+from service.registry.published import default_versions
 from service.settings import PrecisionChoice, Settings
 
 if TYPE_CHECKING:
@@ -38,18 +39,18 @@ def settle_precision(settings: Settings) -> PrecisionChoice:
         return settings.precision
     if settings.device in ("cuda", "tensorrt") or not multiplies_int8():
         return "float32"
-    names = [name for name in Store(settings.registry).names() if _has_int8(settings, name)]
-    if not names:
+    defaults = default_versions(Store(settings.registry), settings.pinned_versions)
+    models = {name: each for name, each in defaults.items() if _has_int8(settings, name, each)}
+    if not models:
         return "auto"
-    reason = _why_float32(settings, names)
-    log.info("precision", chosen="float32" if reason else "int8", models=names, reason=reason)
+    reason = _why_float32(settings, models)
+    log.info("precision", chosen="float32" if reason else "int8", models=models, reason=reason)
     return "float32" if reason else "auto"
 
 
-def _has_int8(settings: Settings, name: str) -> bool:
+def _has_int8(settings: Settings, name: str, version: int) -> bool:
     """By the manifest alone: the files are verified where they are opened."""
-    newest = Store(settings.registry).versions(name)[-1]
-    path = settings.registry / name / str(newest) / MANIFEST
+    path = settings.registry / name / str(version) / MANIFEST
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except (OSError, ValueError):
@@ -57,9 +58,9 @@ def _has_int8(settings: Settings, name: str) -> bool:
     return any(one.precision == "int8" for one in manifest.variants)
 
 
-def _why_float32(settings: Settings, names: list[str]) -> str | None:
+def _why_float32(settings: Settings, models: dict[str, int]) -> str | None:
     """Found out in a process of its own, since this one forks; None where int8 is the better."""
-    with_what = (settings.registry, settings.data_dir, names)
+    with_what = (settings.registry, settings.data_dir, models)
     try:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             return pool.submit(_look, *with_what).result(timeout=_LONGEST_S)
@@ -67,11 +68,11 @@ def _why_float32(settings: Settings, names: list[str]) -> str | None:
         return f"int8 could not be tried: {error}"
 
 
-def _look(registry: Path, data_dir: Path, names: list[str]) -> str | None:
+def _look(registry: Path, data_dir: Path, models: dict[str, int]) -> str | None:
     from service.inference.precision import is_faster
 
     store = Store(registry)
-    bundles = {name: store.load(name) for name in names}
+    bundles = {name: store.load(name, version) for name, version in models.items()}
     held = [spec for spec in _specs(data_dir) if _would_not_mix(spec, bundles.get(spec.loss))]
     if held:
         return f"collection {held[0].name!r} has vectors of float32, among which int8 finds others"

@@ -18,7 +18,7 @@ from service.processes.heartbeat import Heartbeat
 from service.processes.sockets import reopener
 from service.processes.worker import WorkerPlan
 from service.processes.workers import EXIT_STARTUP_FAILED, loaded_by_any, memory_advice
-from service.registry.published import PublishedModels, newest_bytes, read_published, why_changed
+from service.registry.published import PublishedModels, bytes_to_load, read_published, why_changed
 from service.settings import Settings, read_settings
 from service.startup.server import Server, make_server
 
@@ -30,12 +30,12 @@ def care(settings: Settings, listener: socket.socket, shared: Path) -> WorkerPla
     """Return the workers' task, with the facts for their supervisor. Imports the application."""
     _import_app()
     store = Store(settings.registry)
-    published = read_published(store)
+    published = read_published(store, settings.pinned_versions)
     return WorkerPlan(
         serve=partial(_be_worker, published),
         reopen=reopener(settings, listener),
         why_not=lambda: why_changed(store, published, loaded_by_any(shared)),
-        advice=memory_advice(settings.workers or 1, newest_bytes(store)),
+        advice=memory_advice(settings.workers or 1, bytes_to_load(store, published.defaults)),
         stop_s=settings.stop_s,
         hung_s=settings.worker_timeout_s,
     )

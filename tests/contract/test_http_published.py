@@ -91,7 +91,7 @@ def test_what_is_published_is_every_version(tmp_path: Path) -> None:
     for name in ("softmax", "arcface", "arcface"):
         publish(tmp_path, name)
     (tmp_path / "softmax" / "1" / MANIFEST).unlink()
-    published = read_published(Store(tmp_path))
+    published = read_published(Store(tmp_path), {})
     assert published.versions() == {"arcface": (1, 2), "softmax": (1,)}
     assert published.manifests["softmax", 1] is None
     assert published.manifests["arcface", 1] != published.manifests["arcface", 2]

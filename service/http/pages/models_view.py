@@ -31,7 +31,7 @@ class ModelRow:
     @property
     def query(self) -> str:
         """Return the query that leads its addresses to this version."""
-        return "" if self.entry.newest else f"?version={self.entry.version}"
+        return "" if self.entry.is_default else f"?version={self.entry.version}"
 
     @property
     def has_map(self) -> bool:
@@ -54,6 +54,6 @@ class ModelRow:
 
 def answers(entry: ModelEntry, default: str) -> str:
     """Return the requests that a version answers: all without a name, its model's, or its own."""
-    if not entry.newest:
+    if not entry.is_default:
         return "by version"
     return "everybody" if entry.name == default else "by name"

@@ -158,7 +158,7 @@ class Pages:
 
     def collections(self, listed: CollectionList, catalog: Catalog, address: str) -> Response:
         """Every collection; models lead to their reports where they are published here."""
-        names = {entry.name for entry in catalog.newest()}
+        names = {entry.name for entry in catalog.defaults()}
         values = {"listed": listed, "models": names, "base": address}
         return _varying(self._render("collections.html", here="/collections", **values))
 

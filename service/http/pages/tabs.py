@@ -33,7 +33,7 @@ def tabs_of(catalog: Catalog, view: str, loss: str, version: int | None = None) 
 
     `version` is None where the view shows several. Raises BundleNotFound.
     """
-    newest = catalog.entry(loss).version
+    default = catalog.entry(loss).version
     path = dict(_VIEWS)[view]
 
     def address(name: str, number: int | None, way: str = path) -> str:
@@ -41,10 +41,12 @@ def tabs_of(catalog: Catalog, view: str, loss: str, version: int | None = None) 
         is_default = number == catalog.entry(name).version
         return way.format(name) + (f"?version={number}" if kept and not is_default else "")
 
-    kept = None if version == newest else version
+    kept = None if version == default else version
     versions = _numbers(catalog, loss) if version is not None else ()
     return Tabs(
-        tuple(Tab(one.name, address(one.name, kept), one.name == loss) for one in catalog.newest()),
+        tuple(
+            Tab(one.name, address(one.name, kept), one.name == loss) for one in catalog.defaults()
+        ),
         tuple(Tab(str(one), address(loss, one), one == version) for one in versions),
         tuple(
             Tab(title, address(loss, kept if title != "versions" else None, way), title == view)

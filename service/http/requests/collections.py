@@ -27,7 +27,7 @@ class CollectionBody(BaseModel):
 
     loss: str | None = Field(None, description="a model's name; the default model where absent")
     version: Whole | None = Field(
-        None, ge=1, description="a published version; the newest where absent"
+        None, ge=1, description="a published version; by default the one that answers"
     )
     metric: Metric | None = Field(
         None,

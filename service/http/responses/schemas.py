@@ -139,7 +139,7 @@ class ComparisonSummary(Schema):
 
 
 class ModelList(Schema):
-    """The newest version of every model."""
+    """The version of every model that answers where a request names none."""
 
     default: str = Field(description="the model that answers where none is named")
     models: list[ModelDetail]

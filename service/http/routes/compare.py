@@ -68,7 +68,7 @@ async def _choose(catalog: Catalog, names: Sequence[str]) -> tuple[list[Engine],
     """The engines to ask, and the models that cannot answer. Raises where nobody can."""
     if names:
         return [await catalog.engine(name) for name in dict.fromkeys(names)], []
-    entries = catalog.newest()
+    entries = catalog.defaults()
     engines = [entry.engine for entry in entries if entry.engine]
     unavailable = [entry for entry in entries if not entry.engine]
     if not engines:  # raises what can be said about one of them

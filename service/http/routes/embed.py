@@ -39,7 +39,9 @@ class ModelQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     loss: str | None = Field(None, description="a model's name; the default model where absent")
-    version: Whole | None = Field(None, description="a published version; the newest where absent")
+    version: Whole | None = Field(
+        None, description="a published version; by default the one that answers"
+    )
 
 
 class EmbedQuery(ModelQuery):

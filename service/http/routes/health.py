@@ -25,7 +25,7 @@ async def live() -> Liveness:
 async def ready(parts: Parts, response: Response) -> Readiness:
     """Answer 200 once every model that is not damaged has answered its golden batch."""
     catalog = parts.catalog
-    models = [ModelState(**entry.facts()) for entry in catalog.newest()]
+    models = [ModelState(**entry.facts()) for entry in catalog.defaults()]
     if catalog.ready:
         return Readiness(status="ready", models=models)
     response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE

@@ -21,10 +21,10 @@ _PAGE: dict[int | str, dict[str, Any]] = {
 async def home(request: Request, parts: Parts) -> Response:
     """Show what is served here and where to go on."""
     address = str(request.base_url).rstrip("/")
-    return parts.pages.home(address, parts.catalog.default, parts.catalog.newest())
+    return parts.pages.home(address, parts.catalog.default, parts.catalog.defaults())
 
 
 @router.get("/explore", response_class=Response, responses=_PAGE)
 async def explore(parts: Parts) -> Response:
     """Show the images of two models on their maps."""
-    return parts.pages.explore([entry.name for entry in parts.catalog.newest()])
+    return parts.pages.explore([entry.name for entry in parts.catalog.defaults()])

@@ -45,7 +45,7 @@ class VersionQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Whole | None = Field(None, description="by default the newest")
+    version: Whole | None = Field(None, description="by default the one that answers")
 
 
 class PointsQuery(VersionQuery):
@@ -216,7 +216,7 @@ async def _votes(parts: Services, own: Engine) -> tuple[Vote, ...]:
 async def _panel(parts: Services, own: Engine, votes: tuple[Vote, ...]) -> MappedModels:
     """The model and every other of the same test images, each in the same version if it has it."""
     version, voices = own.manifest.version, [_voice(own)]
-    for entry in parts.catalog.newest():
+    for entry in parts.catalog.defaults():
         if entry.name == own.manifest.name:
             continue
         has_it_too = any(one.version == version for one in parts.catalog.versions(entry.name))

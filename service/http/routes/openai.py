@@ -62,8 +62,8 @@ router.add_api_route(
 
 @router.get("/models", responses=problems())
 async def list_models(parts: Parts) -> OpenAIModels:
-    """List the models that are ready, the newest version of each."""
-    engines = [entry.engine for entry in parts.catalog.newest() if entry.engine]
+    """List the models that are ready, the default version of each."""
+    engines = [entry.engine for entry in parts.catalog.defaults() if entry.engine]
     return OpenAIModels(data=[_described(one.manifest.name, one.manifest) for one in engines])
 
 

@@ -25,17 +25,17 @@ _FOREVER = "public, max-age=31536000, immutable"  # the address names the versio
 async def list_models(
     parts: Parts, response: Response, accept: Accept = None
 ) -> ModelList | Response:
-    """List the newest version of every model, with its state and manifest.
+    """List the default version of every model, with its state and manifest.
 
     The page lists every version.
     """
     catalog = parts.catalog
     response.headers.update(VARYING)
     if wants_page(accept):
-        entries = [each for one in catalog.newest() for each in catalog.versions(one.name)]
+        entries = [each for one in catalog.defaults() for each in catalog.versions(one.name)]
         rows = [await _row(parts, entry) for entry in entries]
         return parts.pages.models(catalog.default, rows)
-    models = [_detail(catalog, entry) for entry in catalog.newest()]
+    models = [_detail(catalog, entry) for entry in catalog.defaults()]
     comparisons = list_comparisons(parts.comparisons)
     return ModelList(default=catalog.default, models=models, comparisons=comparisons)
 
@@ -48,7 +48,7 @@ async def show_model(
     version: Whole | None = None,
     accept: Accept = None,
 ) -> ModelDetail | Response:
-    """Show one model, by default its newest version."""
+    """Show one model, by default the version that answers."""
     entry = parts.catalog.entry(loss, version)
     response.headers.update(VARYING)
     if wants_page(accept):

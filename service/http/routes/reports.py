@@ -37,7 +37,7 @@ _FIGURE: dict[int | str, dict[str, Any]] = {
 async def overview(parts: Parts, comparison: Named = None, accept: Accept = None) -> Response:
     """Compare the losses: over several seeds, and the headline of every model's report."""
     compared, reports = parts.comparisons.named(comparison), parts.comparisons.reports
-    engines = [(entry, entry.engine) for entry in parts.catalog.newest()]
+    engines = [(entry, entry.engine) for entry in parts.catalog.defaults()]
     found = ReportOverview(
         comparison=compared.report,
         comparison_damage=compared.damage,

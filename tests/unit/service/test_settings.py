@@ -25,6 +25,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "device": "auto",
         "precision": "auto",
         "default_loss": "arcface",
+        "default_versions": None,
         "workers": None,
         "max_body_bytes": 32 * 1024 * 1024,
         "max_connections": None,

@@ -90,6 +90,34 @@ class Collection:
                 raise UnknownItem(self.spec.name, item_id)
             return sequence
 
+    def relabel(self, item_id: str, label: str | None) -> int:
+        """Give an item another label; the collection's sequence after it. Raises UnknownItem."""
+        with self._using() as opened, opened.connections.writing() as database:
+            sequence = writes.relabel(database, item_id, label)
+            if sequence is None:
+                raise UnknownItem(self.spec.name, item_id)
+            return sequence
+
+    def stored(self, ids: Sequence[str]) -> list[NewItem]:
+        """The items of these ids as they can be put elsewhere, in their order, pictures and all.
+
+        Raises UnknownItem.
+        """
+        vectors = self.vectors(ids)
+        with self._reading() as database:
+            found = [self._item(database, item_id) for item_id in ids]
+            return [
+                NewItem(
+                    item.id,
+                    vector,
+                    item.label,
+                    item.metadata,
+                    reads.picture(database, item.row, "image") if item.has_image else None,
+                    reads.picture(database, item.row, "thumbnail") if item.has_thumbnail else None,
+                )
+                for item, vector in zip(found, vectors, strict=True)
+            ]
+
     def has(self, ids: Sequence[str]) -> list[bool]:
         """For each id, whether there is an item."""
         with self._reading() as database:

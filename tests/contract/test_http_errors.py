@@ -87,6 +87,10 @@ COLLECTION = {
     "unknown_model", "collection_damaged", "collection_busy", "stopping", "deadline_exceeded",
     "too_many_open_files",
 }  # fmt: skip
+BODY = {
+    "body_too_large", "bodies_full", "malformed_body", "unsupported_media_type",
+    "too_many_values", "unsupported_content_encoding",
+}  # fmt: skip
 WRITE = {"storage_full", "storage_read_only"}
 VECTORS = (
     IMAGES
@@ -119,6 +123,11 @@ VECTORS = (
         ("DELETE /collections/{name}", COLLECTION | {"storage_read_only"}),
         ("POST /collections/{name}/snapshot", COLLECTION | WRITE),
         ("POST /collections/{name}/items", VECTORS | WRITE),
+        ("PUT /collections/{name}/label", COLLECTION | WRITE | BODY | {"unknown_item"}),
+        (
+            "POST /collections/{name}/copy",
+            COLLECTION | WRITE | BODY | {"unknown_item", "model_mismatch"},
+        ),
         ("GET /collections/{name}/items", COLLECTION),
         ("GET /collections/{name}/items/{id}", COLLECTION | {"unknown_item"}),
         ("DELETE /collections/{name}/items/{id}", COLLECTION | WRITE | {"unknown_item"}),

@@ -13,6 +13,7 @@ from service.vectors.filters import Value
 from service.vectors.protocol import Vectors
 
 Property = tuple[str, str, Value, int]
+_FILE = "INSERT INTO properties (key, kind, value, row) VALUES (?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,24 @@ def delete(database: sqlite3.Connection, item_id: str) -> int | None:
     _remove(database, [(sequence, old[item_id])])
     _count(database, sequence, -1)
     return int(sequence)
+
+
+def relabel(database: sqlite3.Connection, item_id: str, label: str | None) -> int | None:
+    """The sequence after the item got another label; none where there is no such item.
+
+    The item moves to a new row, as if it had been put again, so that whoever follows sees it.
+    """
+    old = _present(database, (item_id,)).get(item_id)
+    if old is None:
+        return None
+    (row,) = database.execute("SELECT sequence + 1 FROM collection").fetchone()
+    database.execute("UPDATE items SET row = ?, label = ? WHERE row = ?", (row, label, old.row))
+    for table in ("images", "thumbnails"):
+        database.execute(f"UPDATE {table} SET row = ? WHERE row = ?", (row, old.row))  # noqa: S608 - our words
+    _remove(database, [(row, old)])
+    database.executemany(_FILE, _properties(row, label, orjson.loads(old.metadata)))
+    _count(database, row, 0)
+    return int(row)
 
 
 def kind_of(value: Value) -> str:
@@ -106,7 +125,7 @@ def _insert(
         (_columns(row, item, blob) for (row, item), blob in zip(items, blobs, strict=True)),
     )
     database.executemany(
-        "INSERT INTO properties (key, kind, value, row) VALUES (?, ?, ?, ?)",
+        _FILE,
         (one for row, item in items for one in _properties(row, item.label, item.metadata)),
     )
     for table, pictures in (

@@ -29,7 +29,7 @@ from service.http.pages.models_view import ModelRow
 from service.http.pages.static_files import read_static_files
 from service.http.pages.tabs import Tabs
 from service.http.requests.negotiation import VARYING
-from service.http.responses.collections import CollectionList
+from service.http.responses.collections import CollectionDetail, CollectionList
 from service.http.responses.schemas import ReportOverview, ThresholdAnswer
 from service.http.responses.versions import VersionChange
 from service.inference.catalog import Catalog
@@ -85,6 +85,10 @@ class Pages:
     def explore(self, losses: Sequence[str]) -> Response:
         """The map, on which images are looked at under two of these losses."""
         return self._render("explore.html", here="/explore", losses=losses)
+
+    def collection(self, found: CollectionDetail) -> Response:
+        """One collection: its items, what is put into it, and its map."""
+        return self._render("collection.html", here="/collections", collection=found)
 
     def overview(
         self, overview: ReportOverview, reports: Sequence[ComparisonReport] = ()

@@ -17,6 +17,7 @@ from service.http.requests.negotiation import JSON
 from service.http.requests.neighbors import NeighborsBody
 from service.http.requests.parameters import Whole
 
+MOST_COPIED = 1_000
 REFERENCES = "#/components/schemas/{model}"
 
 
@@ -76,6 +77,25 @@ class ItemsBody(BaseModel):
     )
 
 
+class LabelBody(BaseModel):
+    """The label that an item is to have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: str | None = Field(
+        min_length=1, max_length=LABEL_CHARACTERS, description="null takes the label away"
+    )
+
+
+class CopyBody(BaseModel):
+    """The items that are to be copied, and the collection that has them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str = Field(description="a collection of the same model")
+    ids: list[str] = Field(min_length=1, max_length=MOST_COPIED, description="each id once")
+
+
 def _described(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema(ref_template=REFERENCES)
     schema.pop("$defs", None)  # `service.http.responses.openapi` has them
@@ -84,6 +104,12 @@ def _described(model: type[BaseModel]) -> dict[str, Any]:
 
 COLLECTION_BODY: dict[str, Any] = {
     "requestBody": {"required": False, "content": {JSON: _described(CollectionBody)}}
+}
+LABEL_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {JSON: _described(LabelBody)}}
+}
+COPY_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {JSON: _described(CopyBody)}}
 }
 ITEMS_BODY: dict[str, Any] = {
     "requestBody": {

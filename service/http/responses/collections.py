@@ -94,6 +94,25 @@ class Removal(Schema):
     sequence: int = Field(description="of the collection, with this deletion in it")
 
 
+class Relabeled(Schema):
+    """An item that has another label."""
+
+    collection: str
+    id: str
+    label: str | None
+    sequence: int = Field(description="of the collection, with this change in it")
+
+
+class Copied(Schema):
+    """Items that were copied from another collection."""
+
+    collection: str
+    source: str
+    sequence: int = Field(description="of the collection, with these items in it")
+    items: int = Field(description="how many were copied")
+    replaced: int = Field(description="how many of them took the place of an item of their id")
+
+
 class Snapshot(Schema):
     """A copy of the collection on the service's disk."""
 

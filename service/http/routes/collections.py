@@ -86,10 +86,21 @@ async def list_collections(
     return found
 
 
-@router.get("/{name}", responses=problems(*_FACTS_ERRORS))
-async def show(request: Request, parts: Parts, name: str, _query: NoParameters) -> CollectionDetail:
-    """Show one collection and how it stands."""
-    return await read(request, parts, lambda: show_collection(parts.library.get(name).facts()))
+@router.get(
+    "/{name}", response_model=CollectionDetail, responses=PAGE_TOO | problems(*_FACTS_ERRORS)
+)
+async def show(
+    request: Request,
+    response: Response,
+    parts: Parts,
+    name: str,
+    _query: NoParameters,
+    accept: Accept = None,
+) -> CollectionDetail | Response:
+    """Show one collection and how it stands, as JSON or as a page."""
+    found = await read(request, parts, lambda: show_collection(parts.library.get(name).facts()))
+    response.headers.update(VARYING)
+    return parts.pages.collection(found) if wants_page(accept) else found
 
 
 @router.delete(

@@ -15,10 +15,14 @@ export class Problem extends Error {
   /**
    * @param {string} message
    * @param {string} code
+   * @param {number} [status]
+   * @param {Record<string, any>} [facts] what else the answer says
    */
-  constructor(message, code) {
+  constructor(message, code, status = 0, facts = {}) {
     super(message);
     this.code = code;
+    this.status = status;
+    this.facts = facts;
   }
 }
 
@@ -33,12 +37,13 @@ export async function ask(address, init = {}) {
   let answer;
   try {
     answer = await fetch(address, { ...init, headers: { Accept: "application/json", ...init.headers } });
-  } catch {
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
     throw new Problem("The service does not answer.", "unreachable");
   }
   if (answer.ok) return answer;
   const body = await answer.json().catch(() => ({}));
-  throw new Problem(body.detail ?? `The service answered ${answer.status}.`, body.code ?? "");
+  throw new Problem(body.detail ?? `The service answered ${answer.status}.`, body.code ?? "", answer.status, body);
 }
 
 /**

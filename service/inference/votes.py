@@ -76,7 +76,7 @@ class Votes:
 def evidence(
     votes: tuple[Vote, ...], named: NDArray[np.int64], labels: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """How much the versions speak for the class `named` and against the label, -1..1, [tests].
+    """The weight of the versions for the class `named` and against the label, -1..1, [tests].
 
     The mean over all votes of the confidence in `named`, less that in the label. Versions that
     were trained apart err apart: on CIFAR-10 the first 30 by this measure have 5 of the errors

@@ -16,12 +16,12 @@ def progress(total: int, clock: ProgressColumn, console: Console) -> Iterator[Ad
     # Drawn between steps only: a thread that draws would take time from what is measured.
     with Progress(*columns, console=console, auto_refresh=False) as bar:
         task = bar.add_task("", total=total)
-        steps_told = 0
+        steps_done = 0
 
         def advance(what: str) -> None:
-            nonlocal steps_told
-            bar.update(task, description=what, completed=steps_told, refresh=True)
-            steps_told += 1
+            nonlocal steps_done
+            bar.update(task, description=what, completed=steps_done, refresh=True)
+            steps_done += 1
 
         yield advance
-        bar.update(task, description="done", completed=steps_told)
+        bar.update(task, description="done", completed=steps_done)

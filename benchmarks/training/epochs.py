@@ -57,7 +57,7 @@ def _ours(job: EpochJob, _: Images, trainer: Trainer) -> EpochRun:
     steps = len(losses) // EPOCHS
     usual = [sum(each[:-1]) * steps / (steps - 1) for each in (seconds[:steps], seconds[steps:])]
     evaluation = max(0.0, seconds[-1] - fmean(seconds[steps:-1]))
-    return _told(job, losses, usual, _accuracy(trainer), evaluation)
+    return _epoch_run(job, losses, usual, _accuracy(trainer), evaluation)
 
 
 def _loop(job: EpochJob, images: Images, trainer: Trainer) -> EpochRun:
@@ -88,7 +88,7 @@ def _loop(job: EpochJob, images: Images, trainer: Trainer) -> EpochRun:
             optimization.step()
             losses.append(value.item())
         seconds.append(time.perf_counter() - start)
-    return _told(job, losses, seconds, _accuracy(trainer))
+    return _epoch_run(job, losses, seconds, _accuracy(trainer))
 
 
 class _Trunk(nn.Module):
@@ -142,7 +142,7 @@ def _metric_learning(job: EpochJob, images: Images, trainer: Trainer) -> EpochRu
     peer.train(num_epochs=EPOCHS)
     embedder.loss.weight.data.copy_(loss.W.detach().T)  # type: ignore[operator]
     seconds = [late - early for early, late in pairwise(marks)]
-    return _told(job, losses, seconds, _accuracy(trainer))
+    return _epoch_run(job, losses, seconds, _accuracy(trainer))
 
 
 def _optimizers(
@@ -165,7 +165,7 @@ def _accuracy(trainer: Trainer) -> float:
     return (trainer.tuning_logits().argmax(dim=1) == labels).double().mean().item()
 
 
-def _told(
+def _epoch_run(
     job: EpochJob,
     losses: list[float],
     seconds: list[float],

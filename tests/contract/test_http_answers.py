@@ -105,7 +105,7 @@ def test_classes_come_likeliest_first(client: httpx.Client, tiny_registry: Path)
 
 
 @pytest.mark.parametrize("loss", ["arcface", "softmax"])
-def test_unknown_images_are_told_by_the_manifests_rule(
+def test_unknown_images_are_known_by_the_manifests_rule(
     client: httpx.Client, tiny_registry: Path, loss: str
 ) -> None:
     images = [picture(seed) for seed in range(8)]
@@ -122,9 +122,9 @@ def test_unknown_images_are_told_by_the_manifests_rule(
         rows = bundle.gallery().embeddings
         distances = np.linalg.norm(embedding[:, None] - rows[None], axis=2)
         scores = np.sort(distances, axis=1)[:, (rule.k or 1) - 1]
-    told = [one.unknown for one in body.predictions]
-    assert told == (scores > rule.threshold).tolist()
-    assert set(told) == {True, False}
+    flags = [one.unknown for one in body.predictions]
+    assert flags == (scores > rule.threshold).tolist()
+    assert set(flags) == {True, False}
     listed = client.get(f"/models/{loss}").json()["manifest"]["unknown"]
     assert listed == rule.model_dump()
 

@@ -23,20 +23,20 @@ def test_a_collection_is_of_the_model_that_is_named(
 ) -> None:
     answer = service.put("/collections/named", json={"loss": "softmax", "index": "hnsw"})
     manifest = Store(tiny_registry).load("softmax").manifest
-    told = CollectionDetail.model_validate(answer.json())
+    body = CollectionDetail.model_validate(answer.json())
     assert answer.status_code == 201
-    assert (told.name, told.loss, told.version, told.metric) == ("named", "softmax", 1, "l2")
-    assert (told.dimension, told.index, told.keep_images) == (4, "hnsw", True)
-    assert told.model_sha256 == manifest.files[MODEL].sha256
-    assert (told.items, told.sequence) == (0, 0)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", told.created)
+    assert (body.name, body.loss, body.version, body.metric) == ("named", "softmax", 1, "l2")
+    assert (body.dimension, body.index, body.keep_images) == (4, "hnsw", True)
+    assert body.model_sha256 == manifest.files[MODEL].sha256
+    assert (body.items, body.sequence) == (0, 0)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", body.created)
     assert service.get("/collections/named").json() == answer.json()
 
 
 def test_without_a_body_it_is_of_the_default_model(service: httpx.Client) -> None:
-    told = service.put("/collections/defaults").json()
-    assert (told["loss"], told["version"], told["metric"]) == ("arcface", 2, "cosine")
-    assert (told["index"], told["index_in_use"]) == ("auto", "exact")
+    body = service.put("/collections/defaults").json()
+    assert (body["loss"], body["version"], body["metric"]) == ("arcface", 2, "cosine")
+    assert (body["index"], body["index_in_use"]) == ("auto", "exact")
 
 
 def test_to_make_it_again_changes_nothing(service: httpx.Client) -> None:
@@ -100,9 +100,9 @@ def test_a_damaged_one_hides_no_other(tiny_registry: Path, tmp_path: Path) -> No
             put(client, made(client, name), item("a", 1, 2, 3, 4))
     (tmp_path / "collections" / "torn" / "items.sqlite").write_bytes(b"no database" * 1000)
     with ready(tiny_registry, data_dir=tmp_path) as client:
-        told = CollectionList.model_validate(client.get("/collections").json())
-        assert [one.name for one in told.collections] == ["good"]
-        assert [(one.name, one.code) for one in told.unavailable] == [
+        body = CollectionList.model_validate(client.get("/collections").json())
+        assert [one.name for one in body.collections] == ["good"]
+        assert [(one.name, one.code) for one in body.unavailable] == [
             ("torn", "collection_damaged")
         ]
         answer = client.post("/neighbors?collection=torn", json={"ids": ["a"]})
@@ -114,12 +114,12 @@ def test_a_damaged_one_hides_no_other(tiny_registry: Path, tmp_path: Path) -> No
 def test_a_snapshot_holds_the_items_and_says_how_to_restore_them(service: httpx.Client) -> None:
     address = made(service, "copied")
     put(service, address, *[item(f"{i}", i + 1, 0, 0, 0) for i in range(5)])
-    told = Snapshot.model_validate(service.post(f"{address}/snapshot").json())
-    data = Path(told.file).read_bytes()
-    assert (told.items, told.sequence, told.size_bytes) == (5, 5, len(data))
-    assert told.sha256 == hashlib.sha256(data).hexdigest()
-    assert told.restore == f"python -m service restore {told.file} --collection copied"
-    with closing(sqlite3.connect(f"file:{told.file}?mode=ro", uri=True)) as copy:
+    body = Snapshot.model_validate(service.post(f"{address}/snapshot").json())
+    data = Path(body.file).read_bytes()
+    assert (body.items, body.sequence, body.size_bytes) == (5, 5, len(data))
+    assert body.sha256 == hashlib.sha256(data).hexdigest()
+    assert body.restore == f"python -m service restore {body.file} --collection copied"
+    with closing(sqlite3.connect(f"file:{body.file}?mode=ro", uri=True)) as copy:
         assert copy.execute("SELECT count(*) FROM items").fetchone() == (5,)
 
 

@@ -276,7 +276,7 @@ def test_a_model_that_is_another_now_or_gone_is_not_mixed_in(tmp_path: Path) -> 
     publish(registry, "softmax", Recipe(seed=2))
     with ready(registry, data_dir=data) as client:
         client.put("/collections/old", json={"loss": "softmax"})
-        told = client.get("/collections/old").json()["model_sha256"]
+        model_sha256 = client.get("/collections/old").json()["model_sha256"]
         client.post("/collections/old/items", **items(GOOD))
     image: dict[str, Any] = {"content": picture(0), "headers": {"Content-Type": "image/png"}}
     shutil.rmtree(registry / "softmax")
@@ -294,7 +294,7 @@ def test_a_model_that_is_another_now_or_gone_is_not_mixed_in(tmp_path: Path) -> 
                 assert (answer.status_code, answer.json()["code"]) == (409, "model_mismatch")
                 assert "python -m service reembed old" in answer.json()["detail"]
                 assert answer.json()["made_by"].startswith("softmax/1")
-            body = {"items": [GOOD | {"id": "new"}], "model_sha256": told}
+            body = {"items": [GOOD | {"id": "new"}], "model_sha256": model_sha256}
             assert client.post(address, json=body).status_code == 200
             found = client.post("/neighbors?collection=old", json={"ids": ["new"]}).json()
             assert [one["id"] for one in found["neighbors"][0]] == ["good"]

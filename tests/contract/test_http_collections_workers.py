@@ -33,8 +33,8 @@ def two_workers(registry: Path, data: Path) -> Iterator[list[httpx.Client]]:
 def put(client: httpx.Client, *items: dict[str, Any]) -> dict[str, Any]:
     answer = client.post("/collections/c/items", json={"items": items})
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
+    body: dict[str, Any] = answer.json()
+    return body
 
 
 def nearest(client: httpx.Client, vector: list[float], k: int = 100) -> list[str]:
@@ -76,7 +76,7 @@ def test_writers_in_both_workers_lose_nothing(tiny_registry: Path, tmp_path: Pat
             return [put(client, *batch)["sequence"] for batch in items]
 
         with ThreadPoolExecutor(len(clients)) as pool:
-            sequences = [one for told in pool.map(write, range(len(clients))) for one in told]
+            sequences = [one for body in pool.map(write, range(len(clients))) for one in body]
         assert sorted(sequences) == [5 * (i + 1) for i in range(10 * len(clients))]
         for one in clients:
             facts = one.get("/collections/c").json()

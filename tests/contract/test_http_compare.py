@@ -123,9 +123,9 @@ def test_agreement_is_what_most_losses_say(tmp_path: Path) -> None:
 def test_agreement_counts_who_calls_the_image_unknown(client: httpx.Client) -> None:
     images = [picture(seed) for seed in range(8)]
     body = compared(client.post("/compare", files=files(*images)))
-    told = [image.agreement.unknown for image in body.images]
-    assert told == [sum(bool(one.unknown) for one in image.opinions) for image in body.images]
-    assert len(set(told)) > 1
+    counts = [image.agreement.unknown for image in body.images]
+    assert counts == [sum(bool(one.unknown) for one in image.opinions) for image in body.images]
+    assert len(set(counts)) > 1
 
 
 @pytest.mark.parametrize(("sizes", "decodings"), [((8, 8, 8), 1), ((8, 12, 8), 2)])

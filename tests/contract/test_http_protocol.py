@@ -60,7 +60,7 @@ def test_an_answer_without_a_body_is_not_held_back(wire: socket.socket) -> None:
     assert wire.recv(65536).startswith(b"HTTP/1.1 404")
 
 
-def test_who_waits_to_be_told_to_go_on_is_told(wire: socket.socket) -> None:
+def test_who_waits_for_100_continue_gets_it(wire: socket.socket) -> None:
     image = picture(0)
     wire.sendall(f"{POST}Expect: 100-continue\r\nContent-Length: {len(image)}\r\n\r\n".encode())
     assert wire.recv(65536).startswith(b"HTTP/1.1 100")

@@ -94,7 +94,7 @@ def test_a_service_with_nothing_but_damage_lives_and_is_not_ready(tmp_path: Path
         assert client.get("/health/live").json() == {"status": "live"}
 
 
-def test_requests_while_models_load_are_told_to_come_back(tmp_path: Path) -> None:
+def test_requests_while_models_load_are_asked_to_come_back(tmp_path: Path) -> None:
     for name in ("arcface", "center", "softmax", "triplet"):
         publish(tmp_path, name, Recipe(size_px=32, gallery=500, dimension=64))
     with serving(tmp_path) as client:
@@ -115,7 +115,7 @@ def test_an_altered_older_version_is_named_when_it_is_asked_for(tmp_path: Path) 
         assert client.post("/embed", **GOOD).json()["version"] == 2
 
 
-def test_the_unforeseen_is_logged_and_not_told(
+def test_the_unforeseen_is_logged_and_not_shown(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     figure = publish(tmp_path, "arcface").path / "figures" / "confusion-matrix.svg"

@@ -141,18 +141,18 @@ def test_what_cannot_be_done_says_why(
 def test_each_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([name, "--help"])
-    told = " ".join(capsys.readouterr().out.split())
-    assert told.startswith(f"usage: python -m service {name} ")
-    assert COMMANDS[name][1:] in told
-    assert "--data-dir" in told
+    help_text = " ".join(capsys.readouterr().out.split())
+    assert help_text.startswith(f"usage: python -m service {name} ")
+    assert COMMANDS[name][1:] in help_text
+    assert "--data-dir" in help_text
 
 
 def test_serving_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
-    told = capsys.readouterr().out
+    help_text = capsys.readouterr().out
     for name, summary in COMMANDS.items():
-        assert re.search(rf"^  {name} +{summary}$", told, re.MULTILINE)
+        assert re.search(rf"^  {name} +{summary}$", help_text, re.MULTILINE)
 
 
 def test_what_a_command_needs_is_not_loaded_to_serve() -> None:

@@ -113,8 +113,8 @@ def test_an_interrupted_run_ends_in_order_and_goes_on(
     there = count(data)
     assert 0 < there < 500
     assert run("index", *words) == 0
-    told = f"collection pets: {500 - there} added, {there} there already"
-    assert capsys.readouterr().out.splitlines()[-1] == told
+    message = f"collection pets: {500 - there} added, {there} there already"
+    assert capsys.readouterr().out.splitlines()[-1] == message
 
 
 def test_a_parquet_file_is_indexed(

@@ -157,7 +157,7 @@ def states(running: Service, name: str, version: int) -> set[str]:
 
 
 @needs_proc
-def test_where_no_worker_is_left_damage_is_told(registry: Path) -> None:
+def test_where_no_worker_is_left_damage_is_reported(registry: Path) -> None:
     graph = Store(registry).load("arcface").path / MODEL
     with service(registry, "--workers=2") as running:
         before = running.workers

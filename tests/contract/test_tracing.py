@@ -89,15 +89,15 @@ def test_a_span_tells_route_status_and_what_each_stage_took(
     span = collector.span("POST /classify")
     assert (span.trace_id.hex(), span.parent_span_id.hex()) == (trace_id, parent_id)
     assert span.kind == Span.SPAN_KIND_SERVER
-    told = attributes(iter(span.attributes))
-    assert told["http.route"] == "/classify"
-    assert told["http.status_code"] == 200
-    assert told["lossatlas.request_id"] == "mine"
-    assert told["lossatlas.batch_items"] == 1
+    on_span = attributes(iter(span.attributes))
+    assert on_span["http.route"] == "/classify"
+    assert on_span["http.status_code"] == 200
+    assert on_span["lossatlas.request_id"] == "mine"
+    assert on_span["lossatlas.batch_items"] == 1
     timing = re.findall(r"(\w+);dur=([\d.]+)", answer.headers["server-timing"])
     assert {name for name, _ in timing} == {"decode", "queue", "inference"}
     for stage, duration_ms in timing:
-        assert told[f"lossatlas.{stage}_ms"] == float(duration_ms)
+        assert on_span[f"lossatlas.{stage}_ms"] == float(duration_ms)
     took_ms = (span.end_time_unix_nano - span.start_time_unix_nano) / 1e6
     assert took_ms >= sum(float(duration_ms) for _, duration_ms in timing)
 

@@ -203,6 +203,6 @@ def test_any_user_can_run_it_without_a_folder_to_write(container: Container) -> 
         run("docker", "rm", "-f", name)
 
 
-def test_it_stops_when_told_to(container: Container) -> None:
+def test_it_stops_when_asked_to(container: Container) -> None:
     assert container.do("stop").returncode == 0
     assert container.state("{{.State.ExitCode}}") != "137"  # not killed after ten seconds

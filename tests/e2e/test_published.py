@@ -126,8 +126,8 @@ def fetched(
 ) -> tuple[Report, Fetched]:
     name, version = request.param
     which = {"loss": name, "version": version}
-    told_of = client.get(f"/report/{name}", params={"version": version})
-    report = Report.model_validate(told_of.json())
+    answer = client.get(f"/report/{name}", params={"version": version})
+    report = Report.model_validate(answer.json())
     classes = [row.label for row in report.classification.classes]
     probabilities, embeddings, unknown = [], [], []
     for start in range(0, len(test_images), BATCH):
@@ -135,8 +135,8 @@ def fetched(
         files = [
             ("image", (f"{row}.jpg", data, "image/jpeg")) for row, (_, data) in enumerate(batch)
         ]
-        told = client.post("/classify", params={**which, "top_k": 10}, files=files).json()
-        for one in told["predictions"]:
+        answers = client.post("/classify", params={**which, "top_k": 10}, files=files).json()
+        for one in answers["predictions"]:
             by_label = {each["label"]: each["probability"] for each in one["top"]}
             probabilities.append([by_label[label] for label in classes])
             unknown.append(one["unknown"])
@@ -156,48 +156,48 @@ def fetched(
 def test_10000_images_over_http_reproduce_the_classification(
     fetched: tuple[Report, Fetched],
 ) -> None:
-    report, told = fetched
+    report, answers = fetched
     counts = np.zeros((10, 10), dtype=int)
-    np.add.at(counts, (told.labels, told.probabilities.argmax(axis=1)), 1)
+    np.add.at(counts, (answers.labels, answers.probabilities.argmax(axis=1)), 1)
     found = report.classification
     assert found.confusion is not None
     assert counts.tolist() == [list(row) for row in found.confusion.counts]
     assert found.accuracy.value == pytest.approx(counts.trace() / 10_000)
-    three = np.argsort(-told.probabilities, axis=1)[:, :3]
+    three = np.argsort(-answers.probabilities, axis=1)[:, :3]
     assert found.top3_accuracy is not None
-    share = (three == told.labels[:, None]).any(axis=1).mean()
+    share = (three == answers.labels[:, None]).any(axis=1).mean()
     assert found.top3_accuracy.value == pytest.approx(share, abs=2e-4)
 
 
 @pytest.mark.published
 @pytest.mark.shared
 def test_10000_images_over_http_reproduce_the_confidence(fetched: tuple[Report, Fetched]) -> None:
-    report, told = fetched
+    report, answers = fetched
     after = report.confidence.after
-    p = torch.tensor(told.probabilities)
-    labels = torch.tensor(told.labels)
+    p = torch.tensor(answers.probabilities)
+    labels = torch.tensor(answers.labels)
     ece = multiclass_calibration_error(p, labels, num_classes=10, n_bins=15, norm="l1")
     assert after.ece.value == pytest.approx(float(ece), abs=2e-4)
-    nll = -np.log(told.probabilities[np.arange(10_000), told.labels].clip(1e-38)).mean()
+    nll = -np.log(answers.probabilities[np.arange(10_000), answers.labels].clip(1e-38)).mean()
     assert after.nll == pytest.approx(nll, abs=1e-4)
-    brier = np.square(told.probabilities - np.eye(10)[told.labels]).sum(axis=1).mean()
+    brier = np.square(answers.probabilities - np.eye(10)[answers.labels]).sum(axis=1).mean()
     assert after.brier == pytest.approx(brier, abs=1e-4)
-    assert (told.unknown is None) == (report.unknowns.chosen_by == "default")
-    if told.unknown is not None:
-        accepted = 1 - told.unknown.mean()
+    assert (answers.unknown is None) == (report.unknowns.chosen_by == "default")
+    if answers.unknown is not None:
+        accepted = 1 - answers.unknown.mean()
         assert report.unknowns.test_accepted == pytest.approx(accepted, abs=2e-4)
 
 
 @pytest.mark.published
 @pytest.mark.shared
 def test_10000_images_over_http_reproduce_the_retrieval(fetched: tuple[Report, Fetched]) -> None:
-    report, told = fetched
-    squares = np.square(told.embeddings).sum(axis=1)
+    report, answers = fetched
+    squares = np.square(answers.embeddings).sum(axis=1)
     nearest = []
     for part in np.array_split(np.arange(10_000), 10):
-        distances = squares - 2 * told.embeddings[part] @ told.embeddings.T
+        distances = squares - 2 * answers.embeddings[part] @ answers.embeddings.T
         distances[np.arange(len(part)), part] = np.inf
         nearest.append(distances.argmin(axis=1))
-    recall = (told.labels[np.concatenate(nearest)] == told.labels).mean()
+    recall = (answers.labels[np.concatenate(nearest)] == answers.labels).mean()
     assert report.retrieval.recall_at_1 is not None
     assert report.retrieval.recall_at_1.value == pytest.approx(recall, abs=5e-4)

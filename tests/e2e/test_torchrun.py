@@ -87,10 +87,10 @@ def test_a_mistake_is_said_once(tmp_path: Path) -> None:
 
 def test_only_training_is_shared(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training", "export", "--loss", "center"]
-    for rank, told in (("0", 1), ("1", 0)):
+    for rank, messages in (("0", 1), ("1", 0)):
         environment = os.environ | {"TORCHELASTIC_RUN_ID": "none", "RANK": rank}
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 1
-        assert done.stderr.count("error: torchrun is for fit and run") == told
+        assert done.stderr.count("error: torchrun is for fit and run") == messages

@@ -60,9 +60,9 @@ def test_nothing_acknowledged_is_lost_and_nothing_else_is_there(
             shown = checker.listed()
             pending = [ledger.settle(shown) for ledger in ledgers[:WRITERS]]
             checker.check(ledgers, shown)
-            told = f"killed after {moment_s:.3f} s, pending {', '.join(pending)}; {len(shown):,}"
+            message = f"killed after {moment_s:.3f} s, pending {', '.join(pending)}; {len(shown):,}"
             files = ", ".join(hurt) or "left alone"
-            say(f"round {number + 1}: {told} items, {checker.kind()}; index files: {files}")
+            say(f"round {number + 1}: {message} items, {checker.kind()}; index files: {files}")
         assert sum(ledger.acknowledged for ledger in ledgers) > rounds
     finally:
         service.kill()

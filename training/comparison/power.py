@@ -93,7 +93,7 @@ class SimulatedComparisons:
             noise, gaps.mean(axis=1) + moved, variances, images, DegreesOfFreedom(seeds - 1, df)
         )
 
-    def told_apart(self, means: Float64[np.ndarray, " l"]) -> Float64[np.ndarray, "r p"]:
+    def distinguished(self, means: Float64[np.ndarray, " l"]) -> Float64[np.ndarray, "r p"]:
         """With these true means: 1 where a pair's first is distinguished as higher, -1 as lower."""
         pairs = np.array(list(combinations(range(len(means)), 2)))
         gaps = self.gaps + means[pairs[:, 0]] - means[pairs[:, 1]]
@@ -107,7 +107,7 @@ class SimulatedComparisons:
 
     def wins(self, means: Float64[np.ndarray, " l"], leader: int) -> Bool[np.ndarray, "r o"]:
         """Return whether the leader is found higher than each other loss."""
-        apart = self.told_apart(means)
+        apart = self.distinguished(means)
         columns = [
             apart[:, place] * (1 if first == leader else -1) > 0
             for place, (first, second) in enumerate(combinations(range(len(means)), 2))
@@ -138,7 +138,7 @@ def power_of(
         measure=measure.name,
         lead=Estimate(value=lead, low=low, high=high),
         pair_found=float(drawn.wins(_ahead(still, leader, lead), leader).mean()),
-        false_alarms=float((drawn.told_apart(still) != 0).any(axis=1).mean()),
+        false_alarms=float((drawn.distinguished(still) != 0).any(axis=1).mean()),
         simulations=SIMULATIONS,
     )
 

@@ -104,7 +104,7 @@ class _Screen:
             disable=not trainer.ranks.first,
         )
         self._task: TaskID | None = None
-        self._told = len(trainer.progress.findings)
+        self._shown = len(trainer.progress.findings)
 
     def __enter__(self) -> "_Screen":
         self._bar.start()
@@ -128,9 +128,9 @@ class _Screen:
         if self._task is not None:
             rate = f"{step.images_per_second:,.0f}"
             self._bar.update(self._task, advance=1, loss=f"{step.loss:.4f}", rate=rate)
-        for finding in self._trainer.progress.findings[self._told :]:
+        for finding in self._trainer.progress.findings[self._shown :]:
             self._say(f"{finding.severity} ({finding.detector}): {finding.sentence}", "yellow")
-        self._told = len(self._trainer.progress.findings)
+        self._shown = len(self._trainer.progress.findings)
 
     def epoch_done(self) -> None:
         """Print the epoch's line and show its tuning accuracy on the bar."""

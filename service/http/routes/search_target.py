@@ -114,10 +114,10 @@ class CollectionTarget(SearchTarget):
         found = self._collection.search(queries, query)
         self._parts.metrics.observe_search(perf_counter() - started)
         name = self._collection.spec.name
-        return [[_told(name, hit) for hit in near] for near in found]
+        return [[_as_json(name, hit) for hit in near] for near in found]
 
 
-def _told(collection: str, hit: SearchHit) -> dict[str, Any]:
+def _as_json(collection: str, hit: SearchHit) -> dict[str, Any]:
     return {
         "id": hit.item.id,
         "label": hit.item.label,

@@ -21,9 +21,9 @@ def test_paths_are_not_recorded() -> None:
     assert list(recorded(["--work=/b"], ("--out",))) == ["--work=/b"]
 
 
-@pytest.mark.parametrize(("load", "told"), [(0.5, False), (0.51, True)])
-def test_a_busy_machine_is_told(load: float, told: bool) -> None:
+@pytest.mark.parametrize(("load", "warned"), [(0.5, False), (0.51, True)])
+def test_a_busy_machine_is_warned_of(load: float, warned: bool) -> None:
     console = Console(file=StringIO())
     with console.capture() as said:
         warn_if_busy(machine().model_copy(update={"load_average": load}), console)
-    assert ("load average is 0.51" in said.get()) is told
+    assert ("load average is 0.51" in said.get()) is warned

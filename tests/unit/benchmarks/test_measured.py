@@ -9,8 +9,8 @@ def test_percentiles_are_measured_latencies() -> None:
     latencies = np.random.default_rng(0).permutation(np.arange(1, 201)) / 1000
     found = percentiles(latencies)
     assert found is not None
-    told = (found.n, found.p50_ms, found.p90_ms, found.p99_ms, found.max_ms)
-    assert told == (200, 100.0, 180.0, 198.0, 200.0)
+    values = (found.n, found.p50_ms, found.p90_ms, found.p99_ms, found.max_ms)
+    assert values == (200, 100.0, 180.0, 198.0, 200.0)
 
 
 def test_one_slow_answer_of_a_hundred_is_not_yet_the_p99() -> None:

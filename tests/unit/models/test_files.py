@@ -25,7 +25,7 @@ def listed(folder: Path, passed: SkippedFiles | None = None) -> list[str]:
     return ids
 
 
-def test_images_are_told_by_their_suffix_in_any_case(tmp_path: Path) -> None:
+def test_images_are_known_by_their_suffix_in_any_case(tmp_path: Path) -> None:
     names = [f"a{suffix}" for suffix in SUFFIXES] + ["b.JPG", "c.tar.PnG", "d/e f/ü.webp"]
     make(tmp_path, *names, "notes.txt", "no-suffix", "jpg", ".jpg", "x.tiff", "y.jpg.part")
     passed = SkippedFiles()

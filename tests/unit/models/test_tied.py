@@ -42,7 +42,7 @@ def judged(means: dict[str, float], apart: set[frozenset[str]]) -> list[Differen
 
 @pytest.mark.parametrize("seed", range(30))
 @pytest.mark.parametrize("measure", [ACCURACY, NLL], ids=["higher", "lower"])
-def test_no_two_of_a_tied_set_are_told_apart(seed: int, measure: Measure) -> None:
+def test_no_two_of_a_tied_set_are_distinguished(seed: int, measure: Measure) -> None:
     random = np.random.default_rng(seed)
     means = dict(zip(LOSSES, random.normal(size=5).tolist(), strict=True))
     pairs = [frozenset(pair) for pair in combinations(LOSSES, 2)]

@@ -28,13 +28,17 @@ def judged(gaps: dict[str, float], p_adjusted: float) -> ComparisonReport:
                 row.model_copy(update={"measure": one.name}) for one in measures for row in results
             ),
             "differences": tuple(
-                told(row, one.name, gaps, p_adjusted) for one in measures for row in differences
+                difference_on(row, one.name, gaps, p_adjusted)
+                for one in measures
+                for row in differences
             ),
         }
     )
 
 
-def told(row: Difference, measure: str, gaps: dict[str, float], p_adjusted: float) -> Difference:
+def difference_on(
+    row: Difference, measure: str, gaps: dict[str, float], p_adjusted: float
+) -> Difference:
     gap = gaps[row.first] - gaps[row.second]
     return row.model_copy(
         update={
@@ -117,9 +121,9 @@ def test_the_table_has_every_goal_and_marks_what_no_test_tells_from_the_best() -
         assert verdict.sentence in table
         for row in report.results:
             if row.measure == verdict.measure:
-                told_in_words = interval(row.mean, measure)
-                marked = f"**{told_in_words}**" in rows[row.loss]
-                assert told_in_words in rows[row.loss]
+                wording = interval(row.mean, measure)
+                marked = f"**{wording}**" in rows[row.loss]
+                assert wording in rows[row.loss]
                 assert marked == (row.loss in verdict.best)
 
 

@@ -56,8 +56,8 @@ def benchmark(folder: Path, **changed: Any) -> Benchmark:
     settings = Settings(
         sizes=SIZES, k=5, queries=20, put_items=250, build_threads=1, rounds=3, seconds=0.01
     )
-    told = {"settings": settings, "command": "python -m benchmarks.index", "run_stage": stage.run}
-    return Benchmark(out=folder / "index.json", work=folder / "work", **{**told, **changed})
+    fields = {"settings": settings, "command": "python -m benchmarks.index", "run_stage": stage.run}
+    return Benchmark(out=folder / "index.json", work=folder / "work", **{**fields, **changed})
 
 
 def leave_interrupted(report: Report, folder: Path) -> None:
@@ -94,7 +94,7 @@ def test_what_must_be_found_is_found(report: Report) -> None:
     assert all(search.found == 1 for run in report.restarts for search in run.searches)
 
 
-def test_auto_is_told(report: Report) -> None:
+def test_auto_is_reported(report: Report) -> None:
     assert {run.kind for run in report.searches if run.auto} == {"exact"}
     assert {run.kind_in_use for run in report.ingests} == {"exact"}
 
@@ -154,21 +154,21 @@ def test_a_stage_runs_in_a_process_of_its_own(folder: Path, report: Report) -> N
 
 
 def test_the_tables_say_what_the_report_says(report: Report) -> None:
-    told = table.everything(report)
+    text = table.everything(report)
     found = next(run for run in report.searches if run.kind == "hnsw").case("plain")
-    assert f"| 600, hnsw | {found.ours.recall:.4f} |" in told
-    assert "600, compact from SQLite" in told
-    assert "interrupted" not in told
+    assert f"| 600, hnsw | {found.ours.recall:.4f} |" in text
+    assert "600, compact from SQLite" in text
+    assert "interrupted" not in text
     unfinished = report.model_copy(update={"finished": ()})
     assert "**interrupted**" in table.caption(unfinished)
 
 
 def test_the_bars_are_held_against_the_largest_size(report: Report) -> None:
     slow = [run.model_copy(update={"per_s": 19_999.0}) for run in report.ingests]
-    told = bars.against(report.model_copy(update={"ingests": slow}))
-    assert told.startswith("| At 1,200 vectors |")
-    assert "| durable ingest, items/s | 20,000 | 19,999 | **no** |" in told
-    assert "| recall@10 of `auto` | 0.98 | 1.0000 | yes |" in told
+    text = bars.against(report.model_copy(update={"ingests": slow}))
+    assert text.startswith("| At 1,200 vectors |")
+    assert "| durable ingest, items/s | 20,000 | 19,999 | **no** |" in text
+    assert "| recall@10 of `auto` | 0.98 | 1.0000 | yes |" in text
     assert "Nothing" in bars.against(report.only(()))
 
 

@@ -30,7 +30,7 @@ def latency(p50_ms: float) -> Percentiles:
 
 
 def closed(server: str, number: int, connections: int, rate: float, **changed: Any) -> ClosedRun:
-    told = {
+    fields = {
         "server": server,
         "workload": "small",
         "round": number,
@@ -44,7 +44,7 @@ def closed(server: str, number: int, connections: int, rate: float, **changed: A
         "memory": MEMORY,
         "answers": RIGHT,
     }
-    return ClosedRun.model_validate({**told, **changed})
+    return ClosedRun.model_validate({**fields, **changed})
 
 
 def report(**changed: Any) -> Report:
@@ -61,7 +61,7 @@ def report(**changed: Any) -> Report:
         for server in rates
         for number in (1, 2, 3)
     ]
-    told = {
+    fields = {
         "command": "python -m benchmarks.serving",
         "date": datetime(2026, 11, 23, tzinfo=UTC),
         "commit": "0123456789abcdef",
@@ -132,4 +132,4 @@ def report(**changed: Any) -> Report:
             for cell in cells
         ],
     }
-    return Report.model_validate({**told, **changed})
+    return Report.model_validate({**fields, **changed})

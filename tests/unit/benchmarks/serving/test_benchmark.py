@@ -75,14 +75,14 @@ def test_every_load_of_a_right_server_is_in_the_report(found: Report) -> None:
     assert found.overload[0].offered_per_s == pytest.approx(2 * found.overload[0].best_per_s)
 
 
-def test_a_server_that_answers_wrongly_is_told_and_not_timed(found: Report) -> None:
+def test_a_server_that_answers_wrongly_is_reported_and_not_timed(found: Report) -> None:
     problems = {check.server: check.answers.problem for check in found.checks}
     assert problems["ours"] is None
     assert "cosine" in str(problems["bare"])
     assert {run.server for run in (*found.closed, *found.open, *found.overload)} == {"ours"}
 
 
-def test_a_server_that_does_not_start_is_told_with_its_log(found: Report) -> None:
+def test_a_server_that_does_not_start_is_reported_with_its_log(found: Report) -> None:
     problems = {check.server: check.answers.problem for check in found.checks}
     assert "no_such_module" in str(problems["absent"])
     assert {run.server for run in found.starts} == {"ours", "bare"}

@@ -76,8 +76,8 @@ def test_another_status_is_a_failure_and_no_refusal() -> None:
 @pytest.mark.parametrize("body", [BODY[:-1], BODY + b" "])
 def test_an_answer_of_the_wrong_length_is_a_failure(body: bytes) -> None:
     def wrong_once(asked: Asked) -> None:
-        told = body if asked.number == 3 else BODY
-        asked.answer(head(len(told)) + told)
+        content = body if asked.number == 3 else BODY
+        asked.answer(head(len(content)) + content)
 
     with serving(wrong_once) as server:
         sample = closed_loop(target(server, (len(BODY), len(BODY))), connections=1, seconds=0.1)
@@ -111,8 +111,8 @@ def test_a_request_larger_than_any_socket_buffer_arrives_whole() -> None:
 
 def test_a_kept_answer_belongs_to_its_request() -> None:
     def echo(asked: Asked) -> None:
-        told = asked.server.bodies[asked.number]  # one connection: in the order of arrival
-        asked.answer(head(len(told)) + told)
+        content = asked.server.bodies[asked.number]  # one connection: in the order of arrival
+        asked.answer(head(len(content)) + content)
 
     with serving(echo) as server:
         sample = closed_loop(target(server), connections=1, seconds=0.3)

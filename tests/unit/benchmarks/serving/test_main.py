@@ -40,15 +40,15 @@ def test_by_default_everything_is_measured(asked: list[Benchmark]) -> None:
 
 
 def test_a_choice_is_taken_and_recorded_without_the_machines_paths(asked: list[Benchmark]) -> None:
-    told = ["--quick", "--only", "fastapi,ours", "--workloads", "small", "--loops=closed"]
-    command.main([*told, "--out", "/somewhere/else.json", "--connections", "2,8"])
-    command.main([*told, "--out=/somewhere/else.json", "--connections", "2,8"])
+    arguments = ["--quick", "--only", "fastapi,ours", "--workloads", "small", "--loops=closed"]
+    command.main([*arguments, "--out", "/somewhere/else.json", "--connections", "2,8"])
+    command.main([*arguments, "--out=/somewhere/else.json", "--connections", "2,8"])
     for one in asked:
         assert [server.name for server in one.servers] == ["ours", "fastapi"]
         assert one.settings.connections == (2, 8)
         assert (one.settings.rounds, one.settings.loops) == (1, ("closed",))
         assert one.out == Path("/somewhere/else.json")
-        recorded = " ".join(["python -m benchmarks.serving", *told, "--connections 2,8"])
+        recorded = " ".join(["python -m benchmarks.serving", *arguments, "--connections 2,8"])
         assert one.command == recorded
 
 

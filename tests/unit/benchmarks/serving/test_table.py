@@ -29,18 +29,18 @@ def test_a_wrong_server_has_no_number() -> None:
     assert rows(sections.throughput(Medians(report())))["Wrong"][0] == "wrong answers"
 
 
-def test_wrong_answers_under_load_are_told_too() -> None:
-    told = report()
+def test_wrong_answers_under_load_are_reported_too() -> None:
+    results = report()
     late = closed("fast", 3, 64, 1e6, answers=WRONG)
-    changed = told.model_copy(update={"closed": (*told.closed, late)})
+    changed = results.model_copy(update={"closed": (*results.closed, late)})
     assert rows(sections.throughput(Medians(changed)))["Fast"][0] == "wrong answers"
 
 
 def test_failures_are_marked() -> None:
     runs = [closed("fast", 1, 1, 1000.0), closed("fast", 1, 64, 500.0, failures={"503": 1})]
-    told = report(closed=runs)
-    assert rows(sections.throughput(Medians(told)))["Fast"][0] == "**1000** / **500†**"
-    assert "†" in table.caption(told)
+    results = report(closed=runs)
+    assert rows(sections.throughput(Medians(results)))["Fast"][0] == "**1000** / **500†**"
+    assert "†" in table.caption(results)
 
 
 def test_shares_latencies_and_open_loop() -> None:
@@ -65,7 +65,7 @@ def test_floors() -> None:
 
 
 def test_the_caption_says_how_it_was_measured() -> None:
-    told = table.caption(report())
+    results = table.caption(report())
     for fact in (
         "`python -m benchmarks.serving`",
         "2026-11-23",
@@ -74,8 +74,8 @@ def test_the_caption_says_how_it_was_measured() -> None:
         "by 65% in the middle and by 100% at most",
         "2 cores of EPYC (avx2)",
     ):
-        assert fact in told
-    assert "interrupted" not in told
+        assert fact in results
+    assert "interrupted" not in results
     assert "interrupted" in table.caption(report(complete=False))
 
 
@@ -94,28 +94,28 @@ def test_the_command_prints_all_or_the_summary(
 
 def test_nothing_measured_yet_can_be_shown() -> None:
     """Interrupted in the first turn."""
-    told = report(closed=(), open=(), overload=(), starts=(), checks=(), floors=())
-    assert rows(sections.throughput(Medians(told)))["Fast"][0] == "- / -"
-    assert table.everything(told)
+    results = report(closed=(), open=(), overload=(), starts=(), checks=(), floors=())
+    assert rows(sections.throughput(Medians(results)))["Fast"][0] == "- / -"
+    assert table.everything(results)
 
 
 def test_servers_are_compared_at_64_connections_or_at_the_most_there_are() -> None:
-    told = report()
-    assert sections.compared_at(told) == 64
-    few = told.settings.model_copy(update={"connections": (1, 16)})
-    assert sections.compared_at(told.model_copy(update={"settings": few})) == 16
+    results = report()
+    assert sections.compared_at(results) == 64
+    few = results.settings.model_copy(update={"connections": (1, 16)})
+    assert sections.compared_at(results.model_copy(update={"settings": few})) == 16
 
 
 def test_one_round_has_no_spread() -> None:
-    told = report()
-    once = told.settings.model_copy(update={"rounds": 1})
-    text = table.caption(told.model_copy(update={"settings": once}))
+    results = report()
+    once = results.settings.model_copy(update={"rounds": 1})
+    text = table.caption(results.model_copy(update={"settings": once}))
     assert "one round, 3 s for each number. 2 cores" in text
 
 
-def test_pinned_processors_are_told() -> None:
-    told = report()
-    assert "shared by server and load generator" in table.caption(told)
-    pinned = told.settings.model_copy(update={"server_cpus": (0,), "generator_cpus": (1, 2)})
-    text = table.caption(told.model_copy(update={"settings": pinned}))
+def test_pinned_processors_are_reported() -> None:
+    results = report()
+    assert "shared by server and load generator" in table.caption(results)
+    pinned = results.settings.model_copy(update={"server_cpus": (0,), "generator_cpus": (1, 2)})
+    text = table.caption(results.model_copy(update={"settings": pinned}))
     assert "the server on 0 and the load generator on 1, 2, which" in text

@@ -62,7 +62,7 @@ def read(folder: Path) -> Report:
     return Report.model_validate_json((folder / "training.json").read_text())
 
 
-def test_every_job_is_measured_and_told(tmp_path: Path) -> None:
+def test_every_job_is_measured_and_reported(tmp_path: Path) -> None:
     assert benchmark(tmp_path).run(Console(quiet=True))
     report = read(tmp_path)
     assert report.complete

@@ -39,15 +39,15 @@ def _made(thing: Thing) -> NewItem | RejectedInput:
 def ingest(
     cats: Collection, *batches: Sequence[Thing], replace: bool = False, stop: Event | None = None
 ) -> tuple[IngestSummary, list[int]]:
-    told: list[int] = []
-    return Ingest(cats, start, replace).run(batches, stop or Event(), told.append), told
+    progress: list[int] = []
+    return Ingest(cats, start, replace).run(batches, stop or Event(), progress.append), progress
 
 
-def test_every_batch_is_put_and_told(cats: Collection) -> None:
-    tally, told = ingest(cats, [Thing("a"), Thing("b")], [Thing("c")])
+def test_every_batch_is_put_and_reported(cats: Collection) -> None:
+    tally, progress = ingest(cats, [Thing("a"), Thing("b")], [Thing("c")])
     assert cats.has(["a", "b", "c"]) == [True] * 3
     assert (tally.added, tally.present, tally.faults, tally.stopped) == (3, 0, [], False)
-    assert told == [2, 1]
+    assert progress == [2, 1]
 
 
 def test_what_is_there_is_passed_over_and_not_made_again(cats: Collection) -> None:
@@ -70,21 +70,21 @@ def test_what_is_there_can_be_replaced(cats: Collection) -> None:
 
 
 def test_a_thing_that_cannot_be_made_costs_no_other(cats: Collection) -> None:
-    tally, told = ingest(cats, [Thing("a"), Thing("bad", -1), Thing("c")])
+    tally, progress = ingest(cats, [Thing("a"), Thing("bad", -1), Thing("c")])
     assert tally.faults == [RejectedInput("bad", "negative")]
     assert cats.has(["a", "bad", "c"]) == [True, False, True]
-    assert told == [3]
+    assert progress == [3]
 
 
 def test_an_item_that_the_collection_refuses_costs_no_other(cats: Collection) -> None:
     things = [Thing("a"), Thing("zero", 0), Thing("x" * 5000), Thing("d"), Thing("nan", np.nan)]
-    tally, told = ingest(cats, things)
+    tally, progress = ingest(cats, things)
     assert cats.has(["a", "d"]) == [True, True]
     assert tally.added == 2
     reasons = {fault.id: fault.reason for fault in tally.faults}
     assert set(reasons) == {"zero", "x" * 5000, "nan"}
     assert "no direction" in reasons["zero"]
-    assert told == [5]
+    assert progress == [5]
 
 
 def test_an_id_that_is_no_text_is_a_fault(cats: Collection) -> None:

@@ -43,7 +43,7 @@ def test_a_file_of_another_make_is_damaged(items: Path, library: Library, change
         library.get("cats")
 
 
-def test_a_damaged_page_is_told_by_whoever_reads_it(items: Path, library: Library) -> None:
+def test_a_damaged_page_is_reported_by_whoever_reads_it(items: Path, library: Library) -> None:
     content = bytearray(items.read_bytes())
     content[10 * 4096 :] = b"\xff" * (len(content) - 10 * 4096)
     items.write_bytes(content)
@@ -71,7 +71,7 @@ def test_a_full_disk_stores_nothing_and_says_so(library: Library) -> None:
     assert cats.put(batch(["b"])).sequence == 2
 
 
-def test_whoever_waits_too_long_for_other_writers_is_told(
+def test_whoever_waits_too_long_for_other_writers_is_reported(
     library: Library, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     cats = library.create(spec_of())[0]

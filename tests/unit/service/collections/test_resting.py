@@ -158,7 +158,7 @@ def no_more_files() -> Iterator[None]:
         lambda library: library.create(spec_of("new")),
     ],
 )
-def test_too_few_handles_are_told_and_damage_nothing(
+def test_too_few_handles_are_reported_and_damage_nothing(
     open_library: Opener, few: Library, ask: Callable[[Library], object]
 ) -> None:
     filled(few)

@@ -80,7 +80,7 @@ def test_pauses_grow_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
-def test_what_passes_is_told_by_its_cause() -> None:
+def test_what_passes_is_known_by_its_cause() -> None:
     lost = OSError(errno.EMFILE, "Too many open files")
     assert is_passing(lost)
     assert is_passing(MemoryError())

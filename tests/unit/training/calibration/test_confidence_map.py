@@ -120,24 +120,24 @@ class Simulated:
 def simulated(n: int, bend: ConfidenceMap | None, draws: int) -> Simulated:
     """Confidences of a model that is right in 85 %, bent from honest ones by `bend`."""
     honest = random_probabilities(20_000, 10, seed=99, sharpness=4.0).double()
-    told = honest if bend is None else ConfidenceLayer(bend).double()(honest)
+    probabilities = honest if bend is None else ConfidenceLayer(bend).double()(honest)
     truth = honest.max(dim=1).values
     losses, errors, served = [], [], 0
     for seed in range(draws):
         generator = torch.Generator().manual_seed(seed)
         rows = torch.randint(len(honest), (n,), generator=generator)
         labels = torch.multinomial(honest[rows], 1, generator=generator).flatten()
-        knots = fit_confidence_map(told[rows], labels).knots
+        knots = fit_confidence_map(probabilities[rows], labels).knots
         served += knots is not None
-        shown = told if knots is None else ConfidenceLayer(knots).double()(told)
-        losses.append(binary_loss(told, truth) - binary_loss(shown, truth))
+        shown = probabilities if knots is None else ConfidenceLayer(knots).double()(probabilities)
+        losses.append(binary_loss(probabilities, truth) - binary_loss(shown, truth))
         errors.append(ece(shown, truth))
     return Simulated(
         served / draws,
         float(np.mean(losses)),
         min(losses),
         float(np.mean(errors)),
-        ece(told, truth),
+        ece(probabilities, truth),
     )
 
 

@@ -129,7 +129,7 @@ def test_a_class_without_a_right_answer_or_an_image_is_survived(absent: int) -> 
     never_right = logits.clone()
     never_right[:, absent] = -30.0
     kept = labels != absent
-    for some, told in ((never_right, labels), (logits[kept], labels[kept])):
-        found = fit_temperature(some, told)
+    for some, truth in ((never_right, labels), (logits[kept], labels[kept])):
+        found = fit_temperature(some, truth)
         assert np.isfinite(found.temperature)
         assert found.nll_after <= found.nll_before + 1e-9

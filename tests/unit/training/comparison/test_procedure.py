@@ -52,7 +52,7 @@ def false_alarms(world: World, seeds: int, images: int, count: int) -> int:
         ),
     ],
 )
-def test_equal_losses_are_seldom_told_apart(seeds: int, images: int, count: int) -> None:
+def test_equal_losses_are_seldom_distinguished(seeds: int, images: int, count: int) -> None:
     """At 5 % in each of four worlds, fewer than the 99.9th percentile of a binomial."""
     most = stats.binom.ppf(0.999, count * len(WORLDS), 0.05)
     assert sum(false_alarms(world, seeds, images, count) for world in WORLDS) <= most

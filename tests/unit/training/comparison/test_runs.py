@@ -304,7 +304,7 @@ def test_each_verdict_says_how_far_the_runs_that_it_rests_on_had_converged(
     assert {one.runs for one in summed.convergence[len(LOSSES) :]} == {"unknowns"}
 
 
-def test_tuning_is_told_and_is_equal(report: ComparisonReport) -> None:
+def test_tuning_is_reported_and_is_equal(report: ComparisonReport) -> None:
     assert [tuned.loss for tuned in report.tuning] == list(LOSSES)
     assert {len(tuned.trials) for tuned in report.tuning} == {PROTOCOL.budget.trials}
 

@@ -78,7 +78,7 @@ def test_two_seeds_with_equal_gaps_decide_nothing() -> None:
     assert found.best == ("softmax", "center")
 
 
-def test_a_loss_that_the_best_was_not_told_apart_from_is_not_said_to_be_beaten_by_it() -> None:
+def test_a_loss_that_the_best_was_not_distinguished_from_is_not_said_to_be_beaten_by_it() -> None:
     """Softmax beats center, center beats triplet, and the first and the last vary too much."""
     loud = np.array([0.02, -0.03, 0.01, 0.03, -0.03])
     by_loss = {

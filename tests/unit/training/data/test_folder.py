@@ -128,7 +128,7 @@ def test_the_hash_depends_on_names_and_not_on_the_place(root: Path) -> None:
     assert load(moved).sha256 != expected
 
 
-def test_the_same_bytes_in_train_and_test_and_in_two_classes_are_told(root: Path) -> None:
+def test_the_same_bytes_in_train_and_test_and_in_two_classes_are_reported(root: Path) -> None:
     assert (inventory(root).leaks, inventory(root).contradictions) == ((), ())
     shutil.copy(root / "train/cat/0000.jpg", root / "test/cat/zzz.jpg")
     shutil.copy(root / "train/ship/0000.jpg", root / "train/cat/zzz.jpg")

@@ -144,7 +144,7 @@ def test_a_bins_interval_is_that_of_a_share() -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
-def test_before_tempered_and_after_are_told_apart(temperature: float) -> None:
+def test_before_tempered_and_after_are_distinguished(temperature: float) -> None:
     random = np.random.default_rng(10)
     logits, labels = 2 * random.normal(size=(400, 5)), random.integers(0, 5, 400)
     raw = answered(softmax(logits, axis=1), labels)

@@ -95,11 +95,11 @@ MODELS = {
 }
 
 
-def intervals(told: Outcomes) -> dict[str, Estimate | None]:
+def intervals(drawn: Outcomes) -> dict[str, Estimate | None]:
     return {
-        "nll": nll_interval(told.nll, told.error_cost),
-        "brier": brier_interval(told.brier),
-        "aurc": aurc_interval(told.confidence, 1 - told.right),
+        "nll": nll_interval(drawn.nll, drawn.error_cost),
+        "brier": brier_interval(drawn.brier),
+        "aurc": aurc_interval(drawn.confidence, 1 - drawn.right),
     }
 
 

@@ -46,12 +46,12 @@ def of_the_sample(registry: Path) -> None:
 
 def _claimed(registry: Path, bundle: Bundle) -> None:
     sample = load_folder(SAMPLE, bundle.manifest.preprocess, registry.parent / "cache")
-    told = bundle.report.provenance
-    dataset = told.dataset.model_copy(update={"sha256": sample.sha256})
-    provenance = told.model_copy(update={"dataset": dataset})
+    published = bundle.report.provenance
+    dataset = published.dataset.model_copy(update={"sha256": sample.sha256})
+    provenance = published.model_copy(update={"dataset": dataset})
     report = bundle.report.model_copy(update={"provenance": provenance})
 
-    train = data.prepare(sample, Recipe.model_validate(told.recipe))[1].train
+    train = data.prepare(sample, Recipe.model_validate(published.recipe))[1].train
     embeddings, _ = run(open_session(bundle.model_path), train.images.numpy())
 
     def fill(folder: Path) -> Manifest:

@@ -20,5 +20,5 @@ def test_a_report_and_a_comparison_measure_unseen_classes_alike(metric: Metric) 
         assert one.low < one.value < one.high, name
 
 
-def test_one_unseen_class_cannot_be_told_apart() -> None:
+def test_one_unseen_class_cannot_be_distinguished() -> None:
     assert unseen_retrieval(clusters([2] * 40, "l2", seed=3), "l2") is None

@@ -13,7 +13,7 @@ from training.evaluation.answers import Answers
 from training.evaluation.selective import risk_coverage, upper_bounds
 
 
-def told(answers: Answers) -> list[tuple[float, bool]]:
+def outcomes(answers: Answers) -> list[tuple[float, bool]]:
     """Confidence and whether it was wrong, one image after the other."""
     confidence = np.minimum(answers.probabilities.max(axis=1).astype(float), 1).tolist()
     return list(zip(confidence, (answers.predicted != answers.labels).tolist(), strict=True))
@@ -30,7 +30,7 @@ CASES = [made_up(25, 2, 0), made_up(400, 5, 1), tied(made_up(400, 3, 2)), made_u
 @pytest.mark.parametrize("answers", CASES)
 def test_every_row_of_the_curve_counts_the_images_above_its_threshold(answers: Answers) -> None:
     for row in risk_coverage(answers, answers).curve:
-        accepted = [wrong for confidence, wrong in told(answers) if confidence >= row.threshold]
+        accepted = [wrong for confidence, wrong in outcomes(answers) if confidence >= row.threshold]
         assert (row.n, row.errors) == (len(accepted), sum(accepted))
         assert row.coverage == row.n / len(answers)
         assert row.error == row.errors / row.n
@@ -39,7 +39,7 @@ def test_every_row_of_the_curve_counts_the_images_above_its_threshold(answers: A
 @pytest.mark.parametrize("answers", CASES)
 def test_the_curve_has_the_least_coverages_from_each_two_hundredth_up(answers: Answers) -> None:
     n = len(answers)
-    confidences = sorted((confidence for confidence, _ in told(answers)), reverse=True)
+    confidences = sorted((confidence for confidence, _ in outcomes(answers)), reverse=True)
     there = sorted({sum(each >= cut for each in confidences) for cut in confidences})
     expected = sorted({min(k for k in there if 200 * k >= j * n) for j in range(1, 201)})
     curve = risk_coverage(answers, answers).curve
@@ -51,7 +51,7 @@ def test_the_curve_has_the_least_coverages_from_each_two_hundredth_up(answers: A
 @pytest.mark.parametrize("answers", [CASES[0], CASES[1], CASES[3]])
 def test_aurc_is_the_mean_error_over_all_coverages(answers: Answers) -> None:
     found = risk_coverage(answers, answers)
-    surest_first = [wrong for _, wrong in sorted(told(answers), reverse=True)]
+    surest_first = [wrong for _, wrong in sorted(outcomes(answers), reverse=True)]
     assert found.aurc == pytest.approx(mean_risk(surest_first))
     assert found.excess_aurc == pytest.approx(found.aurc - mean_risk(sorted(surest_first)))
 
@@ -62,7 +62,7 @@ def test_augrc_is_the_chance_that_a_wrong_image_is_accepted_at_a_random_coverage
 ) -> None:
     """In the form of arXiv 2407.01032 with the AUROC of failures, and in pairs of images."""
     found = risk_coverage(answers, answers)
-    confidence, wrong = (np.array(column) for column in zip(*told(answers), strict=True))
+    confidence, wrong = (np.array(column) for column in zip(*outcomes(answers), strict=True))
     accuracy = 1 - wrong.mean()
     auroc = roc_auc_score(~wrong, confidence)
     area = (1 - auroc) * accuracy * (1 - accuracy) + (1 - accuracy) ** 2 / 2
@@ -96,7 +96,7 @@ def test_aurc_of_ties_is_the_mean_over_their_orders() -> None:
 def test_statements_reach_their_coverage_and_bound_the_error(answers: Answers) -> None:
     found = risk_coverage(answers, answers).statements
     assert [row.target_coverage for row in found] == [0.8, 0.9, 0.95, 0.99]
-    confidences = [confidence for confidence, _ in told(answers)]
+    confidences = [confidence for confidence, _ in outcomes(answers)]
     for row in found:
         assert row.coverage >= row.target_coverage - 1e-9
         fewer = sum(confidence > row.threshold for confidence in confidences)
@@ -133,7 +133,7 @@ def test_a_threshold_is_held_by_the_calibration_split(max_error: float) -> None:
     assert choice in found.choices
     assert choice.calibration.upper <= held.bound
     assert held.bound <= max_error or max_error == 1
-    accepted = [wrong for c, wrong in told(test) if c >= choice.calibration.threshold]
+    accepted = [wrong for c, wrong in outcomes(test) if c >= choice.calibration.threshold]
     assert choice.test.threshold == choice.calibration.threshold
     assert (choice.test.n, choice.test.errors) == (len(accepted), sum(accepted))
     assert choice.test.upper == upper_bound(sum(accepted), len(accepted))

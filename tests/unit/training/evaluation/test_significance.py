@@ -25,7 +25,7 @@ def test_many_are_a_chi_square_with_continuity_correction(wins: int, losses: int
     assert found.p_value == pytest.approx(chi2.sf(statistic, 1))
 
 
-def test_models_that_never_differ_are_not_told_apart() -> None:
+def test_models_that_never_differ_are_not_distinguished() -> None:
     assert mcnemar(0, 0).p_value == 1
 
 

@@ -192,7 +192,7 @@ def test_the_interval_is_that_of_resampling_the_images_and_using_every_pair(
     assert found.high == pytest.approx(high, abs=0.25 * (high - low))
 
 
-def test_pairs_that_never_err_are_not_told_apart_beyond_doubt() -> None:
+def test_pairs_that_never_err_are_not_distinguished_beyond_doubt() -> None:
     points = np.repeat(np.eye(3), 8, axis=0)
     found = verification(
         answers(points, np.repeat(np.arange(3), 8).tolist(), "cosine", np.eye(3)), "cosine"

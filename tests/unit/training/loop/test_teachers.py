@@ -56,10 +56,10 @@ def test_teachers_say_the_mean_of_their_answers(tmp_path: Path) -> None:
     views = [images, images.flip(2)]
     for step in (0, 1, 6):
         each = [answers(path, views[(place + step) % 2]) for place, path in enumerate(paths)]
-        told = teachers.probabilities(images, step)
-        torch.testing.assert_close(told, torch.stack(each).mean(dim=0))
-        assert not torch.allclose(told, teachers.probabilities(images, step + 1), atol=1e-4)
-        assert not torch.allclose(told, each[0], atol=1e-3)
+        targets = teachers.probabilities(images, step)
+        torch.testing.assert_close(targets, torch.stack(each).mean(dim=0))
+        assert not torch.allclose(targets, teachers.probabilities(images, step + 1), atol=1e-4)
+        assert not torch.allclose(targets, each[0], atol=1e-3)
 
 
 def test_the_loss_is_the_cross_entropy_to_what_they_say(tmp_path: Path) -> None:
@@ -71,11 +71,11 @@ def test_the_loss_is_the_cross_entropy_to_what_they_say(tmp_path: Path) -> None:
         epoch, step = divmod(number, 3)
         rows = trainer.data.batches(epoch)[step]
         images = trainer.data.shown(rows, epoch, step, share=0.0).images
-        told = trainer.teachers.probabilities(images, number)
+        targets = trainer.teachers.probabilities(images, number)
         trainer.embedder.train()
         with torch.no_grad():
             logits = trainer.embedder.loss.logits(trainer.embedder.backbone(images))
-        assert losses[number] == pytest.approx(F.cross_entropy(logits, told).item(), rel=1e-6)
+        assert losses[number] == pytest.approx(F.cross_entropy(logits, targets).item(), rel=1e-6)
         other = trainer.teachers.probabilities(images, number + 1)
         assert losses[number] != pytest.approx(F.cross_entropy(logits, other).item(), rel=1e-6)
 
@@ -111,9 +111,9 @@ def test_a_student_comes_to_answer_as_its_teacher_does(tmp_path: Path) -> None:
     student = tiny_trainer("softmax", teachers=(str(tmp_path),), **fields)
     for _ in student.steps():
         pass
-    told = answers(str(tmp_path), splits.tuning.images).argmax(dim=1)
-    assert (told == 3 - splits.tuning.labels).double().mean() > 0.9
-    assert (student.tuning_logits().argmax(dim=1) == told).double().mean() > 0.9
+    targets = answers(str(tmp_path), splits.tuning.images).argmax(dim=1)
+    assert (targets == 3 - splits.tuning.labels).double().mean() > 0.9
+    assert (student.tuning_logits().argmax(dim=1) == targets).double().mean() > 0.9
 
 
 def test_teachers_see_whole_images_where_the_student_sees_small_ones(

@@ -114,7 +114,7 @@ def test_only_means_over_images_take_mixed_ones(loss: str) -> None:
         load_recipe(loss, cutmix=0.5)
 
 
-def test_every_fault_of_a_recipe_is_told_in_one_line(tmp_path: Path) -> None:
+def test_every_fault_of_a_recipe_is_reported_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("epochs = 0\n[parameters]\nmargin = 'wide'")
     with pytest.raises(InvalidRecipe) as raised:

@@ -37,7 +37,7 @@ def test_the_half_depends_on_the_names_and_not_on_their_order() -> None:
 
 
 @pytest.mark.parametrize("count", range(4, 200, 13))
-def test_classes_remain_on_either_side_to_be_told_apart(count: int) -> None:
+def test_classes_remain_on_either_side_to_be_distinguished(count: int) -> None:
     names = tuple(f"class {row}" for row in range(count))
     for number in range(5):
         away = left_out(names, number)

@@ -63,9 +63,9 @@ def test_it_stands_upright() -> None:
 
 
 def test_it_carries_nothing_but_the_picture() -> None:
-    told = encode(photo(size=(200, 100)), "JPEG", comment=b"where I live" * 1000)
-    assert len(thumbnail(told)) < 6000
-    assert b"where I live" not in thumbnail(told)
+    commented = encode(photo(size=(200, 100)), "JPEG", comment=b"where I live" * 1000)
+    assert len(thumbnail(commented)) < 6000
+    assert b"where I live" not in thumbnail(commented)
 
 
 def test_what_is_no_image_is_refused_as_by_the_model() -> None:

@@ -71,7 +71,7 @@ def section(html: str, anchor: str) -> str:
     return html.split(f'<section id="{anchor}">')[1].split("</section>")[0]
 
 
-def told(path: Path) -> bool:
+def appears(path: Path) -> bool:
     in_caption = path[0] == "robustness" and path[-1] == "n"  # alike in all rows
     named = path[-1] in RETOLD or path == ("measures", "name")
     return not (in_caption or named or DRAWN & set(path[1:]))
@@ -92,7 +92,7 @@ def test_a_section_shows_everything_that_the_json_says(anchor: str) -> None:
         leaf
         for part in PARTS[anchor]
         for leaf in leaves(shown.model_dump(mode="json")[part], (part,))
-        if told(leaf[0])
+        if appears(leaf[0])
     ]
     assert len(found) > 5
     assert [(path, value) for path, value in found if not is_shown(value, text)] == []
@@ -214,7 +214,7 @@ def overview(
 def test_the_overview_shows_everything_that_the_comparison_says() -> None:
     shown = scrambled(comparison())
     html = overview(shown)
-    found = [leaf for leaf in leaves(shown.model_dump(mode="json")) if told(leaf[0])]
+    found = [leaf for leaf in leaves(shown.model_dump(mode="json")) if appears(leaf[0])]
     assert len(found) > 500
     assert [(path, value) for path, value in found if not is_shown(value, html)] == []
 

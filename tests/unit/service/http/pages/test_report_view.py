@@ -28,8 +28,8 @@ def test_a_summary_is_the_reports_own() -> None:
 def test_a_summary_says_what_an_accuracy_has_to_beat() -> None:
     baseline = Majority(label="cat", accuracy=0.88)
     found = REPORT.classification.model_copy(update={"majority": baseline})
-    told = report_view.summarize(REPORT.model_copy(update={"classification": found}), MANIFEST)
-    assert told.majority == baseline
+    named = report_view.summarize(REPORT.model_copy(update={"classification": found}), MANIFEST)
+    assert named.majority == baseline
     silent = found.model_copy(update={"majority": None})
     old = report_view.summarize(REPORT.model_copy(update={"classification": silent}), MANIFEST)
     assert old.majority is None
@@ -142,16 +142,16 @@ def test_losses_compare_when_only_the_loss_differs() -> None:
     one = report_view.summarize(REPORT, MANIFEST)
     other = one.model_copy(update={"name": "softmax"})
     assert report_view.differences([]) == report_view.differences([one, other]) == []
-    for field, told in (
+    for field, named in (
         ("backbone", "backbone"),
         ("dataset_sha256", "images"),
         ("dimension", "embedding_size"),
     ):
         changed = other.model_copy(update={field: "another"})
-        assert report_view.differences([one, changed]) == [told]
+        assert report_view.differences([one, changed]) == [named]
 
 
-def test_a_recipe_that_differs_is_told_but_for_the_loss_and_its_parameters() -> None:
+def test_a_recipe_that_differs_is_reported_but_for_the_loss_and_its_parameters() -> None:
     summary = report_view.summarize(REPORT, MANIFEST)
     shared = {"loss": "arcface", "parameters": {"margin": 0.3}, "epochs": 50}
     one = summary.model_copy(update={"recipe": shared | {"weight_decay": 0.3}})

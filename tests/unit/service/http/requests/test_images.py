@@ -50,7 +50,7 @@ def test_only_a_long_body_is_taken_apart_on_a_thread(
 
 
 @pytest.mark.parametrize("size", [1_000, 700_000])
-def test_faults_of_a_body_are_told_wherever_it_is_taken_apart(size: int) -> None:
+def test_faults_of_a_body_are_reported_wherever_it_is_taken_apart(size: int) -> None:
     with pytest.raises(TooManyImages):
         read(body(*[bytes(size)] * 3), max_images=2)
     with pytest.raises(MalformedBody, match="before its last boundary"):

@@ -74,7 +74,7 @@ def test_a_body_that_stops_is_malformed_wherever_it_stops() -> None:
 
 
 @pytest.mark.parametrize("cut", [12, 80, len(BODY) - 30, len(BODY) - 6])
-def test_a_body_that_stops_is_told_so(cut: int) -> None:
+def test_a_body_that_stops_is_reported_so(cut: int) -> None:
     with pytest.raises(MalformedBody, match="before its last boundary"):
         read(BODY[:cut])
 

@@ -16,8 +16,8 @@ from service.cli import INTERRUPTED
 from service.cli.errors import CannotReembed
 from service.cli.options import command_parser, parse, whole
 from service.cli.pool import making
+from service.cli.reembed_job import ReembedJob, ReembedProgress, pages
 from service.cli.resources import REEMBEDDED, model_sha256, open_library, open_successors
-from service.cli.succession import ReembedJob, ReembedProgress, pages
 from service.cli.summary import GO_ON, printable
 from service.collections import Collection, CollectionSpec, Library
 from service.collections.data_folder import COLLECTIONS, drop_index

@@ -14,10 +14,10 @@ from models.preprocess import MAX_PIXELS
 from models.store import Store
 from service.__main__ import main
 from service.cli import reembed
+from service.cli.reembed_job import ReembedJob
 from service.cli.resources import REEMBEDDED, open_library
 from service.cli.sources.base import Made
 from service.cli.sources.folder import FolderEmbedder, ImageFile
-from service.cli.succession import ReembedJob
 from service.collections import Collection, CollectionSpec, NewItem, data_folder
 from service.inference.device import CPU
 from service.inference.session import Session
@@ -141,7 +141,7 @@ def interrupted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings
     """Half of the items are done."""
     fill(settings)
     with monkeypatch.context() as patch:
-        patch.setattr("service.cli.succession._AT_ONCE", 6)
+        patch.setattr("service.cli.reembed_job._AT_ONCE", 6)
         patch.setattr(reembed, "ReembedJob", Stopping)
         assert run(settings) == 130
     with open_library(settings) as library:

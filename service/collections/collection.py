@@ -23,7 +23,7 @@ from service.collections.items import (
     Receipt,
     SearchHit,
 )
-from service.collections.opened import OpenCollection, Room, open_files
+from service.collections.open_collection import OpenCollection, Room, open_files
 from service.collections.storage import backup, reads, writes
 from service.collections.storage.connections import file_in, translated
 from service.collections.storage.integrity import check_whole

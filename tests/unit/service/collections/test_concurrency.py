@@ -12,7 +12,7 @@ from threading import Event
 import numpy as np
 import pytest
 
-from service.collections import Collection, NewItem, opened
+from service.collections import Collection, NewItem, open_collection
 from service.collections.errors import UnknownCollection
 from service.collections.storage.connections import Connections
 from service.vectors.filters import parse_filter
@@ -131,7 +131,7 @@ def test_one_that_is_deleted_while_it_is_opened_is_gone(
             super().__init__(folder)
             mine.delete("points")
 
-    monkeypatch.setattr(opened, "Connections", Overtaken)
+    monkeypatch.setattr(open_collection, "Connections", Overtaken)
     with pytest.raises(UnknownCollection):
         theirs.get("points")
 

@@ -17,7 +17,7 @@ from models.jpeg import Header, read_header
 from models.manifest import Preprocess
 from models.preprocess import preprocess, preprocess_with_preview
 from service.errors import OversizedImages, UndecodableImages
-from service.inference.apart import LARGE_PIXELS, DecodeJob, decode_apart
+from service.inference.decode_process import LARGE_PIXELS, DecodeJob, decode_apart
 from service.inference.decode_queue import DecodeQueue, Work
 from service.inference.pixel_budget import Encoded, PixelBudget, tasks
 from service.inference.work import DecodedImages, Pixels
@@ -110,7 +110,7 @@ class Decoder:
 
     Requests take turns on the threads. Large pictures have threads of their own, half as many: no
     other request waits for one to be decoded, and no more of them are in memory at a time. A large
-    WebP or AVIF has a process of its own besides (`service.inference.apart`).
+    WebP or AVIF has a process of its own besides (`service.inference.decode_process`).
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """`python -m service.inference.decode_child`: one picture from standard input to pixels.
 
-Started by `service.inference.apart`, which says what it is given and what it answers. It imports
-no more than decoding needs, as it is started anew for each picture.
+`service.inference.decode_process` starts it, and says what it is given and what it answers. It
+imports no more than decoding needs, as it is started anew for each picture.
 """
 
 import json

@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 from models.errors import UndecodableImage
 from models.preprocess import effort
 from service.errors import TooManyPixels
-from service.inference.apart import START_PIXELS, costs_a_process
+from service.inference.decode_process import START_PIXELS, costs_a_process
 
 Encoded = bytes | UndecodableImage  # an image's bytes, or why there are none
 _E = TypeVar("_E", bytes, Encoded)

@@ -20,9 +20,9 @@ from models.errors import ImageTooLarge, UndecodableImage
 from models.manifest import Preprocess
 from models.preprocess import MAX_PIXELS, preprocess, preview
 from service.errors import Overloaded
-from service.inference import apart
-from service.inference.apart import LARGE_PIXELS, START_PIXELS, DecodeJob, decode_apart
+from service.inference import decode_process
 from service.inference.decode import Decoder, DecodeWith
+from service.inference.decode_process import LARGE_PIXELS, START_PIXELS, DecodeJob, decode_apart
 from service.inference.pixel_budget import PixelBudget
 
 SPEC = Preprocess(size_px=32)
@@ -89,12 +89,12 @@ def test_a_large_one_is_decoded_elsewhere_to_the_same_pixels(
 def test_what_lets_others_go_on_is_decoded_here(
     image: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apart, "_start", forbidden)
+    monkeypatch.setattr(decode_process, "_start", forbidden)
     assert decode_apart(image(), PIXELS, threading.Event()) is None
 
 
 def test_one_beyond_the_limit_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "_start", forbidden)
+    monkeypatch.setattr(decode_process, "_start", forbidden)
     assert decode_apart(large("WEBP"), DecodeJob(32, 10_000), threading.Event()) is None
 
 
@@ -172,7 +172,7 @@ def test_a_crash_is_the_pictures_and_a_kill_the_systems(
 
 
 def test_a_child_that_cannot_begin_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "_ROOT", Path("/nowhere"))
+    monkeypatch.setattr(decode_process, "_ROOT", Path("/nowhere"))
     with pytest.raises(RuntimeError, match="No module named"):
         decode_apart(large("WEBP"), PIXELS, threading.Event())
 
@@ -219,7 +219,7 @@ def test_a_child_knows_the_limit_of_pixels() -> None:
     facts = child({"effort": 0, "max_pixels": 1000}, large("WEBP"))
     assert facts == {"too_large": [SIDES[0] * SIDES[1], 1000]}
     with pytest.raises(ImageTooLarge) as caught:
-        apart._pixels(json.dumps(facts).encode())
+        decode_process._pixels(json.dumps(facts).encode())
     assert (caught.value.pixels, caught.value.limit) == (SIDES[0] * SIDES[1], 1000)
 
 

@@ -9,8 +9,8 @@ from pydantic import Field
 from models.image_map import NOT_SAID
 from service.http.responses.schemas import Schema
 from service.inference.engine import Engine
+from service.inference.mapped_models import MappedModel, MappedModels
 from service.inference.model_map import ModelMap
-from service.inference.opinions import MappedModel, MappedModels
 
 
 class PointsColumn(Schema):

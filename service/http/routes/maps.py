@@ -25,8 +25,8 @@ from service.http.responses.problems import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERR
 from service.http.state import Parts, Services
 from service.inference.engine import Engine
 from service.inference.gallery import Neighbor
+from service.inference.mapped_models import MappedModel, MappedModels
 from service.inference.model_map import ModelMap
-from service.inference.opinions import MappedModel, MappedModels
 from service.inference.votes import Vote
 from service.vectors.query import Search
 

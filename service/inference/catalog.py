@@ -8,7 +8,7 @@ import structlog
 
 from models.errors import BundleDamaged, BundleNotFound
 from service.inference.engine import Engine, LoadedModel
-from service.inference.entry import ModelEntry
+from service.inference.model_entry import ModelEntry
 from service.machine.open_files import is_passing
 
 _LOOK_S = 0.5

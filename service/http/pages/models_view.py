@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from models.evidence.cost import Latency
 from models.manifest import Manifest
 from models.report import Report
-from service.inference.entry import ModelEntry
+from service.inference.model_entry import ModelEntry
 from service.registry.shelf import Described
 
 

@@ -33,7 +33,7 @@ from service.http.responses.collections import CollectionDetail, CollectionList
 from service.http.responses.schemas import ReportOverview, ThresholdAnswer
 from service.http.responses.versions import VersionChange
 from service.inference.catalog import Catalog
-from service.inference.entry import ModelEntry
+from service.inference.model_entry import ModelEntry
 
 _POLICY = "Content-Security-Policy"
 HEADERS = {

@@ -18,7 +18,7 @@ from service.http.state import Parts, Services
 from service.inference.batch import Answer
 from service.inference.catalog import Catalog
 from service.inference.engine import Engine, answer_with_all, reserve_with_all
-from service.inference.entry import ModelEntry
+from service.inference.model_entry import ModelEntry
 from service.vectors.query import Search
 
 router = APIRouter(tags=["images"], route_class=DirectRoute)

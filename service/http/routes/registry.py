@@ -15,7 +15,7 @@ from service.http.responses.problems import MODEL_ERRORS, problems
 from service.http.responses.schemas import ModelDetail, ModelList
 from service.http.state import Parts, Services
 from service.inference.catalog import Catalog
-from service.inference.entry import ModelEntry
+from service.inference.model_entry import ModelEntry
 
 router = APIRouter(prefix="/models", tags=["models"])
 _FOREVER = "public, max-age=31536000, immutable"  # the address names the version

@@ -16,9 +16,9 @@ from service.inference.catalog import Catalog
 from service.inference.decode import Decoder
 from service.inference.device import CPU
 from service.inference.engine import Engine, LoadedModel
-from service.inference.entry import RetrySchedule
 from service.inference.executor import InferenceExecutor
 from service.inference.loader import Loader
+from service.inference.model_entry import RetrySchedule
 from service.inference.pixel_budget import PixelBudget
 from service.machine.open_files import is_passing
 from tests.support.bundles import publish
@@ -68,7 +68,7 @@ def test_a_model_is_loaded_once_there_are_handles_again(tmp_path: Path) -> None:
 
 def test_pauses_grow_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("service.inference.entry.monotonic", lambda: now)
+    monkeypatch.setattr("service.inference.model_entry.monotonic", lambda: now)
     attempts, pauses = RetrySchedule(), []
     for _ in range(9):
         assert attempts.is_due()

@@ -7,9 +7,9 @@ from time import perf_counter
 from service.errors import Stopping
 from service.inference.batch import Answer, Batch, BatchRecord, Infer, PendingRequest, Piece
 from service.inference.batch_limits import ImageTime, Limits, Pace, cpu_limits
+from service.inference.capacity import Capacity
 from service.inference.executor import InferenceExecutor
 from service.inference.queue import Queue
-from service.inference.room import Capacity
 from service.inference.work import Work
 
 _MOST_EFFORT = 4 * 2**20  # pixels that one batch decodes: about 10 ms

@@ -11,12 +11,12 @@ from models.bundle import MODEL, Bundle, Gallery, Thumbnails
 from models.manifest import Precision
 from service.inference.batch import Answer
 from service.inference.batcher import Batcher
+from service.inference.capacity import Room
 from service.inference.decode import Decoder, DecodeWith
 from service.inference.gallery import ModelGallery, Neighbor
 from service.inference.model_map import ModelMap
 from service.inference.open_set import OpenSetDetector
 from service.inference.pixel_budget import Encoded
-from service.inference.room import Room
 from service.inference.session import Outputs, Session
 from service.inference.work import DecodedImages, Work
 from service.vectors import VectorIndex

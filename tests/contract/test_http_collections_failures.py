@@ -10,7 +10,7 @@ import pytest
 from service.collections import Collection, SearchHit
 from service.collections.errors import CollectionBusy, CollectionDamaged, StorageFull
 from service.errors import IndexUnavailable, Overloaded, ServiceError
-from service.inference.room import Capacity
+from service.inference.capacity import Capacity
 from service.vectors.protocol import Vectors
 from service.vectors.query import Search
 from tests.support.bundles import picture

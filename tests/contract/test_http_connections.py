@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.errors import Overloaded
-from service.inference.room import Capacity
+from service.inference.capacity import Capacity
 from service.inference.session import Session
 from tests.support.bundles import picture
 from tests.support.serving import PATIENCE_S, ready, started

@@ -7,9 +7,9 @@ from service.collections.storage.thumbnails import SIDE_PX, encode
 from service.errors import OversizedImages, UndecodableImages
 from service.http.requests.items import ItemDraft
 from service.inference.batch import Answer
+from service.inference.capacity import Room
 from service.inference.decode import DecodeWith
 from service.inference.engine import Engine
-from service.inference.room import Room
 from service.vectors.protocol import Vectors
 
 

@@ -32,8 +32,8 @@ from service.http.routes.ingest import embed, new_items
 from service.http.routes.model_binding import check_hash, engine_of
 from service.http.state import Parts, Services
 from service.inference.batch import Answer
+from service.inference.capacity import Room
 from service.inference.engine import Engine
-from service.inference.room import Room
 from service.vectors.errors import UnknownItem
 
 router = APIRouter(prefix="/collections/{name}", tags=["collections"])

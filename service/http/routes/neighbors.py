@@ -20,8 +20,8 @@ from service.http.routes.direct import DirectRoute
 from service.http.routes.model_binding import check_model
 from service.http.routes.search_target import CollectionTarget, GalleryTarget, SearchTarget
 from service.http.state import Parts, Services
+from service.inference.capacity import Room
 from service.inference.gallery import COLLECTION
-from service.inference.room import Room
 from service.vectors.errors import InvalidFilter, UnknownItem
 from service.vectors.protocol import Vectors
 

@@ -2,7 +2,7 @@ import pytest
 
 from service.errors import Overloaded
 from service.inference.batch_limits import Limits, Pace
-from service.inference.room import Capacity
+from service.inference.capacity import Capacity
 
 
 def test_room_is_counted_once_and_given_back_once() -> None:

@@ -16,7 +16,7 @@ from service.vectors.kinds import IndexSpec, KindInUse
 from service.vectors.lengths import comparable
 from service.vectors.mask import Mask
 from service.vectors.protocol import Hits, Queries, Rows, Vectors
-from service.vectors.saved import NothingSaved, SavedState, UnusableIndex, read, write
+from service.vectors.saved_index import NothingSaved, SavedState, UnusableIndex, read, write
 from service.vectors.segments import LivePart, narrowed, search
 from service.vectors.view import IndexView, Plan, SearchScope, due
 

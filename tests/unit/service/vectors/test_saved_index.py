@@ -15,7 +15,7 @@ import pytest
 
 from service.vectors import IndexSpec, Kind, LocalIndex, Rows, Vectors
 from service.vectors.ivfpq import IvfPq
-from service.vectors.saved import read
+from service.vectors.saved_index import read
 from tests.support.vectors import clustered
 
 MODEL, OTHER_MODEL = "a" * 64, "b" * 64
@@ -168,7 +168,7 @@ _KILLED = textwrap.dedent(
     """
     import os, sys
     from pathlib import Path
-    import tests.unit.service.vectors.test_saved as test
+    import tests.unit.service.vectors.test_saved_index as test
 
     folder, step = Path(sys.argv[1]), int(sys.argv[2])
     steps = 0

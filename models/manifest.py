@@ -85,7 +85,7 @@ class Variant(Frozen):
 class UnknownRule(Frozen):
     """The rule by which `/classify` calls an image unknown: its score is above the threshold.
 
-    Scores, of which higher is more unknown (`models.unknown.scores`):
+    Scores, of which higher is more unknown (`models.open_set.scores`):
     `max_probability` is 1 - the highest probability; `class_mean_distance` the distance to the
     nearest class mean of the gallery; `knn_distance` the distance to the k-th nearest image of the
     gallery (Sun et al. 2022, arXiv 2204.06507). A distance is 1 - cosine where the manifest's

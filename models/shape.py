@@ -2,7 +2,7 @@
 
 Of the rules without further training that OpenOOD v1.5 compares on CIFAR-10 (Zhang et al. 2023,
 arXiv 2306.09301, table 2), k nearest neighbors, the relative Mahalanobis distance and ViM lead, by
-classes alike and by other data sets. The first is in `models.unknown`. ViM adds a term of the
+classes alike and by other data sets. The first is in `models.open_set`. ViM adds a term of the
 logits, which a served graph does not give: its other term, the residual, is here.
 """
 

@@ -7,7 +7,7 @@ from models.bundle import Bundle, Gallery
 from models.errors import BundleDamaged
 from models.evidence.unknowns import UnknownsSection
 from models.manifest import UnknownRule
-from models.unknown import DistanceReference, is_unknown, reference, scores
+from models.open_set import DistanceReference, is_unknown, reference, scores
 from service.inference.session import Outputs
 
 _QUICK_DISTANCES = 50_000  # taken in less time than a thread would need to begin

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric, Scorer
-from models.unknown import reference, scores
+from models.open_set import reference, scores
 from training.comparison import influence
 from training.comparison.images import Influence
 from training.comparison.searched import Rows, SearchedImages

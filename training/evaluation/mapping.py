@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
-from models import unknown
+from models import open_set
 from models.image_map import NOT_SAID, ImageMap, PlaneQuality, sha256_of_ids
 from models.manifest import Metric, Sha256, UnknownRule
 from training.evaluation.answers import Answers
@@ -87,8 +87,8 @@ def _unknown(shown: MapContents) -> UInt8[np.ndarray, " n"]:
     rule, gallery = shown.rule, shown.gallery
     if rule is None:
         return np.full(len(shown.test) + len(gallery), NOT_SAID, np.uint8)
-    compared = unknown.reference(
+    compared = open_set.reference(
         rule.scorer, rule.k, shown.metric, gallery.embeddings, gallery.labels
     )
-    scores = unknown.scores(rule.scorer, shown.embeddings, shown.probabilities, compared)
-    return unknown.is_unknown(rule, scores).astype(np.uint8)
+    scores = open_set.scores(rule.scorer, shown.embeddings, shown.probabilities, compared)
+    return open_set.is_unknown(rule, scores).astype(np.uint8)

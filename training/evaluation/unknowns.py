@@ -17,7 +17,7 @@ from models.evidence.unknowns import (
     UnknownsSection,
 )
 from models.manifest import Metric, Scorer, UnknownRule
-from models.unknown import DistanceReference, is_unknown, reference, scores
+from models.open_set import DistanceReference, is_unknown, reference, scores
 from training.evaluation.answers import Answers
 from training.evaluation.intervals import of_variance
 

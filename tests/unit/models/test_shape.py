@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from models.manifest import Metric, Scorer
-from models.unknown import reference, scores
+from models.open_set import reference, scores
 from tests.support.clusters import clusters
 
 METRICS: tuple[Metric, ...] = ("cosine", "l2")

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric, Scorer
-from models.unknown import reference, scores
+from models.open_set import reference, scores
 from tests.support.clusters import clusters
 from training.evaluation.answers import Answers
 from training.evaluation.unknowns import (

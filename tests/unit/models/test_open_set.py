@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from models import unknown as module
+from models import open_set as module
 from models.manifest import Metric, Scorer, UnknownRule
-from models.unknown import is_unknown, reference, scores
+from models.open_set import is_unknown, reference, scores
 
 RANDOM = np.random.default_rng(0)
 GALLERY = RANDOM.normal(size=(14, 5)).astype(np.float32)

@@ -20,8 +20,8 @@ from models.bundle import (
     THUMBNAILS,
     Bundle,
 )
-from models.compared import comparison_figures, read_comparison, write_comparison
 from models.comparison import DEFAULT, ComparisonReport
+from models.comparison_store import comparison_figures, read_comparison, write_comparison
 from models.errors import BundleDamaged, BundleNotFound
 from models.files import sha256_of
 from models.manifest import FileRecord, Manifest, Sha256, is_name

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from models.bits import Bits
 from models.errors import UndecodableImage
-from models.still import Size
+from models.first_frame import Size
 
 _SEQUENCE, _FRAME_HEADER, _FRAME, _REDUNDANT, _TILE_LIST = 1, 3, 6, 7, 8
 _UNITS_MAX = 4096  # of one picture: a tile group each, beside three

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 
 from models.errors import UndecodableImage
-from models.still import Size, Still
+from models.first_frame import Size, Still
 
 _OLD_HEADER = 12
 _INFO = struct.Struct("<iiHHI")  # width, height, planes, bits, compression

@@ -3,7 +3,7 @@
 import struct
 
 from models.errors import UndecodableImage
-from models.still import Size, Still
+from models.first_frame import Size, Still
 
 _SCREEN = struct.Struct("<HHB")
 _FRAME = struct.Struct("<HHHHB")

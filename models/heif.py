@@ -10,9 +10,9 @@ import struct
 from fractions import Fraction
 
 from models.errors import UndecodableImage
+from models.first_frame import Crop, Size, Step, Still
 from models.heif_picture import HeifPicture, Layer
 from models.heif_write import write
-from models.still import Crop, Size, Step, Still
 
 _WEIGHTS = {b"av01": 1.0}  # of a pixel in each layer
 _HEVC_WEIGHT = 1.5

@@ -7,9 +7,9 @@ from types import ModuleType
 
 from models import av1, hevc
 from models.errors import UndecodableImage
+from models.first_frame import Size
 from models.heif_items import Items, Property, read_items
 from models.heif_write import HeifItem
-from models.still import Size
 
 _CODECS: Mapping[bytes, tuple[bytes, ModuleType]] = {
     b"av01": (b"av1C", av1),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from models.bits import Bits
 from models.errors import UndecodableImage
-from models.still import Size
+from models.first_frame import Size
 
 _SPS = 33
 _PICTURES = range(32)  # kinds of unit that hold pixels

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 from models.errors import UndecodableImage
-from models.still import Size, Still
+from models.first_frame import Size, Still
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNK = struct.Struct(">I4s")

@@ -16,10 +16,10 @@ from models import bmp, gif, heif, heif_decode, jpeg, png, webp
 from models.color import to_rgb
 from models.errors import ImageTooLarge, UndecodableImage
 from models.exif import read_orientation
+from models.first_frame import Crop, Size, Step
 from models.formats import FORMATS, HEIC, describe, find_format
 from models.jpeg_header import read_tags
 from models.jpeg_scans import count_scans
-from models.still import Crop, Size, Step
 
 __all__ = [
     "FORMATS",

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 
 from models.errors import UndecodableImage
-from models.still import Size, Still
+from models.first_frame import Size, Still
 
 _CHUNK = struct.Struct("<4sI")
 _HEAD = 12

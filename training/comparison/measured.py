@@ -27,7 +27,7 @@ from training.comparison.measures import (
 from training.comparison.transfer import transfer_measures
 from training.comparison.unseen import UnseenAnswers, unseen_influences, unseen_values
 from training.data.dataset import Dataset, Splits
-from training.data.others import FarImages, TransferImages
+from training.data.other_datasets import FarImages, TransferImages
 from training.evaluation.classification import count_confusions
 from training.evaluation.inference import network_answers, network_ask
 from training.evaluation.rounds import left_out_answers

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from models.manifest import Frozen, Preprocess
 from training.data.dataset import Dataset
-from training.data.others import FarImages, TransferImages, far_sets, transfer_sets
+from training.data.other_datasets import FarImages, TransferImages, far_sets, transfer_sets
 from training.errors import InvalidRun
 
 

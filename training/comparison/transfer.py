@@ -7,7 +7,7 @@ import numpy as np
 from training.comparison import influence
 from training.comparison.images import ResampledMeasures, moved
 from training.data.dataset import LabeledImages
-from training.data.others import TransferImages
+from training.data.other_datasets import TransferImages
 from training.evaluation.answers import Answers
 from training.evaluation.transfer import probed
 

@@ -13,7 +13,7 @@ from training.checkpoints import networks
 from training.checkpoints.run import RunFolder
 from training.data.dataset import Dataset, LabeledImages
 from training.data.gallery import gallery_rows
-from training.data.others import FarImages, far_sets
+from training.data.other_datasets import FarImages, far_sets
 from training.evaluation.answers import Answers
 from training.evaluation.inference import network_answers
 from training.evaluation.retrieval import retrieval

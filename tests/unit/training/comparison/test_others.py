@@ -26,7 +26,7 @@ from training.comparison.runs import ComparisonFolder
 from training.comparison.summary import summarize
 from training.comparison.transfer import transfer_measures
 from training.data.dataset import Dataset, LabeledImages
-from training.data.others import far_sets, transfer_sets
+from training.data.other_datasets import far_sets, transfer_sets
 from training.data.sampling import stratified
 from training.errors import InvalidRun
 from training.evaluation.answers import Answers

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from training.data.made import staged_folder, write_record
+from training.data.staging import staged_folder, write_record
 from training.errors import InvalidDataset
 
 SOURCE = Path("/usr/share/datasets/fashion-mnist")

@@ -18,7 +18,7 @@ from jaxtyping import Float32, UInt8
 from PIL import Image, ImageDraw, ImageFont
 from scipy.sparse.csgraph import connected_components
 
-from training.data.made import staged_folder, write_record
+from training.data.staging import staged_folder, write_record
 from training.errors import InvalidDataset
 
 # Left out: characters that many typefaces draw alike (l I |, 0 O, Latin and Cyrillic or Greek).

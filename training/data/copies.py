@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Int64
 
 from models.evidence.leaks import Copy, Overlap, Split
-from training.data.alike import places
+from training.data.copy_features import places
 from training.data.copy_search import (
     SEARCHED,
     CopySearch,

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from models.evidence.leaks import Split
-from training.data.alike import Change, Places, Signs, changed, crowd, places, signs
+from training.data.copy_features import Change, Places, Signs, changed, crowd, places, signs
 from training.data.dataset import LabeledImages
 
 LARGEST_DISTANCE = 10

@@ -14,8 +14,8 @@ from training.comparison import influence
 from training.comparison.images import Influence, ResampledMeasures, moved
 from training.data.sampling import stratified
 from training.evaluation.answers import Answers
-from training.evaluation.changes import CHANGES
 from training.evaluation.confidence import calibration_error, equal_width, outcomes
+from training.evaluation.corruptions import CHANGES
 from training.evaluation.robustness import Ask, changed
 from training.evaluation.selective import rank
 

@@ -7,8 +7,8 @@ from jaxtyping import Float32, Int64, UInt8
 
 from models.evidence.robustness import Answered, Changed, Robustness
 from training.evaluation.answers import Answers
-from training.evaluation.changes import CHANGES, Corruption
 from training.evaluation.confidence import calibration_error, equal_width, outcomes
+from training.evaluation.corruptions import CHANGES, Corruption
 from training.evaluation.intervals import share
 
 LIMIT = 1_000

@@ -30,7 +30,7 @@ from training.data.other_datasets import far_sets, transfer_sets
 from training.data.sampling import stratified
 from training.errors import InvalidRun
 from training.evaluation.answers import Answers
-from training.evaluation.changes import CHANGES
+from training.evaluation.corruptions import CHANGES
 from training.evaluation.robustness import changed
 from training.evaluation.unknowns import FarAnswers, LeaveOutAnswers, score_round
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.tiny_runs import sample
 from training.data.dataset import LabeledImages
-from training.evaluation import changes
-from training.evaluation.changes import CHANGES, Corruption, Images
+from training.evaluation import corruptions
+from training.evaluation.corruptions import CHANGES, Corruption, Images
 from training.evaluation.figures.robustness import describe_robustness, draw_robustness
 from training.evaluation.robustness import changed, robustness
 from training.export.onnx import open_session, run
@@ -101,7 +101,7 @@ def test_what_a_published_model_answers_to_changed_images(
     probabilities = run(session, part.images.numpy())[1]
     assert found.unchanged.accuracy.value == (probabilities.argmax(axis=1) == labels).mean()
     assert found.unchanged.mean_confidence == pytest.approx(probabilities.max(axis=1).mean())
-    noisy = changes.gaussian_noise(
+    noisy = corruptions.gaussian_noise(
         part.images.numpy(), 16.0, np.random.default_rng([0, *b"gaussian-noise 16"])
     )
     row = found.at("gaussian-noise", 16)

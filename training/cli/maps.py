@@ -11,7 +11,7 @@ from models.report import Report
 from models.store import Store
 from models.test_images import TestImages
 from training.cli.options import say
-from training.evaluation.mapping import make_map, refreshed
+from training.evaluation.image_map import make_map, refreshed
 from training.evaluation.paired import BASELINE
 from training.evaluation.reevaluation import MAP as MAP_PART
 from training.evaluation.reevaluation import Reevaluation

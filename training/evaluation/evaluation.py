@@ -33,8 +33,8 @@ from training.evaluation.figures.bundle import FigureData, draw_report
 from training.evaluation.figures.confused import example_ids
 from training.evaluation.geometry import geometry
 from training.evaluation.graph import Graph
+from training.evaluation.image_map import MapContents, make_map, shown_rows
 from training.evaluation.leaks import leaks
-from training.evaluation.mapping import MapContents, make_map, shown_rows
 from training.evaluation.paired import BASELINE
 from training.evaluation.retrieval import retrieval
 from training.evaluation.robustness import robustness

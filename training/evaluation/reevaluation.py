@@ -25,8 +25,8 @@ from training.evaluation.cost import cost
 from training.evaluation.figures.bundle import FigureData, draw_report
 from training.evaluation.figures.confused import example_ids
 from training.evaluation.graph import Graph
+from training.evaluation.image_map import MapContents, shown_rows
 from training.evaluation.leaks import leaks
-from training.evaluation.mapping import MapContents, shown_rows
 from training.evaluation.retrieval import retrieval
 from training.evaluation.robustness import robustness
 from training.evaluation.sheets import draw_sheets

@@ -29,6 +29,7 @@ from training.evaluation.answers import Answers
 from training.evaluation.classification import classification_section
 from training.evaluation.confidence import confidence_section
 from training.evaluation.cost import cost
+from training.evaluation.feature_spaces import FeatureSpaces
 from training.evaluation.figures.bundle import FigureData, draw_report
 from training.evaluation.figures.confused import example_ids
 from training.evaluation.geometry import geometry
@@ -40,7 +41,6 @@ from training.evaluation.retrieval import retrieval
 from training.evaluation.robustness import robustness
 from training.evaluation.rounds import leave_out_round
 from training.evaluation.sheets import draw_sheets
-from training.evaluation.spaces import FeatureSpaces
 from training.evaluation.unknowns import unknowns
 from training.evaluation.verification import verification
 

@@ -30,7 +30,7 @@ from training.data.dataset import Dataset, Splits
 from training.data.other_datasets import FarImages, TransferImages
 from training.evaluation.classification import count_confusions
 from training.evaluation.inference import network_answers, network_ask
-from training.evaluation.rounds import left_out_answers
+from training.evaluation.leave_out_rounds import left_out_answers
 from training.evaluation.unknowns import score_round
 
 _MEASURED = "measured.json"

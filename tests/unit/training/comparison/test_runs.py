@@ -21,7 +21,7 @@ from training.comparison.runs import ComparisonFolder
 from training.comparison.summary import summarize
 from training.data.dataset import Dataset, LabeledImages
 from training.errors import InvalidRun
-from training.evaluation.rounds import left_out_answers
+from training.evaluation.leave_out_rounds import left_out_answers
 from training.losses import LOSSES
 from training.recipes.recipe import Recipe
 from training.tuning.tune import Budget

@@ -25,7 +25,7 @@ READERS = {
     "training/comparison/measured.py",  # a threshold of changed images, judged on test images
     "training/evaluation/evaluation.py",  # reports on the calibrated graph
     "training/publishing/precision.py",  # fits the calibration of the int8 graph
-    "training/evaluation/rounds.py",  # does so for the runs without some classes
+    "training/evaluation/leave_out_rounds.py",  # does so for the runs without some classes
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 from models.manifest import Metric
 from tests.support.clusters import clusters
 from training.comparison.unseen import UnseenAnswers, unseen_values
-from training.evaluation.rounds import unseen_retrieval
+from training.evaluation.leave_out_rounds import unseen_retrieval
 
 
 @pytest.mark.parametrize("metric", ["cosine", "l2"])

@@ -40,7 +40,7 @@ from training.evaluation.leave_out_rounds import leave_out_round
 from training.evaluation.paired import BASELINE
 from training.evaluation.retrieval import retrieval
 from training.evaluation.robustness import robustness
-from training.evaluation.sheets import draw_sheets
+from training.evaluation.sprite_sheets import draw_sheets
 from training.evaluation.unknowns import unknowns
 from training.evaluation.verification import verification
 

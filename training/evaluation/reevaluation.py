@@ -29,7 +29,7 @@ from training.evaluation.image_map import MapContents, shown_rows
 from training.evaluation.leaks import leaks
 from training.evaluation.retrieval import retrieval
 from training.evaluation.robustness import robustness
-from training.evaluation.sheets import draw_sheets
+from training.evaluation.sprite_sheets import draw_sheets
 from training.evaluation.unknowns import unknowns
 from training.evaluation.verification import verification
 from training.recipes.recipe import Recipe

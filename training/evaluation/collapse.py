@@ -6,8 +6,8 @@ from sklearn.metrics import pairwise_distances_argmin
 
 from models.evidence.geometry import AngularMargin, ClassMargin, NeuralCollapse
 from models.vectors import unit
+from training.evaluation.all_pairs import cosine_blocks
 from training.evaluation.answers import Answers
-from training.evaluation.pairs import cosine_blocks
 
 _BLOCK_ITEMS = 2**22
 _ROUNDING = 1e-12  # of float64 means, relative to their own length

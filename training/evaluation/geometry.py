@@ -11,6 +11,7 @@ from sklearn.metrics import silhouette_score
 from models.evidence.geometry import GeometrySection, PairValues, Silhouette
 from models.manifest import Metric
 from training.data.sampling import stratified
+from training.evaluation.all_pairs import StreamingHistogram, cosine_blocks, distance_blocks
 from training.evaluation.answers import Answers
 from training.evaluation.collapse import (
     ClassMeans,
@@ -20,7 +21,6 @@ from training.evaluation.collapse import (
     neural_collapse,
     unit_rows,
 )
-from training.evaluation.pairs import StreamingHistogram, cosine_blocks, distance_blocks
 
 PAIRED_IMAGES = 20_000
 _SILHOUETTE_IMAGES = 10_000

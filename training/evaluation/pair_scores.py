@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from models.manifest import Metric
-from training.evaluation.pairs import cosine_blocks, distance_blocks
+from training.evaluation.all_pairs import cosine_blocks, distance_blocks
 
 SAMPLED_PAIRS = 200_000  # of each kind
 _PARTS = 16

@@ -11,8 +11,8 @@ from sklearn.metrics import silhouette_samples
 from models.evidence.geometry import GeometrySection, PairValues
 from models.manifest import Metric
 from tests.support.clusters import answers, clusters
+from training.evaluation import all_pairs
 from training.evaluation import geometry as module
-from training.evaluation import pairs
 from training.evaluation.answers import Answers
 from training.evaluation.geometry import fisher_ratio, geometry
 
@@ -45,7 +45,7 @@ def agrees(found: PairValues | None, values: list[float], upper: float) -> None:
 def test_distances_and_angles_of_every_pair(
     metric: Metric, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairs, "_BLOCK_ITEMS", block)
+    monkeypatch.setattr(all_pairs, "_BLOCK_ITEMS", block)
     test = clusters(LABELS, metric, seed=3)
     section = of(test, metric)
     points = test.embeddings.astype(float)

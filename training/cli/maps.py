@@ -12,7 +12,7 @@ from models.store import Store
 from models.test_images import TestImages
 from training.cli.options import say
 from training.evaluation.image_map import make_map, refreshed
-from training.evaluation.paired import BASELINE
+from training.evaluation.paired_models import BASELINE
 from training.evaluation.reevaluation import MAP as MAP_PART
 from training.evaluation.reevaluation import Reevaluation
 

@@ -22,7 +22,7 @@ from training.cli.numbers import whole
 from training.cli.options import say
 from training.evaluation.evaluation import FIGURES
 from training.evaluation.figures.bundle import FigureData
-from training.evaluation.paired import BASELINE
+from training.evaluation.paired_models import BASELINE
 from training.evaluation.reevaluation import PARTS, Reevaluation, ReevaluationRequest, draw_again
 from training.evaluation.robustness import LIMIT
 from training.publishing.recalibration import check_alike, refit, write_recalibrated

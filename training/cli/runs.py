@@ -24,7 +24,7 @@ from training.cli.options import (
 from training.common.machine import is_first, machine
 from training.data.dataset import Dataset
 from training.evaluation.evaluation import evaluate
-from training.evaluation.paired import BASELINE
+from training.evaluation.paired_models import BASELINE
 from training.export.onnx import export
 from training.loop.fit import fit
 from training.loop.teachers import check_teachers

@@ -32,7 +32,7 @@ from training.comparison.measured import Measured
 from training.comparison.runs import ComparisonFolder, ComparisonJob
 from training.comparison.statistics import mean_over_seeds
 from training.errors import InvalidRun
-from training.evaluation.paired import BASELINE
+from training.evaluation.paired_models import BASELINE
 from training.losses import FURTHER_LOSSES
 
 _CONFUSED = 10

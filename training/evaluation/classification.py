@@ -20,7 +20,7 @@ from models.evidence.classification import (
 from models.evidence.estimate import Estimate
 from training.evaluation.answers import Answers
 from training.evaluation.intervals import proportion, share
-from training.evaluation.paired import PairedPredictions, compare_with_baseline
+from training.evaluation.paired_models import PairedPredictions, compare_with_baseline
 
 _LARGEST_MATRIX = 500
 _CONFUSED = 10

@@ -37,7 +37,7 @@ from training.evaluation.graph import Graph
 from training.evaluation.image_map import MapContents, make_map, shown_rows
 from training.evaluation.leaks import leaks
 from training.evaluation.leave_out_rounds import leave_out_round
-from training.evaluation.paired import BASELINE
+from training.evaluation.paired_models import BASELINE
 from training.evaluation.retrieval import retrieval
 from training.evaluation.robustness import robustness
 from training.evaluation.sprite_sheets import draw_sheets

@@ -16,7 +16,7 @@ from training.checkpoints.weights import RANDOM
 from training.cli.datasets import DataSets
 from training.cli.options import losses, say, seen, settled, stated, tracking
 from training.common.machine import Machine, machine
-from training.comparison.others import OtherImages
+from training.comparison.other_sets import OtherImages
 from training.comparison.protocol import START_SEED, ComparisonProtocol
 from training.comparison.revise import revised
 from training.comparison.runs import ComparisonFolder

@@ -9,7 +9,7 @@ from models.comparison import GoalMeasures
 from models.manifest import Frozen
 from training.common.machine import Computed
 from training.comparison.catalog import GOALS
-from training.comparison.others import OtherSets
+from training.comparison.other_sets import OtherSets
 from training.recipes.recipe import Recipe
 from training.tuning.space import OPTIMIZERS
 from training.tuning.tune import Budget

@@ -14,7 +14,7 @@ from training.checkpoints.run import RunFolder, describe
 from training.common.machine import Machine
 from training.comparison.lengths import CheckedTrial, checks, is_checked, length_check, trial_at
 from training.comparison.measured import Measured, is_measured, measure_round, measure_run
-from training.comparison.others import OtherImages
+from training.comparison.other_sets import OtherImages
 from training.comparison.protocol import START_SEED, ComparisonProtocol
 from training.data.dataset import Dataset, Splits
 from training.errors import InvalidRun

@@ -21,7 +21,7 @@ from training.comparison.corrupted import (
 )
 from training.comparison.far import far_moves, far_values
 from training.comparison.measured import Measured
-from training.comparison.others import OtherImages, OtherSets
+from training.comparison.other_sets import OtherImages, OtherSets
 from training.comparison.runs import ComparisonFolder
 from training.comparison.summary import summarize
 from training.comparison.transfer import transfer_measures

@@ -12,7 +12,13 @@ from models.comparison import LengthCheck
 from training import data
 from training.checkpoints.run import RunFolder, describe
 from training.common.machine import Machine
-from training.comparison.lengths import CheckedTrial, checks, is_checked, length_check, trial_at
+from training.comparison.length_check import (
+    CheckedTrial,
+    checks,
+    is_checked,
+    length_check,
+    trial_at,
+)
 from training.comparison.measured import Measured, is_measured, measure_round, measure_run
 from training.comparison.other_sets import OtherImages
 from training.comparison.protocol import START_SEED, ComparisonProtocol

@@ -14,7 +14,7 @@ from models.comparison import ComparisonReport
 from training.checkpoints.run import RunFolder
 from training.common.machine import Machine
 from training.comparison.catalog import MEASURES
-from training.comparison.lengths import CheckedTrial, length_check
+from training.comparison.length_check import CheckedTrial, length_check
 from training.comparison.measured import Measured, is_measured
 from training.comparison.protocol import ComparisonProtocol
 from training.comparison.runs import ComparisonFolder

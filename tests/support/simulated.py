@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from training.comparison.images import PairedResamples, moved
+from training.comparison.image_variance import PairedResamples, moved
 from training.comparison.influence import of_mean
 from training.comparison.statistics import BySeed
 

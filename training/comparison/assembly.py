@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from models.comparison import Difference, GoalMeasures, Measure, Power, Result, Verdict
 from training.comparison.convergence import UNRECORDED, MeasuredLength
-from training.comparison.images import ImageEffect
+from training.comparison.image_variance import ImageEffect
 from training.comparison.power import power_of, seeds_needed
 from training.comparison.statistics import BySeed, differences, results_of
 from training.comparison.verdicts import Evidence, verdict

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
 from training.comparison import influence
-from training.comparison.images import Influence, ResampledMeasures, moved
+from training.comparison.image_variance import Influence, ResampledMeasures, moved
 from training.data.sampling import stratified
 from training.evaluation.answers import Answers
 from training.evaluation.confidence import calibration_error, equal_width, outcomes

@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric
 from training.comparison import influence
-from training.comparison.images import moved
+from training.comparison.image_variance import moved
 from training.evaluation.unknowns import FittedScorer, LeaveOutAnswers, accepting
 
 ACCEPTED = "unknown_accepted"

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from models.manifest import Metric
-from training.comparison.images import Influence
+from training.comparison.image_variance import Influence
 from training.evaluation.collapse import ClassMeans
 from training.evaluation.confidence import Binning, Outcomes, equal_mass, equal_width
 from training.evaluation.pair_scores import Scores

@@ -16,7 +16,7 @@ from training.common.machine import Computed
 from training.comparison.corrupted import corrupted_measures
 from training.comparison.far import far_moves, far_values
 from training.comparison.heads import head_swap
-from training.comparison.images import moved
+from training.comparison.image_variance import moved
 from training.comparison.measures import (
     RunOutputs,
     round_influences,

@@ -9,7 +9,7 @@ from models.evidence.unknowns import LeaveOutRound, ScorerResult
 from models.manifest import Metric, Scorer
 from models.open_set import reference, scores
 from training.comparison import influence
-from training.comparison.images import Influence
+from training.comparison.image_variance import Influence
 from training.comparison.searched import Rows, SearchedImages
 from training.evaluation.answers import Answers
 from training.evaluation.collapse import ClassMeans, margins_rad

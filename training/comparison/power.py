@@ -11,7 +11,7 @@ from scipy import stats
 from models.comparison import LEVEL, Measure, Power
 from models.evidence.estimate import Estimate
 from training.comparison.cochran import DegreesOfFreedom, p_values
-from training.comparison.images import ImageEffect
+from training.comparison.image_variance import ImageEffect
 from training.comparison.statistics import POWER, BySeed
 from training.evaluation.significance import holm
 

@@ -9,7 +9,7 @@ from models.comparison import ComparisonReport, Measure, Runs, Searched, Tuned
 from training.comparison.assembly import MeasureColumn, assemble
 from training.comparison.catalog import GOALS, MEASURES
 from training.comparison.convergence import MeasuredLength
-from training.comparison.images import BoundedVariance, ImageEffect
+from training.comparison.image_variance import BoundedVariance, ImageEffect
 from training.comparison.statistics import BySeed
 from training.losses.base import Range
 from training.tuning.space import at_edge

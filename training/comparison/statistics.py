@@ -11,7 +11,7 @@ from jaxtyping import Float64
 from models.comparison import LEVEL, Difference, Result
 from models.evidence.estimate import Estimate
 from training.comparison.cochran import DegreesOfFreedom, critical, p_values
-from training.comparison.images import ImageEffect, ImageVariances
+from training.comparison.image_variance import ImageEffect, ImageVariances
 from training.evaluation.significance import holm
 
 POWER = 0.8

@@ -27,7 +27,7 @@ from training.common.provenance import hardware, versions
 from training.comparison.assembly import MeasureColumn, assemble
 from training.comparison.catalog import MEASURES
 from training.comparison.convergence import MeasuredLength, convergence_of, training_of
-from training.comparison.images import ImageEffect, PairedResamples, unseen_cost
+from training.comparison.image_variance import ImageEffect, PairedResamples, unseen_cost
 from training.comparison.measured import Measured
 from training.comparison.runs import ComparisonFolder, ComparisonJob
 from training.comparison.statistics import mean_over_seeds

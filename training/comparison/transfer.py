@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from training.comparison import influence
-from training.comparison.images import ResampledMeasures, moved
+from training.comparison.image_variance import ResampledMeasures, moved
 from training.data.dataset import LabeledImages
 from training.data.other_datasets import TransferImages
 from training.evaluation.answers import Answers

@@ -6,7 +6,7 @@ import numpy as np
 
 from models.manifest import Metric
 from training.comparison import influence
-from training.comparison.images import Influence
+from training.comparison.image_variance import Influence
 from training.comparison.searched import SearchedImages
 from training.evaluation.answers import Answers
 from training.evaluation.retrieval import query_values

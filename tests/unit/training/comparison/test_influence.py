@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.manifest import Metric
-from training.comparison.images import moved
+from training.comparison.image_variance import moved
 from training.comparison.measures import RunOutputs, run_influences, run_values
 from training.evaluation.answers import Answers
 

@@ -11,7 +11,7 @@ from models.evidence.estimate import Estimate
 from tests.support.simulated import LOSSES, WORLDS, World, drawn, measured
 from training.comparison.assembly import MeasureColumn, Statistics, assemble
 from training.comparison.catalog import GOALS, MEASURES
-from training.comparison.images import (
+from training.comparison.image_variance import (
     BoundedVariance,
     ImageEffect,
     PairedResamples,

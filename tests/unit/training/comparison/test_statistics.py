@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from training.comparison.cochran import LEAST_P, DegreesOfFreedom, critical, p_values
-from training.comparison.images import BoundedVariance, ImageVariances
+from training.comparison.image_variance import BoundedVariance, ImageVariances
 from training.comparison.statistics import Spread, differences, mean_over_seeds, results_of
 from training.evaluation.significance import holm
 

@@ -14,7 +14,7 @@ from training.checkpoints import networks
 from training.checkpoints.run import RunFolder, RunRecord
 from training.common.machine import Computed
 from training.comparison.corrupted import corrupted_measures
-from training.comparison.far import far_moves, far_values
+from training.comparison.far_measures import far_moves, far_values
 from training.comparison.heads import head_swap
 from training.comparison.image_variance import moved
 from training.comparison.measures import (

@@ -19,7 +19,7 @@ from training.comparison.corrupted import (
     corrupted_measures,
     least_confidence,
 )
-from training.comparison.far import far_moves, far_values
+from training.comparison.far_measures import far_moves, far_values
 from training.comparison.measured import Measured
 from training.comparison.other_sets import OtherImages, OtherSets
 from training.comparison.runs import ComparisonFolder

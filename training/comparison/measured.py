@@ -25,7 +25,7 @@ from training.comparison.measures import (
     run_values,
 )
 from training.comparison.transfer import transfer_measures
-from training.comparison.unseen import UnseenAnswers, unseen_influences, unseen_values
+from training.comparison.unseen_measures import UnseenAnswers, unseen_influences, unseen_values
 from training.data.dataset import Dataset, Splits
 from training.data.other_datasets import FarImages, TransferImages
 from training.evaluation.classification import count_confusions

@@ -4,7 +4,7 @@ import pytest
 
 from models.manifest import Metric
 from tests.support.clusters import clusters
-from training.comparison.unseen import UnseenAnswers, unseen_values
+from training.comparison.unseen_measures import UnseenAnswers, unseen_values
 from training.evaluation.leave_out_rounds import unseen_retrieval
 
 

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_curve
 from models.manifest import Metric
 from tests.support.clusters import clusters
 from training.comparison.image_variance import moved
-from training.comparison.unseen import UnseenAnswers, unseen_influences, unseen_values
+from training.comparison.unseen_measures import UnseenAnswers, unseen_influences, unseen_values
 from training.evaluation.answers import Answers
 
 

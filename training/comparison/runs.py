@@ -19,9 +19,9 @@ from training.comparison.length_check import (
     length_check,
     trial_at,
 )
-from training.comparison.measured import Measured, is_measured, measure_round, measure_run
 from training.comparison.other_sets import OtherImages
 from training.comparison.protocol import START_SEED, ComparisonProtocol
+from training.comparison.run_result import Measured, is_measured, measure_round, measure_run
 from training.data.dataset import Dataset, Splits
 from training.errors import InvalidRun
 from training.loop.fit import fit

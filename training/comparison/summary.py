@@ -28,7 +28,7 @@ from training.comparison.assembly import MeasureColumn, assemble
 from training.comparison.catalog import MEASURES
 from training.comparison.convergence import MeasuredLength, convergence_of, training_of
 from training.comparison.image_variance import ImageEffect, PairedResamples, unseen_cost
-from training.comparison.measured import Measured
+from training.comparison.run_result import Measured
 from training.comparison.runs import ComparisonFolder, ComparisonJob
 from training.comparison.statistics import mean_over_seeds
 from training.errors import InvalidRun

@@ -20,8 +20,8 @@ from training.comparison.corrupted import (
     least_confidence,
 )
 from training.comparison.far_measures import far_moves, far_values
-from training.comparison.measured import Measured
 from training.comparison.other_sets import OtherImages, OtherSets
+from training.comparison.run_result import Measured
 from training.comparison.runs import ComparisonFolder
 from training.comparison.summary import summarize
 from training.comparison.transfer import transfer_measures

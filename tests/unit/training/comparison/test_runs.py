@@ -15,8 +15,8 @@ from training.checkpoints.run import RunFolder
 from training.common.machine import Machine
 from training.comparison.catalog import MEASURES
 from training.comparison.length_check import CheckedTrial, length_check
-from training.comparison.measured import Measured, is_measured
 from training.comparison.protocol import ComparisonProtocol
+from training.comparison.run_result import Measured, is_measured
 from training.comparison.runs import ComparisonFolder
 from training.comparison.summary import summarize
 from training.data.dataset import Dataset, LabeledImages

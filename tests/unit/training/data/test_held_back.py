@@ -22,7 +22,7 @@ READERS = {
     "training/evaluation/reevaluation.py",
     "training/calibration/calibrate.py",
     "training/cli/reevaluate.py",  # fits the calibration of one published model anew
-    "training/comparison/measured.py",  # a threshold of changed images, judged on test images
+    "training/comparison/run_result.py",  # a threshold of changed images, judged on test images
     "training/evaluation/evaluation.py",  # reports on the calibrated graph
     "training/publishing/precision.py",  # fits the calibration of the int8 graph
     "training/evaluation/leave_out_rounds.py",  # does so for the runs without some classes

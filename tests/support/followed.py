@@ -10,7 +10,7 @@ from models.report import DatasetRecord
 from tests.support.tiny_runs import tiny_recipe, tiny_splits
 from training.checkpoints.run import RunFolder, RunRecord
 from training.loop.fit import fit
-from training.loop.tracking.track import UNTRACKED, Tracking
+from training.loop.tracking.run_tracker import UNTRACKED, Tracking
 from training.loop.trainer import Step, Trainer
 from training.recipes.recipe import Recipe
 

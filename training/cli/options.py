@@ -14,7 +14,7 @@ from training.checkpoints.run import RunFolder
 from training.checkpoints.weights import frozen_trunk, pinned
 from training.data.dataset import Dataset
 from training.loop.teachers import with_pinned_teachers
-from training.loop.tracking.track import Tracking
+from training.loop.tracking.run_tracker import Tracking
 from training.losses import LOSSES
 from training.recipes.recipe import Recipe, load_recipe
 

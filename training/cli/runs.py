@@ -28,7 +28,7 @@ from training.evaluation.paired_models import BASELINE
 from training.export.onnx import export
 from training.loop.fit import fit
 from training.loop.teachers import check_teachers
-from training.loop.tracking.track import track_result
+from training.loop.tracking.run_tracker import track_result
 from training.loop.trainer import Trainer
 from training.publishing.publish import publish
 from training.recipes.recipe import Recipe

@@ -17,7 +17,7 @@ from models.interrupts import stop_on_interrupt
 from models.report import Epoch
 from training.checkpoints.run import RunFolder, RunRecord
 from training.errors import Interrupted, InvalidRun
-from training.loop.tracking.track import UNTRACKED, RunTracker, Tracking, watched
+from training.loop.tracking.run_tracker import UNTRACKED, RunTracker, Tracking, watched
 from training.loop.trainer import Step, Trainer
 
 

@@ -26,7 +26,7 @@ from training.data.dataset import Dataset, Splits
 from training.errors import Diverged, InvalidRun
 from training.loop.fit import fit
 from training.loop.tracking.pruning import PruningTracker
-from training.loop.tracking.track import UNTRACKED, Tracking
+from training.loop.tracking.run_tracker import UNTRACKED, Tracking
 from training.loop.trainer import Trainer
 from training.recipes.recipe import Recipe
 from training.tuning.space import at_edge, search_space, starting_values, with_values

@@ -12,7 +12,7 @@ from training.checkpoints.run import RunFolder, RunRecord
 from training.data.dataset import Dataset
 from training.errors import Diverged, Interrupted, InvalidRun
 from training.loop.fit import fit
-from training.loop.tracking.track import Tracking
+from training.loop.tracking.run_tracker import Tracking
 from training.loop.trainer import Trainer
 from training.losses import LOSSES, default_parameters
 from training.recipes.recipe import load_recipe

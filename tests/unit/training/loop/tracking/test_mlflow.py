@@ -10,7 +10,7 @@ from tests.support.followed import STEPS, Killed, follow, follow_with_a_kill
 from training.checkpoints.run import RunFolder
 from training.errors import ExtraMissing, InvalidRun, TrackingFailed
 from training.loop.tracking.places import mlflow_place
-from training.loop.tracking.track import Tracking, track_result
+from training.loop.tracking.run_tracker import Tracking, track_result
 
 # MLflow 3.17 uses what SQLAlchemy 2.1 deprecates
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")

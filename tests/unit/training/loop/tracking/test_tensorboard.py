@@ -9,7 +9,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tests.support.followed import STEPS, follow, follow_with_a_kill
 from tests.support.tiny_runs import tiny_recipe
 from training.checkpoints.run import RunFolder
-from training.loop.tracking.track import Tracking, track_result
+from training.loop.tracking.run_tracker import Tracking, track_result
 
 BOARD = Tracking(tensorboard=True)
 

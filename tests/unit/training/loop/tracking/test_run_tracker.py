@@ -8,14 +8,14 @@ import pytest
 
 from tests.support.followed import follow
 from training.checkpoints.run import RunFolder
-from training.loop.tracking.track import UNTRACKED, Tracking, track_result
+from training.loop.tracking.run_tracker import UNTRACKED, Tracking, track_result
 
 ROOT = Path(__file__).parents[5]
 IMPORTED = """
 import sys
 from pathlib import Path
 from tests.support.followed import follow
-from training.loop.tracking.track import Tracking
+from training.loop.tracking.run_tracker import Tracking
 for asked in (False, True):
     follow(Path(sys.argv[1]) / str(asked), Tracking(tensorboard=asked))
     print("here:", [name for name in ("tensorboard", "mlflow") if name in sys.modules])

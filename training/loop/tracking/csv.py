@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from models.atomic import replacing
-from training.loop.tracking.places import METRICS
+from training.loop.tracking.mlflow_place import METRICS
 from training.loop.tracking.tracker import Ending, EpochRow, StepRow, TrackingStart
 
 PARAMETERS = "parameters.csv"

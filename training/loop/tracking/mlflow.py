@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from models.atomic import replacing
 from training.errors import ExtraMissing, InvalidRun, TrackingFailed
-from training.loop.tracking.places import MLFLOW, MlflowPlace, mlflow_place
+from training.loop.tracking.mlflow_place import MLFLOW, MlflowPlace, mlflow_place
 from training.loop.tracking.tracker import Ending, EpochRow, StepRow, TrackingStart
 
 if TYPE_CHECKING:

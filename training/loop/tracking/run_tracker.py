@@ -8,7 +8,7 @@ from pathlib import Path
 
 from training.checkpoints.run import RunFolder
 from training.errors import Interrupted
-from training.loop.tracking.places import EVENTS, METRICS, mlflow_place
+from training.loop.tracking.mlflow_place import EVENTS, METRICS, mlflow_place
 from training.loop.tracking.tracker import Ending, EpochRow, StepRow, Tracker, TrackingStart
 from training.loop.trainer import Step, Trainer
 

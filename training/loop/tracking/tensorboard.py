@@ -3,7 +3,7 @@
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from training.loop.tracking.places import EVENTS
+from training.loop.tracking.mlflow_place import EVENTS
 from training.loop.tracking.tracker import Ending, EpochRow, StepRow, TrackingStart
 
 

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from tests.support.followed import STEPS, Killed, follow, follow_with_a_kill
 from training.checkpoints.run import RunFolder
 from training.errors import ExtraMissing, InvalidRun, TrackingFailed
-from training.loop.tracking.places import mlflow_place
+from training.loop.tracking.mlflow_place import mlflow_place
 from training.loop.tracking.run_tracker import Tracking, track_result
 
 # MLflow 3.17 uses what SQLAlchemy 2.1 deprecates

@@ -9,7 +9,7 @@ import asyncio
 from typing import Any, cast
 
 from service.errors import Stopping
-from service.http.transport.crowd import Spare
+from service.http.transport.connection_cap import Spare
 from service.http.transport.errors import BodyTimeout, HeadTimeout, IncompleteRequest
 from service.http.transport.one_write import HeadAndBody
 from service.http.transport.reader import RequestReader

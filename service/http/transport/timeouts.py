@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
-from service.http.transport.crowd import Crowd
+from service.http.transport.connection_cap import Crowd
 from service.machine.open_files import most_connections
 from service.settings import Settings
 

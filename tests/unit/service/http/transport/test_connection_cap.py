@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.http.transport.crowd import Crowd, Spare
+from service.http.transport.connection_cap import Crowd, Spare
 
 
 class Client:
@@ -56,7 +56,7 @@ def test_a_flood_of_connections_takes_few_looks_and_few_lines(
     order: Spare | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = Lines()
-    monkeypatch.setattr("service.http.transport.crowd.log", lines)
+    monkeypatch.setattr("service.http.transport.connection_cap.log", lines)
     crowd, clients = Crowd(160), [Client(order) for _ in range(161)]
     let_in = [crowd.has_room(clients[160], clients, 1.0 + i / 10_000) for i in range(500)]
     looks = max(one.looked for one in clients[:160])

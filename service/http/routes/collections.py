@@ -33,7 +33,7 @@ from service.http.responses.collections import (
 )
 from service.http.responses.errors import answer_for
 from service.http.responses.problems import BODY_ERRORS, COLLECTION_ERRORS, MODEL_ERRORS, problems
-from service.http.routes.collection_work import read, write
+from service.http.routes.collection_threads import read, write
 from service.http.state import Parts, Services
 
 router = APIRouter(prefix="/collections", tags=["collections"])

@@ -27,7 +27,7 @@ from service.http.responses.collections import (
     show_receipt,
 )
 from service.http.responses.problems import COLLECTION_ERRORS, VECTOR_ERRORS, problems
-from service.http.routes.collection_work import read, write
+from service.http.routes.collection_threads import read, write
 from service.http.routes.ingest import embed, new_items
 from service.http.routes.model_binding import check_hash, engine_of
 from service.http.state import Parts, Services

@@ -15,7 +15,7 @@ from service.http.requests.json_body import read_json, validated
 from service.http.requests.parameters import ItemNamed, NoParameters
 from service.http.responses.collections import Copied, Relabeled
 from service.http.responses.problems import BODY_ERRORS, COLLECTION_ERRORS, problems
-from service.http.routes.collection_work import read, write
+from service.http.routes.collection_threads import read, write
 from service.http.routes.model_binding import check_hash
 from service.http.state import Parts
 from service.vectors.errors import UnknownItem

@@ -9,7 +9,7 @@ from service.collections.errors import UnknownImage
 from service.http.requests.negotiation import has_it
 from service.http.requests.parameters import ItemId, ItemNamed, NoParameters
 from service.http.responses.problems import COLLECTION_ERRORS, problems
-from service.http.routes.collection_work import read
+from service.http.routes.collection_threads import read
 from service.http.state import Parts, Services
 from service.vectors.errors import UnknownItem
 

@@ -64,8 +64,8 @@ from service.inference.votes import Votes
 from service.logs import configure_logs
 from service.processes.workers import PROMETHEUS_DIR, keep_alike, wait_for_all_workers
 from service.registry.published import PublishedModels, read_published
-from service.registry.sheets import SheetShelf
 from service.registry.shelf import ReportShelf
+from service.registry.sprite_sheets import SheetShelf
 from service.settings import Settings
 
 _GPU_BATCH = 256  # it gains from every image

@@ -16,8 +16,8 @@ from service.inference.catalog import Catalog
 from service.inference.decode import Decoder
 from service.inference.votes import Votes
 from service.registry.comparison import Comparisons
-from service.registry.sheets import SheetShelf
 from service.registry.shelf import ReportShelf
+from service.registry.sprite_sheets import SheetShelf
 from service.settings import Settings
 
 

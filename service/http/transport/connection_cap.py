@@ -26,7 +26,7 @@ class Member(Protocol):
         """Close it."""
 
 
-class Crowd:
+class ConnectionCap:
     """Finds room for a new connection: idle ones end, or else those with the slowest body."""
 
     def __init__(self, most: int) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
-from service.http.transport.connection_cap import Crowd
+from service.http.transport.connection_cap import ConnectionCap
 from service.machine.open_files import most_connections
 from service.settings import Settings
 
@@ -27,7 +27,7 @@ class ConnectionLimits:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.crowd = Crowd(settings.max_connections or most_connections())
+        self.crowd = ConnectionCap(settings.max_connections or most_connections())
         times = (settings.head_timeout_s, settings.body_timeout_s, settings.keep_alive_s)
         self._look_s = min(_LOOK_S, min(times) / 2)
         self._next: asyncio.TimerHandle | None = None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.http.transport.connection_cap import Crowd, Spare
+from service.http.transport.connection_cap import ConnectionCap, Spare
 
 
 class Client:
@@ -34,19 +34,22 @@ class Lines:
 
 
 def test_the_one_without_a_request_for_longest_ends() -> None:
-    crowd, clients = Crowd(3), [Client((1, 1.0)), Client((0, 5.0)), Client((0, 4.0)), Client(None)]
+    crowd, clients = (
+        ConnectionCap(3),
+        [Client((1, 1.0)), Client((0, 5.0)), Client((0, 4.0)), Client(None)],
+    )
     assert crowd.has_room(clients[3], clients, 9.0)
     assert [one.ended for one in clients] == [False, False, True, False]
 
 
 def test_where_none_is_idle_the_slowest_body_ends() -> None:
-    crowd, clients = Crowd(2), [Client((1, 3.0)), Client((1, 2.0)), Client(None)]
+    crowd, clients = ConnectionCap(2), [Client((1, 3.0)), Client((1, 2.0)), Client(None)]
     assert crowd.has_room(clients[2], clients, 9.0)
     assert [one.ended for one in clients] == [False, True, False]
 
 
 def test_the_newest_does_not_end_for_itself() -> None:
-    crowd, clients = Crowd(1), [Client(None), Client((0, 9.0))]
+    crowd, clients = ConnectionCap(1), [Client(None), Client((0, 9.0))]
     assert not crowd.has_room(clients[1], clients, 9.0)
     assert not clients[1].ended
 
@@ -57,7 +60,7 @@ def test_a_flood_of_connections_takes_few_looks_and_few_lines(
 ) -> None:
     lines = Lines()
     monkeypatch.setattr("service.http.transport.connection_cap.log", lines)
-    crowd, clients = Crowd(160), [Client(order) for _ in range(161)]
+    crowd, clients = ConnectionCap(160), [Client(order) for _ in range(161)]
     let_in = [crowd.has_room(clients[160], clients, 1.0 + i / 10_000) for i in range(500)]
     looks = max(one.looked for one in clients[:160])
     assert looks <= (500 // 10 + 1 if order else 1)

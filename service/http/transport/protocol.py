@@ -37,7 +37,7 @@ class OneWriteProtocol(RequestReader):
         self.watch = TimeoutWatch(self.limits, self.loop.time())
         connections = cast(set["OneWriteProtocol"], self.connections)
         self._wire.watch(self.loop, connections)
-        if not self._wire.crowd.has_room(self, connections, self.watch.idle_since):
+        if not self._wire.cap.has_room(self, connections, self.watch.idle_since):
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -27,7 +27,7 @@ class ConnectionLimits:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.crowd = ConnectionCap(settings.max_connections or most_connections())
+        self.cap = ConnectionCap(settings.max_connections or most_connections())
         times = (settings.head_timeout_s, settings.body_timeout_s, settings.keep_alive_s)
         self._look_s = min(_LOOK_S, min(times) / 2)
         self._next: asyncio.TimerHandle | None = None

@@ -1,12 +1,13 @@
 """A collection: its items, and the view that finds them."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Lock
 from time import monotonic
+from typing import TypeVar
 
 import numpy as np
 
@@ -32,6 +33,8 @@ from service.collections.upkeep.refcount import Reason, RefCount
 from service.vectors.errors import UnknownItem
 from service.vectors.protocol import Vectors
 from service.vectors.query import Search
+
+_T = TypeVar("_T")
 
 
 class Collection:
@@ -175,6 +178,25 @@ class Collection:
         return CollectionState(
             self.spec, items, sequence, kind, view.sequence, size_bytes(self._folder)
         )
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its files."""
+        return self._folder
+
+    def sequence(self) -> int:
+        """Return how many changes there were."""
+        return self.see(lambda database: reads.counts(database)[0])
+
+    def see(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Return what `work` makes of the items at one moment; it may only read."""
+        with self._reading() as database:
+            return work(database)
+
+    def ids(self, after: int, limit: int) -> list[tuple[int, str]]:
+        """Rows and ids of at most `limit` items, the first one that was put after row `after`."""
+        with self._reading() as database:
+            return reads.ids(database, after, limit)
 
     def backup(self, folder: Path) -> Backup:
         """Copy the items, as they are at one moment, to `<name>-<sequence>.sqlite` in the folder.

@@ -66,6 +66,18 @@ class UnknownImage(ServiceError):
         self.kind = kind
 
 
+class UnknownPlane(ServiceError):
+    """The map of the collection in that layout is not there yet, or another one by now."""
+
+    def __init__(self, collection: str, layout: str) -> None:
+        super().__init__(
+            f"collection {collection!r} has no such map in the layout {layout!r} now; ask "
+            f"GET /collections/{collection}/map?layout={layout} for it"
+        )
+        self.collection = collection
+        self.layout = layout
+
+
 class InvalidCollectionName(ServiceError):
     """The name cannot be one of a collection."""
 

@@ -16,6 +16,7 @@ from service.access.hosts import own_hosts
 from service.access.keys import ApiKey
 from service.access.sessions import Sessions, WrongKeys
 from service.collections.data_folder import open_library
+from service.collections.planes.shelf import PlaneShelf
 from service.http.middleware.access import RequireKey, RequireOwnSite
 from service.http.middleware.context import RequestContext
 from service.http.middleware.deadline import RequestTimeout
@@ -39,6 +40,7 @@ from service.http.routes import (
     maps,
     neighbors,
     openai,
+    planes,
     registry,
     reports,
     revisions,
@@ -80,6 +82,7 @@ ROUTES = (
     collections,
     items,
     revisions,
+    planes,
     thumbnails,
     openai,
     registry,
@@ -219,6 +222,7 @@ def _build(
         SheetShelf(settings.registry),
         ReportShelf(store, published.manifests),
         Votes(store, published.manifests),
+        PlaneShelf(),
         door,
     )
 
@@ -231,5 +235,6 @@ def _door(settings: Settings) -> Door | None:
 
 
 def _put_away(parts: Services) -> None:
+    parts.planes.close()
     parts.threads.close()
     parts.library.close()

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from service.access.keys import ApiKey
 from service.access.sessions import Sessions, WrongKeys
 from service.collections import Library
+from service.collections.planes.shelf import PlaneShelf
 from service.http.middleware.deadline import RequestTimeout
 from service.http.middleware.threads import Threads
 from service.http.observability.metrics import Metrics
@@ -46,6 +47,7 @@ class Services:
     sheets: SheetShelf
     shelf: ReportShelf
     votes: Votes
+    planes: PlaneShelf
     door: Door | None
 
 

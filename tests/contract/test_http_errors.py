@@ -123,6 +123,9 @@ VECTORS = (
         ("DELETE /collections/{name}", COLLECTION | {"storage_read_only"}),
         ("POST /collections/{name}/snapshot", COLLECTION | WRITE),
         ("POST /collections/{name}/items", VECTORS | WRITE),
+        ("GET /collections/{name}/map", COLLECTION),
+        ("GET /collections/{name}/points", COLLECTION | {"unknown_map"}),
+        ("GET /collections/{name}/ids", COLLECTION),
         ("PUT /collections/{name}/label", COLLECTION | WRITE | BODY | {"unknown_item"}),
         (
             "POST /collections/{name}/copy",

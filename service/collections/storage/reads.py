@@ -78,6 +78,13 @@ def page(database: sqlite3.Connection, after: int, limit: int) -> Page:
     return Page(items, items[-1].row if len(found) > limit and items else None)
 
 
+def ids(database: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, str]]:
+    """Rows and ids of at most `limit` items of rows greater than `after`."""
+    return database.execute(
+        "SELECT row, id FROM items WHERE row > ? ORDER BY row LIMIT ?", (after, limit)
+    ).fetchall()
+
+
 def vectors(database: sqlite3.Connection, rows: Rows, dimension: int) -> Vectors:
     """The vectors of those rows, in their order; NaN where a row is not there."""
     found = database.execute(

@@ -89,6 +89,7 @@ TABLE: Mapping[type[Exception], ProblemType] = {
         422, "invalid_collection_name", "The name cannot be one of a collection"
     ),
     search.UnknownItem: ProblemType(404, "unknown_item", "No such item"),
+    collections.UnknownPlane: ProblemType(404, "unknown_map", "The model has no map"),
     collections.UnknownImage: ProblemType(404, "unknown_image", "The item has no such picture"),
     collections.CollectionDiffers: ProblemType(
         409, "collection_differs", "The collection exists with other settings"

@@ -1,0 +1,1 @@
+"""Maps of collections: their items on a plane."""

@@ -9,7 +9,7 @@ from service.collections.errors import UnknownPlane
 from service.collections.planes.plane import Layout
 from service.http.responses.planes import ItemIds, PlaneDescription, columns_of, describe_plane
 from service.http.responses.problems import COLLECTION_ERRORS, problems
-from service.http.routes.collection_work import read
+from service.http.routes.collection_threads import read
 from service.http.state import Parts
 
 router = APIRouter(prefix="/collections/{name}", tags=["collections"])
@@ -24,7 +24,7 @@ class LayoutQuery(BaseModel):
 
     layout: Layout = Field(
         "principal",
-        description="principal: the two principal components, at once; neighbors: neighbors are kept "
+        description="principal: the two principal components, at once; neighbors: they are kept "
         "together, made in the background",
     )
 

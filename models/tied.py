@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from models.comparison import Difference, Measure
+from models.comparison import Difference
+from models.comparison_protocol import Measure
 
 
 def unbeaten(

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.comparison import DEFAULT, ComparisonReport, Difference, Goal, Measure, Verdict
+from models.comparison import DEFAULT, ComparisonReport, Difference, Verdict
+from models.comparison_protocol import Goal, Measure
 from models.manifest import Frozen, Name
 from reports.settings import differing
 from reports.words import and_, capitalized, difference_of, interval, measure_of, p_value, turned

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from models.comparison import ComparisonReport, Measure, Verdict
+from models.comparison import ComparisonReport, Verdict
+from models.comparison_protocol import Measure
 from models.evidence.confidence import Confidence
 from models.report import Report
 from models.store import Store

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from models.comparison import ComparisonReport, Difference, Measure, Result
+from models.comparison import ComparisonReport, Difference, Result
+from models.comparison_protocol import Measure
 from models.evidence.estimate import Estimate
 
 

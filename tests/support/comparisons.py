@@ -11,21 +11,15 @@ from models.comparison import (
     ConfusedClasses,
     Convergence,
     Difference,
-    Goal,
-    GoalMeasures,
-    Measure,
     MeasureOpinion,
     Power,
-    Protocol,
     Reader,
     Result,
     Runs,
-    Searched,
     Swap,
-    Trial,
-    Tuned,
     Verdict,
 )
+from models.comparison_protocol import Goal, GoalMeasures, Measure, Protocol, Searched, Trial, Tuned
 from models.evidence.estimate import Estimate
 from models.report import Figure
 from models.tied import tied_sets, unbeaten

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from models.comparison import Difference, GoalMeasures, Measure, Power, Result, Verdict
+from models.comparison import Difference, Power, Result, Verdict
+from models.comparison_protocol import GoalMeasures, Measure
 from training.comparison.convergence import UNRECORDED, MeasuredLength
 from training.comparison.image_variance import ImageEffect
 from training.comparison.power import power_of, seeds_needed

@@ -1,6 +1,6 @@
 """The measures that every comparison holds, and which of them decides what."""
 
-from models.comparison import GoalMeasures, Measure
+from models.comparison_protocol import GoalMeasures, Measure
 
 MEASURES = (
     Measure(

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float64
 
-from models.comparison import ImageVariance, Measure
+from models.comparison_protocol import ImageVariance, Measure
 
 RESAMPLES = 256
 _SEED = 0

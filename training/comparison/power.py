@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy import stats
 
-from models.comparison import LEVEL, Measure, Power
+from models.comparison import LEVEL, Power
+from models.comparison_protocol import Measure
 from models.evidence.estimate import Estimate
 from training.comparison.cochran import DegreesOfFreedom, p_values
 from training.comparison.image_variance import ImageEffect

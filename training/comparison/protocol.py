@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from models.comparison import GoalMeasures
+from models.comparison_protocol import GoalMeasures
 from models.manifest import Frozen
 from training.common.machine import Computed
 from training.comparison.catalog import GOALS

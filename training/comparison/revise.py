@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from models.comparison import ComparisonReport, Measure, Runs, Searched, Tuned
+from models.comparison import ComparisonReport, Runs
+from models.comparison_protocol import Measure, Searched, Tuned
 from training.comparison.assembly import MeasureColumn, assemble
 from training.comparison.catalog import GOALS, MEASURES
 from training.comparison.convergence import MeasuredLength

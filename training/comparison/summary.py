@@ -11,17 +11,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from models.code import commit
-from models.comparison import (
-    DEFAULT,
-    ComparisonReport,
-    ConfusedClasses,
-    Measure,
-    Reader,
-    Runs,
-    Swap,
-    Tuned,
-)
-from models.comparison import Protocol as Stated
+from models.comparison import DEFAULT, ComparisonReport, ConfusedClasses, Reader, Runs, Swap
+from models.comparison_protocol import Measure, Tuned
+from models.comparison_protocol import Protocol as Stated
 from models.report import DatasetRecord
 from training.common.provenance import hardware, versions
 from training.comparison.assembly import MeasureColumn, assemble

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.comparison import Difference, Goal, Measure, MeasureOpinion, Result, Verdict
+from models.comparison import Difference, MeasureOpinion, Result, Verdict
+from models.comparison_protocol import Goal, Measure
 from models.tied import tied_sets, unbeaten
 from training.comparison.convergence import UNRECORDED, MeasuredLength
 from training.comparison.power import MOST_SEEDS

@@ -17,8 +17,8 @@ from optuna.trial import Trial, TrialState
 from pydantic import Field
 
 from models.atomic import replacing
-from models.comparison import Searched, Tuned
-from models.comparison import Trial as Trialled
+from models.comparison_protocol import Searched, Tuned
+from models.comparison_protocol import Trial as Trialled
 from models.manifest import Frozen
 from training.checkpoints.run import RunFolder, RunRecord, describe
 from training.common.machine import Machine

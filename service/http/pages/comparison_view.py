@@ -5,16 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from models.comparison import (
-    ComparisonReport,
-    Difference,
-    Goal,
-    Measure,
-    Reader,
-    Result,
-    Swap,
-    Verdict,
-)
+from models.comparison import ComparisonReport, Difference, Reader, Result, Swap, Verdict
+from models.comparison_protocol import Goal, Measure
 from models.evidence.estimate import Estimate
 from models.tied import unbeaten
 from reports.words import turned

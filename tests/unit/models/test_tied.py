@@ -5,7 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from models.comparison import Difference, Measure
+from models.comparison import Difference
+from models.comparison_protocol import Measure
 from models.evidence.estimate import Estimate
 from models.tied import tied_sets, unbeaten
 from tests.support.comparisons import LOSSES

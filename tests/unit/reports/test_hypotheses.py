@@ -6,7 +6,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from models.comparison import ComparisonReport, Difference, Measure, Result, Verdict
+from models.comparison import ComparisonReport, Difference, Result, Verdict
+from models.comparison_protocol import Measure
 from models.evidence.estimate import Estimate
 from models.tied import unbeaten
 from reports.hypotheses import outcomes

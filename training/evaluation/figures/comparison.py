@@ -9,7 +9,8 @@ from pathlib import Path
 from matplotlib import figure as mpl
 from matplotlib.axes import Axes
 
-from models.comparison import ComparisonReport, Difference, Measure
+from models.comparison import ComparisonReport, Difference
+from models.comparison_protocol import Measure
 from models.evidence.estimate import Estimate
 from models.report import Figure
 from training.evaluation.figures.style import (

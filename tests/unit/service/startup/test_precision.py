@@ -108,7 +108,7 @@ def test_it_is_found_out_in_a_process_of_its_own(tmp_path: Path) -> None:
     bundle = publish_in_two(tmp_path / "registry", may_mix=False)
     collection_of(bundle, tmp_path)
     assert settle_precision(settings(tmp_path)) == "float32"
-    reason = startup._why_float32(settings(tmp_path), ["arcface"])
+    reason = startup._why_float32(settings(tmp_path), {"arcface": 1})
     assert reason is not None
     assert "pets" in reason
 

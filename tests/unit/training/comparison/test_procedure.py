@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from models.comparison import Measure
+from models.comparison_protocol import Measure
 from models.evidence.estimate import Estimate
 from tests.support.simulated import LOSSES, WORLDS, World, drawn, measured
 from training.comparison.assembly import MeasureColumn, Statistics, assemble

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from models.comparison import Convergence, Measure, Verdict
+from models.comparison import Convergence, Verdict
+from models.comparison_protocol import Measure
 from models.evidence.estimate import Estimate
 from training.comparison.convergence import UNRECORDED, MeasuredLength
 from training.comparison.power import seeds_needed

@@ -1,6 +1,7 @@
 """The front page: pictures in, what every loss says out."""
 
 import base64
+import csv
 import json
 import subprocess
 from pathlib import Path
@@ -101,3 +102,63 @@ def test_without_scripts_the_page_is_as_before(visit: Visit) -> None:
     page = visit(java_script_enabled=False).open("/")
     expect(page.locator("#demo")).to_be_hidden()
     expect(page.get_by_text("curl --data-binary")).to_be_visible()
+
+
+def test_a_picture_is_pasted(visit: Visit, cat: Path) -> None:
+    page = visit().open("/")
+    page.evaluate(
+        """data => {
+          const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+          const given = new DataTransfer();
+          given.items.add(new File([bytes], "cat.jpg", { type: "image/jpeg" }));
+          const paste = new ClipboardEvent("paste", { clipboardData: given, bubbles: true });
+          document.body.dispatchEvent(paste);
+        }""",
+        base64.b64encode(cat.read_bytes()).decode(),
+    )
+    expect(page.locator(".card")).to_have_count(5)
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_it_shows_where_the_picture_lies_under_each_loss(
+    visit: Visit, atlas: httpx.Client, cat: Path, size: tuple[int, int], scheme: str
+) -> None:
+    visitor = visit(size, scheme)
+    page = visitor.open("/")
+    page.set_input_files("#files", cat)
+    expect(page.locator(".beside h3")).to_have_text("Nearest for arcface")
+    image = {"Content-Type": "image/jpeg"}
+    for loss in ("arcface", "center"):
+        answer = atlas.post(f"/report/{loss}/position?k=5", content=cat.read_bytes(), headers=image)
+        near = [one["id"] for one in answer.json()["positions"][0]["neighbors"]]
+        expect(page.locator(".beside h3")).to_have_text(f"Nearest for {loss}")
+        assert page.locator(".near-list small").all_inner_texts() == near
+        slider = page.get_by_label("Move from loss to loss")
+        slider.focus()
+        for _ in range(50):  # steps of 0.02, by keyboard
+            slider.press("ArrowRight")
+    page.get_by_role("button", name="triplet", exact=True).click()
+    expect(page.locator(".beside h3")).to_have_text("Nearest for triplet")
+    kept = json.loads(page.evaluate("sessionStorage.getItem('lossatlas-star')"))
+    assert kept["name"] == cat.name
+    assert len(kept["places"]) == 5
+    assert not is_too_wide(page)
+    assert visitor.findings() == []
+    page.get_by_role("link", name="See it on the large map").click()
+    expect(page.locator(".star")).to_have_count(2)
+
+
+def test_a_table_is_used_by_keyboard_and_copied(visit: Visit, cat: Path) -> None:
+    page = visit(permissions=["clipboard-read", "clipboard-write"]).open("/")
+    page.set_input_files("#files", [cat, PHOTOS / "chelsea.png"])
+    page.locator(".answers button").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="chelsea.png")).to_be_focused()
+    expect(page.locator(".card")).to_have_count(5)
+    page.get_by_role("button", name="Copy as CSV").click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    rows = list(csv.DictReader(page.evaluate("navigator.clipboard.readText()").splitlines()))
+    assert [row["file"] for row in rows] == [cat.name, "chelsea.png"]
+    assert [row["label"] for row in rows] == ["cat", "cat"]
+    assert 0 < float(rows[0]["softmax_probability"]) <= 1

@@ -9,7 +9,11 @@ from tests.e2e.browser.conftest import DESKTOP, PHONE, Visit
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["/", "/explore", "/report", "/report/softmax", "/report/arcface?version=1"]
+PAGES = [
+    *("/", "/explore", "/report", "/report/softmax", "/report/arcface?version=1", "/docs"),
+    *("/models", "/models/arcface?version=1", "/collections", "/report/arcface/versions"),
+    *("/nix", "/report/nix", "/report/arcface?version=x"),
+]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -23,11 +27,18 @@ def test_a_page_is_accessible(visit: Visit, path: str, size: tuple[int, int], sc
 
 def test_losses_are_tabs_and_versions_a_switch(visit: Visit) -> None:
     page = visit().open("/report/softmax")
-    tabs = page.get_by_role("navigation", name="Losses and versions")
-    tabs.get_by_role("link", name="triplet").click()
+    losses = page.get_by_role("navigation", name="Losses")
+    losses.get_by_role("link", name="triplet").click()
     assert "triplet" in page.title()
-    tabs.get_by_role("link", name="1", exact=True).click()
+    page.get_by_role("navigation", name="Versions").get_by_role("link", name="1").click()
     assert page.url.endswith("/report/triplet?version=1")
+    losses.get_by_role("link", name="softmax").click()
+    assert page.url.endswith("/report/softmax?version=1")  # the version is kept
+    page.get_by_role("link", name="Model card").click()
+    assert page.url.endswith("/models/softmax?version=1")
+    page.get_by_role("link", name="Versions side by side").click()
+    assert page.url.endswith("/report/softmax/versions")
+    expect(page.locator("[data-sheets] canvas").first).to_be_visible()
 
 
 def test_the_manual_sends_a_picture(visit: Visit, cat: Path) -> None:

@@ -15,6 +15,7 @@ from models.evidence.leaks import Leaks
 from models.evidence.precision import PrecisionSection
 from models.evidence.retrieval import RetrievalSection, VerificationSection
 from models.evidence.robustness import Robustness
+from models.evidence.transfer import TransferSection
 from models.evidence.unknowns import UnknownsSection
 from models.manifest import Frozen, Name, Sha256
 
@@ -87,6 +88,9 @@ class Report(Frozen):
     retrieval: RetrievalSection
     verification: VerificationSection
     robustness: Robustness | None = Field(
+        default=None, description="absent in reports from before it was measured"
+    )
+    transfer: TransferSection | None = Field(
         default=None, description="absent in reports from before it was measured"
     )
     precisions: tuple[PrecisionSection, ...] = Field(

@@ -48,6 +48,25 @@ class FarSet(Frozen):
     )
 
 
+class UnknownSet(Frozen):
+    """Images of another data set, or of none, beside the served model's own test images.
+
+    The served model knows every class of its data set, and these images are of none of them.
+    """
+
+    name: str = Field(description="such as digits, noise, or a folder's name")
+    sha256: str = Field(description="of what its images are made from")
+    kind: Literal["near", "far"] = Field(
+        description="near: other classes in images like the known ones; far: another kind of image"
+    )
+    known: int = Field(ge=1, description="the model's test images, which are the known ones")
+    unknown: int = Field(ge=1, description="images of the set, at most 2,000")
+    scorers: tuple[ScorerResult, ...] = Field(
+        description="thresholds of `accepted` come from calibration images; `selection_auroc` is "
+        "null, for these images choose nothing"
+    )
+
+
 class UnseenRetrieval(Frozen):
     """Test images of classes that were never trained, searched and paired among themselves.
 
@@ -107,6 +126,12 @@ class UnknownsSection(Frozen):
     test_accepted: float | None = Field(
         description="share of this model's test images, all of known classes, that the rule "
         "accepts; none without test images"
+    )
+
+    sets: tuple[UnknownSet, ...] = Field(
+        default=(),
+        description="other data sets, judged by the served model itself; empty in reports from "
+        "before they were measured",
     )
 
     @property

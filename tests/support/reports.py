@@ -1,6 +1,7 @@
 """Synthetic reports: valid, whole, with numbers of the size that real ones have."""
 
 from datetime import UTC, datetime
+from typing import Literal
 
 from models.evidence.classification import McNemar
 from models.evidence.confidence import (
@@ -34,11 +35,13 @@ from models.evidence.retrieval import (
 )
 from models.evidence.robustness import Answered, Changed, Robustness
 from models.evidence.selective import Accepted, Choice, RiskCoverage, Statement
+from models.evidence.transfer import TransferSection, TransferSet
 from models.evidence.unknowns import (
     FarSet,
     LeaveOutRound,
     ScorerMean,
     ScorerResult,
+    UnknownSet,
     UnknownsSection,
     UnseenRetrieval,
 )
@@ -64,6 +67,7 @@ def report(name: str) -> Report:
         robustness=robustness(),
         precisions=(_int8(),),
         leaks=leaks(),
+        transfer=transfer(),
         feature_space=feature_space(),
         cost=cost(),
         learning_curve=tuple(map(_epoch, range(1, 21))),
@@ -100,7 +104,13 @@ def least(name: str) -> Report:
             update={"before": bare, "tempered": bare, "after": bare, "selective": selective}
         ),
         "unknowns": whole.unknowns.model_copy(
-            update={"rounds": (), "means": (), "chosen_by": "default", "test_accepted": None}
+            update={
+                "rounds": (),
+                "means": (),
+                "sets": (),
+                "chosen_by": "default",
+                "test_accepted": None,
+            }
         ),
         "geometry": _least_geometry(),
         "retrieval": whole.retrieval.model_copy(
@@ -118,6 +128,7 @@ def least(name: str) -> Report:
             before=_projection(None), after=_projection(None), plane=None
         ),
         "robustness": None,
+        "transfer": None,
         "precisions": (),
         "leaks": None,
         "cost": whole.cost.model_copy(update={"latencies": ()}),
@@ -170,6 +181,35 @@ def confidence() -> Confidence:
     )
 
 
+def transfer() -> TransferSection:
+    one = TransferSet(
+        name="letters",
+        sha256="5" * 64,
+        classes=26,
+        train=1913,
+        test=1871,
+        accuracy=estimate(0.6789),
+        majority=0.0654,
+    )
+    return TransferSection(sets=(one,))
+
+
+def _unknown_set(name: str, kind: Literal["near", "far"]) -> UnknownSet:
+    results = [
+        ScorerResult(
+            scorer=scorer,
+            auroc=estimate(0.8543 + 0.01 * place, 0.0023),
+            fpr95=0.4321 + 0.01 * place,
+            selection_auroc=None,
+            accepted=0.3456 + 0.01 * place,
+        )
+        for place, scorer in enumerate(SCORERS)
+    ]
+    return UnknownSet(
+        name=name, sha256="6" * 64, kind=kind, known=N, unknown=1789, scorers=tuple(results)
+    )
+
+
 def unknowns() -> UnknownsSection:
     rounds = tuple(
         LeaveOutRound(
@@ -218,7 +258,12 @@ def unknowns() -> UnknownsSection:
         for j, scorer in enumerate(SCORERS)
     )
     return UnknownsSection(
-        rounds=rounds, means=means, rule=RULE, chosen_by="selection_auroc", test_accepted=0.947
+        rounds=rounds,
+        means=means,
+        rule=RULE,
+        chosen_by="selection_auroc",
+        test_accepted=0.947,
+        sets=(_unknown_set("other-birds", "near"), _unknown_set("scribbles", "far")),
     )
 
 

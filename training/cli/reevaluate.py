@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from models.bundle import GOLDEN, MODEL, REPORT, Bundle
-from models.manifest import Manifest
+from models.manifest import Manifest, Preprocess
 from models.report import Report
 from models.store import Store
 from training import data
@@ -20,6 +20,9 @@ from training.checkpoints.published import published
 from training.cli.maps import MapUpdate, map_again
 from training.cli.numbers import whole
 from training.cli.options import say
+from training.comparison.other_sets import check_others
+from training.data.dataset import Dataset
+from training.evaluation.elsewhere import OtherFolders
 from training.evaluation.evaluation import FIGURES
 from training.evaluation.figures.bundle import FigureData
 from training.evaluation.paired_models import BASELINE
@@ -54,6 +57,7 @@ def add_reevaluate_options(step: ArgumentParser) -> None:
         metavar="PART",
         help=f"the sections to write anew, and the map (default all: {', '.join(PARTS)})",
     )
+    _add_others_options(step)
     step.add_argument(
         "--recalibrate",
         action="store_true",
@@ -70,6 +74,23 @@ def add_reevaluate_options(step: ArgumentParser) -> None:
     )
 
 
+def _add_others_options(step: ArgumentParser) -> None:
+    said = {
+        "near": "other classes in images like the model's: unknowns that are hard to notice",
+        "far": "another kind of image: unknowns beside digits and noise",
+        "transfer": "classes that a linear probe of the embeddings learns, beside digits",
+    }
+    for name, summary in said.items():
+        step.add_argument(
+            f"--{name}",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="DIR",
+            help=f"a folder of another data set: {summary}; may be given again",
+        )
+
+
 def reevaluate(options: Namespace) -> None:
     """Evaluate each model again, and replace its report and figures."""
     bundles = _in_order([published(path) for path in options.model])
@@ -81,6 +102,7 @@ def reevaluate(options: Namespace) -> None:
         options.cost,
         tuple(options.note),
         tuple(options.only),
+        _others(options, dataset, bundles[0].manifest.preprocess),
     )
     again, baselines = Reevaluation(asked), _BaselinePredictions()
     for bundle in bundles:
@@ -94,6 +116,16 @@ def reevaluate(options: Namespace) -> None:
             _replace(bundle, new, renewed, map_again(bundle, new, report, again, asked.only))
         found = report.classification
         say(f"{bundle.path}: test accuracy {found.accuracy.value:.2%} (n = {found.n:,})")
+
+
+def _others(options: Namespace, own: Dataset, spec: Preprocess) -> OtherFolders:
+    near, far, transfer = (
+        [data.load(str(folder), spec, options.cache) for folder in folders]
+        for folders in (options.near, options.far, options.transfer)
+    )
+    for option, folders in (("--near", near), ("--far", far), ("--transfer", transfer)):
+        check_others(option, own, folders)
+    return OtherFolders(near, far, transfer)
 
 
 def _in_order(bundles: list[Bundle]) -> list[Bundle]:

@@ -54,7 +54,7 @@ class OtherImages:
         Raises InvalidRun for one that is the comparison's own, or named twice.
         """
         for option, folders in (("--far", far), ("--transfer", transfer)):
-            _check(option, own, folders)
+            check_others(option, own, folders)
         return cls(far_sets(spec, far), transfer_sets(spec, transfer))
 
     @property
@@ -66,7 +66,8 @@ class OtherImages:
         )
 
 
-def _check(option: str, own: Dataset, folders: Sequence[Dataset]) -> None:
+def check_others(option: str, own: Dataset, folders: Sequence[Dataset]) -> None:
+    """Raise InvalidRun where one is the model's own data set, or named twice."""
     names = ["digits", "noise"]
     for one in folders:
         if one.sha256 == own.sha256:

@@ -59,8 +59,13 @@ def far_sets(spec: Preprocess, folders: Sequence[Dataset] = ()) -> tuple[FarImag
     return (
         FarImages(DIGITS, _digest_of_digits(), _part(pixels, labels)),
         FarImages(NOISE, hashlib.sha256(noise.images.numpy().tobytes()).hexdigest(), noise),
-        *(FarImages(one.name, one.sha256, _sample(one.test)) for one in folders),
+        *test_images(folders),
     )
+
+
+def test_images(folders: Sequence[Dataset]) -> tuple[FarImages, ...]:
+    """Test images of these data sets, at most `LIMIT` of each."""
+    return tuple(FarImages(one.name, one.sha256, _sample(one.test)) for one in folders)
 
 
 def transfer_sets(spec: Preprocess, folders: Sequence[Dataset] = ()) -> tuple[TransferImages, ...]:

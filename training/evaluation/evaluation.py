@@ -29,6 +29,7 @@ from training.evaluation.answers import Answers
 from training.evaluation.classification import classification_section
 from training.evaluation.confidence import confidence_section
 from training.evaluation.cost import cost
+from training.evaluation.elsewhere import OtherFolders, ServedAnswers, transfer, unknown_sets
 from training.evaluation.feature_spaces import FeatureSpaces
 from training.evaluation.figures.bundle import FigureData, draw_report
 from training.evaluation.figures.confused import example_ids
@@ -151,7 +152,8 @@ def _report(
     record, metric, names = run.record, run.metric, run.record.class_names
     rounds = tuple(leave_out_round(each, dataset) for each in folder.unknown_rounds())
     progress = folder.load(folder.checkpoint_path)["progress"]
-    images = run.splits.test.images.numpy()
+    images, spec = run.splits.test.images.numpy(), record.recipe.preprocess
+    served = ServedAnswers(metric, run.gallery, run.calibration, run.test)
     return Report(
         name=record.recipe.loss,
         loss=record.recipe.loss,
@@ -159,12 +161,15 @@ def _report(
         confidence=confidence_section(
             run.test, run.uncalibrated, run.calibration, networks.calibration(folder)
         ),
-        unknowns=unknowns(rounds, metric, run.gallery, run.calibration, run.test),
+        unknowns=unknowns(rounds, metric, run.gallery, run.calibration, run.test).model_copy(
+            update={"sets": unknown_sets(run.graph.answers, spec, served, OtherFolders())}
+        ),
         geometry=geometry(run.train, run.test, names, metric, run.model.class_weights),
         retrieval=retrieval(run.test, run.gallery, metric),
         verification=verification(run.test, metric),
         robustness=robustness(run.graph.ask, images, run.test.labels),
         leaks=leaks(run.test, find_copies(run.splits)),
+        transfer=transfer(run.graph.answers, spec, OtherFolders()),
         feature_space=feature_space,
         cost=cost(folder.path / MODEL, run.model.parameter_count, run.splits.tuning.images.numpy()),
         learning_curve=tuple(Epoch.model_validate(epoch) for epoch in progress["history"]),

@@ -1,7 +1,7 @@
 """A published model's report anew, from its bundle and its data set: no run folder is needed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from training.evaluation.answers import Answers
 from training.evaluation.classification import classification_section
 from training.evaluation.confidence import confidence_section
 from training.evaluation.cost import cost
+from training.evaluation.elsewhere import OtherFolders, ServedAnswers, transfer, unknown_sets
 from training.evaluation.figures.bundle import FigureData, draw_report
 from training.evaluation.figures.confused import example_ids
 from training.evaluation.graph import Graph
@@ -42,6 +43,7 @@ SECTIONS = (
     "verification",
     "robustness",
     "leaks",
+    "transfer",
 )
 """Those that a bundle's files and its data set can give, but for the cost."""
 MAP = "map"
@@ -63,6 +65,7 @@ class ReevaluationRequest:
     notes: tuple[str, ...] = ()
     only: tuple[str, ...] = PARTS
     """The parts to write; the others stay as they were published."""
+    others: OtherFolders = field(default_factory=OtherFolders)
 
     @property
     def sections(self) -> tuple[str, ...]:
@@ -95,6 +98,8 @@ class Reevaluation:
             _gallery(bundle),
         )
         metric, images = bundle.manifest.metric, splits.test.images.numpy()
+        served = ServedAnswers(metric, gallery, calibration, test)
+        spec, others = bundle.manifest.preprocess, self._asked.others
         write: dict[str, Callable[[], object]] = {
             "classification": lambda: classification_section(
                 test, bundle.manifest.labels, baseline
@@ -102,11 +107,14 @@ class Reevaluation:
             "confidence": lambda: confidence_section(
                 test, uncalibrated, calibration, old.confidence.calibration
             ),
-            "unknowns": lambda: unknowns(old.unknowns.rounds, metric, gallery, calibration, test),
+            "unknowns": lambda: unknowns(
+                old.unknowns.rounds, metric, gallery, calibration, test
+            ).model_copy(update={"sets": unknown_sets(graph.answers, spec, served, others)}),
             "retrieval": lambda: retrieval(test, gallery, metric),
             "verification": lambda: verification(test, metric),
             "robustness": lambda: robustness(graph.ask, images, test.labels, self._asked.images),
             "leaks": lambda: leaks(test, self._copied(old, splits)),
+            "transfer": lambda: transfer(graph.answers, spec, others),
         }
         parts = {name: write[name]() for name in self._asked.sections}
         parts["provenance"] = old.provenance.model_copy(

@@ -105,7 +105,7 @@ class FittedScorer:
 def score_round(left_out: LeaveOutAnswers, metric: Metric) -> LeaveOutRound:
     """Measure each scorer on the left-out classes; see `LeaveOutRound`."""
     empty = len(left_out.known) == 0 or len(left_out.unknown) == 0
-    scorers = () if empty else _possible(left_out.gallery)
+    scorers = () if empty else possible_scorers(left_out.gallery)
     judges = [FittedScorer.of(scorer, left_out, metric) for scorer in scorers]
     return LeaveOutRound(
         left_out=left_out.names,
@@ -130,7 +130,9 @@ def unknowns(
     `max_probability` without such rounds. Needs a calibration image.
     """
     means = _means(rounds)
-    usable = {row.scorer: row.selection_auroc for row in means if row.scorer in _possible(gallery)}
+    usable = {
+        row.scorer: row.selection_auroc for row in means if row.scorer in possible_scorers(gallery)
+    }
     chosen = {scorer: value for scorer, value in usable.items() if value is not None}
     scorer = max(chosen, key=lambda name: chosen[name]) if chosen else _DEFAULT
     rule = fit_rule(scorer, metric, calibration, gallery)
@@ -216,7 +218,8 @@ def _by(scorer: Scorer, compared: DistanceReference, answers: Answers) -> Float3
     return scores(scorer, answers.embeddings, answers.probabilities, compared)
 
 
-def _possible(gallery: Answers) -> tuple[Scorer, ...]:
+def possible_scorers(gallery: Answers) -> tuple[Scorer, ...]:
+    """Distances need a gallery."""
     return _SCORERS if len(gallery) else (_DEFAULT,)
 
 

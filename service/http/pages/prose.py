@@ -61,7 +61,8 @@ def _coverage(report: Report) -> Claim:
     statements = report.confidence.selective.statements
     found = next((one for one in statements if _states(one)), None)
     if found is None or found.error is None:
-        return Claim(question, "Not measured", "No statement at 95 % coverage.", "confidence")
+        detail = "The test images are too few for a statement at 95 % coverage."
+        return Claim(question, "Too few test images", detail, "confidence")
     answer = f"At 95 % coverage the error is at most {percent(found.upper)}"
     detail = (
         f"Keeping answers of probability {number(found.threshold)} or more keeps "
@@ -79,6 +80,8 @@ def _states(statement: Statement) -> bool:
 def _unknowns(found: UnknownsSection) -> Claim:
     question = "Does it notice classes it never saw?"
     mean = next((one for one in found.means if one.scorer == found.rule.scorer), None)
+    if mean is None and found.sets:
+        return Claim(question, *_of_sets(found), "unknowns")
     if mean is None:
         detail = (
             "No model was trained without some of the classes, which is how it is measured. Until "
@@ -93,6 +96,25 @@ def _unknowns(found: UnknownsSection) -> Claim:
         f"lets {percent(mean.fpr95, 1)} of the unknown through (FPR95)."
     )
     return Claim(question, answer, detail, "unknowns")
+
+
+def _of_sets(found: UnknownsSection) -> tuple[str, str]:
+    """The served model's own answers about other data sets, by the rule's score."""
+    scorer = found.rule.scorer
+    by_kind: dict[str, list[float]] = {}
+    for one in found.sets:
+        by_kind.setdefault(one.kind, []).extend(
+            row.auroc.value for row in one.scorers if row.scorer == scorer
+        )
+    means = {kind: sum(values) / len(values) for kind, values in by_kind.items() if values}
+    answer = "; ".join(f"AUROC {value:.3f} for {kind} images" for kind, value in means.items())
+    names = ", ".join(f"{one.name} ({one.kind})" for one in found.sets)
+    detail = (
+        f"By the score “{scorer.replace('_', ' ')}”, mean over other data sets: {names}; 0.5 is "
+        "guessing. No model was trained without some of the classes, so classes of the same kind "
+        "of image are another matter, and /classify answers null for unknown."
+    )
+    return answer, detail
 
 
 def _over(rounds: int) -> str:

@@ -20,6 +20,7 @@ SECTIONS: Mapping[str, str] = {
     "unknowns": "Unknowns",
     "geometry": "Geometry",
     "retrieval": "Retrieval and verification",
+    "transfer": "Transfer",
     "feature-space": "Feature space",
     "cost": "Cost",
     "training": "Training",

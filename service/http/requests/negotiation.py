@@ -1,4 +1,4 @@
-"""What a client accepts, and what it has: Accept and If-None-Match."""
+"""Content negotiation: Accept and If-None-Match, held against what a route has."""
 
 import re
 from collections.abc import Sequence

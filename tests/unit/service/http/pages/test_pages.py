@@ -25,6 +25,7 @@ PARTS = {  # of the report, by the section that shows them
     "unknowns": ("unknowns",),
     "geometry": ("geometry",),
     "retrieval": ("retrieval", "verification"),
+    "transfer": ("transfer",),
     "feature-space": ("feature_space",),
     "cost": ("cost",),
     "training": ("learning_curve", "findings"),
@@ -180,7 +181,7 @@ def hostile(node: Any) -> Any:
         kept = ("name", "schema_version", "severity", "scorer", "chosen_by", "metric", "score",
                 "sha256", "evaluated", "goal", "reader", "loss", "measure", "baseline",
                 "method", "interval", "image_variance", "secondary_to", "primary",
-                "secondary", "split", "other", "runs", "precision")  # fmt: skip
+                "secondary", "split", "other", "runs", "precision", "kind")  # fmt: skip
         return {key: value if key in kept else hostile(value) for key, value in node.items()}
     if isinstance(node, list):
         return [hostile(value) for value in node]

@@ -63,7 +63,18 @@ def test_what_was_not_measured_is_said_to_be_so() -> None:
     assert found[BETTER] == "Not measured"
     assert found["Does it notice classes it never saw?"] == "Not measured"
     assert found["Does it find similar images?"] == "Not defined"
-    assert found["What if it may say “not sure”?"] == "Not measured"
+    assert found["What if it may say “not sure”?"] == "Too few test images"
+
+
+def test_other_data_sets_answer_for_a_model_without_rounds() -> None:
+    whole = report("arcface")
+    alone = whole.unknowns.model_copy(update={"rounds": (), "means": (), "chosen_by": "default"})
+    shown = whole.model_copy(update={"unknowns": alone})
+    question = "Does it notice classes it never saw?"
+    assert answers(shown)[question] == "AUROC 0.854 for near images; AUROC 0.854 for far images"
+    detail = next(one.detail for one in claims(shown) if one.question == question)
+    assert "other-birds (near), scribbles (far)" in detail
+    assert "answers null" in detail
 
 
 def test_every_claim_leads_to_a_section_and_has_a_number_behind_it() -> None:

@@ -82,9 +82,13 @@ class Pages:
             most_labels=_MOST_LABELS,
         )
 
-    def explore(self, losses: Sequence[str]) -> Response:
+    def explore(self, losses: Sequence[str], collections: Sequence[str] = ()) -> Response:
         """The map, on which images are looked at under two of these losses."""
-        return self._render("explore.html", here="/explore", losses=losses)
+        return self._render("explore.html", here="/explore", losses=losses, collections=collections)
+
+    def explore_collection(self, found: CollectionDetail) -> Response:
+        """The map of one collection."""
+        return self._render("explore_collection.html", here="/explore", collection=found)
 
     def collection(self, found: CollectionDetail) -> Response:
         """One collection: its items, what is put into it, and its map."""

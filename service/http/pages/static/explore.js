@@ -1,6 +1,8 @@
 // The map of the images under two losses, with linked selection, and a list beside the pictures.
 
-import { askJson, Problem } from "./api.js";
+import { ask, askJson, Problem } from "./api.js";
+import { home, make } from "./collection/items.js";
+import { upload } from "./collection/upload.js";
 import { byId, h, percent, put } from "./dom.js";
 import { colors, legend } from "./map/colors.js";
 import { loadPlane, picture } from "./map/data.js";
@@ -53,7 +55,10 @@ async function show() {
   slider.disabled = !same;
   if (!same) slider.value = "0";
   if (picked.length !== planes[0].about.count) picked = new Uint8Array(planes[0].about.count);
+  performance.mark("points-here");
   drawAll(same);
+  await Promise.all(views.map((view) => view.drawn()));
+  performance.mark("points-drawn");
   const star = readStar();
   status.textContent = `${planes[0].about.count.toLocaleString("en")} images.${star ? ` ${star.name} is the star.` : ""}`;
 }
@@ -97,7 +102,9 @@ function select(bits) {
 }
 
 function chosen() {
-  return [...picked.keys()].filter((point) => picked[point]);
+  const found = [];
+  for (let point = 0; point < picked.length; point++) if (picked[point]) found.push(point);
+  return found;
 }
 
 /**
@@ -216,7 +223,7 @@ async function listMislabeled() {
   try {
     const found = await askJson(`/report/${encodeURIComponent(loss)}/mislabeled?limit=${MOST_LISTED}`);
     const of = await plane(loss);
-    byId("suspects-count").textContent = `${found.total} images that all ${found.asked.length} losses take for one class that is not their label.`;
+    byId("suspects-count").textContent = `${found.total} images that all ${found.asked.length} losses take for one class that is not their label; those that all ${found.votes} published versions speak against most come first.`;
     put(
       byId("suspects"),
       ...found.images.map((/** @type {{row: number, label: string, prediction: string}} */ one) =>
@@ -248,6 +255,40 @@ async function placeStar(file) {
   } catch (error) {
     status.textContent = error instanceof Problem ? error.message : String(error);
   }
+}
+
+/**
+ * Put the chosen pictures, as they are on their sheets, into a collection of the left loss.
+ * @param {SubmitEvent} event
+ */
+async function keep(event) {
+  event.preventDefault();
+  const [of] = planes;
+  const target = /** @type {HTMLInputElement} */ (byId("target")).value;
+  const outcome = byId("kept");
+  const points = chosen();
+  outcome.textContent = `0 of ${points.length.toLocaleString("en")}`;
+  try {
+    await make(target, { loss: of.about.loss, version: of.about.version });
+    const files = await Promise.all(points.map((point) => asCandidate(of, point)));
+    const done = await upload(target, files, new AbortController().signal, (progress) => {
+      outcome.textContent = `${progress.done.toLocaleString("en")} of ${progress.total.toLocaleString("en")}`;
+    });
+    const failed = done.failed.length ? `; ${done.failed.length} could not be stored: ${done.failed[0].reason}` : "";
+    put(outcome, h("a", { href: home(target) }, `${done.stored.toLocaleString("en")} images are in ${target}`), failed);
+  } catch (error) {
+    outcome.textContent = error instanceof Problem ? error.message : String(error);
+  }
+}
+
+/**
+ * @param {Plane} of
+ * @param {number} point
+ */
+async function asCandidate(of, point) {
+  const { ids, tests, thumbnails, classes } = of.about;
+  const blob = point < tests ? await asFile(of, point) : await (await ask((thumbnails ?? "").replace("{row}", String(point - tests)), { headers: { Accept: "*/*" } })).blob();
+  return { id: ids[point], label: classes[of.label[point]], file: new File([blob], ids[point]) };
 }
 
 function csv() {
@@ -298,6 +339,7 @@ function listen() {
     h("a", { href: address, download: "lossatlas.csv" }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
   });
+  byId("keep").addEventListener("submit", (event) => void keep(/** @type {SubmitEvent} */ (event)));
   const file = /** @type {HTMLInputElement} */ (byId("file"));
   file.addEventListener("change", () => file.files?.[0] && void placeStar(file.files[0]));
   document.addEventListener("dragover", (event) => event.preventDefault());

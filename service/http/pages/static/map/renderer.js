@@ -18,6 +18,8 @@ void main() {
   if (far > 0.5) discard;
   made = vec4(shade.rgb * shade.a, shade.a);
 }`;
+const MOST_MOVING = 80_000; // points in a frame while something moves
+const STEPS = [1, 2, 3, 5, 7, 11, 13, 17, 23, 31, 43, 61]; // at most 255 bytes apart, as WebGL has it
 const COLUMNS = /** @type {const} */ (["x", "y", "toX", "toY"]);
 
 /** @typedef {{x: number, y: number, zoom: number}} Camera */
@@ -32,8 +34,9 @@ export class Renderer {
     this.gl = gl;
     this.program = link(gl);
     this.count = 0;
-    /** @type {Record<string, WebGLBuffer>} */
+    /** @type {Record<string, {buffer: WebGLBuffer, width: number, isByte: boolean}>} */
     this.buffers = {};
+    this.stride = 1;
     gl.useProgram(this.program);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
@@ -47,12 +50,31 @@ export class Renderer {
   write(name, values) {
     const { gl } = this;
     const place = gl.getAttribLocation(this.program, name);
-    this.buffers[name] ??= gl.createBuffer();
-    gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
+    const isByte = values instanceof Uint8Array;
+    this.buffers[name] ??= { buffer: gl.createBuffer(), width: name === "color" ? 4 : 1, isByte };
+    gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name].buffer);
     gl.bufferData(gl.ARRAY_BUFFER, values, gl.DYNAMIC_DRAW);
     gl.enableVertexAttribArray(place);
-    const isByte = values instanceof Uint8Array;
-    gl.vertexAttribPointer(place, name === "color" ? 4 : 1, isByte ? gl.UNSIGNED_BYTE : gl.FLOAT, isByte, 0, 0);
+    this.point(1);
+  }
+
+  /** Every so-manieth point is drawn while something moves, so that a frame stays short. */
+  step() {
+    return STEPS.find((step) => this.count / step <= MOST_MOVING) ?? STEPS[STEPS.length - 1];
+  }
+
+  /**
+   * Have every attribute read at every so-manieth point.
+   * @param {number} step
+   */
+  point(step) {
+    const { gl } = this;
+    this.stride = step;
+    for (const [name, { buffer, width, isByte }] of Object.entries(this.buffers)) {
+      gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
+      const bytes = width * (isByte ? 1 : 4) * step;
+      gl.vertexAttribPointer(gl.getAttribLocation(this.program, name), width, isByte ? gl.UNSIGNED_BYTE : gl.FLOAT, isByte, bytes, 0);
+    }
   }
 
   /**
@@ -71,8 +93,9 @@ export class Renderer {
    * @param {Camera} camera
    * @param {number} way from 0, the one plane, to 1, the other
    * @param {boolean} some whether only picked points stand out
+   * @param {boolean} [moving] whether a part of many points is enough for now
    */
-  draw(camera, way, some) {
+  draw(camera, way, some, moving = false) {
     const { gl, canvas } = this;
     const ratio = devicePixelRatio;
     const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
@@ -89,7 +112,9 @@ export class Renderer {
     gl.uniform1f(at("size"), ratio * Math.max(1.5, Math.min(9, 500 / Math.sqrt(this.count))));
     gl.uniform1f(at("way"), way);
     gl.uniform1i(at("some"), some ? 1 : 0);
-    gl.drawArrays(gl.POINTS, 0, this.count);
+    const step = moving ? this.step() : 1;
+    if (step !== this.stride) this.point(step);
+    gl.drawArrays(gl.POINTS, 0, Math.ceil(this.count / step));
   }
 }
 

@@ -7,6 +7,7 @@ import { Renderer } from "./renderer.js";
 /** @typedef {[number, number]} Place */
 
 const REACH_PX = 9; // how far the pointer may be from a point
+const SETTLED_MS = 160; // after the last movement all points are drawn
 const MOVED_PX = 4; // a press that moves less is a click
 
 /** A canvas with its overlay. What happens on it is given to the handlers. */
@@ -37,6 +38,9 @@ export class View {
     this.star = null;
     this.some = false;
     this.waiting = false;
+    this.moving = false;
+    /** @type {number | undefined} */
+    this.settling = undefined;
     new ResizeObserver(() => this.redraw()).observe(this.canvas);
     this.listen();
   }
@@ -78,16 +82,29 @@ export class View {
     this.redraw();
   }
 
-  /** Draw with the next frame. */
-  redraw() {
+  /**
+   * Draw with the next frame: all points, or as many as stay fluid while something moves.
+   * @param {boolean} [moving]
+   */
+  redraw(moving = false) {
+    this.moving = moving;
+    if (moving) {
+      clearTimeout(this.settling);
+      this.settling = setTimeout(() => this.redraw(), SETTLED_MS);
+    }
     if (this.waiting) return;
     this.waiting = true;
     requestAnimationFrame(() => {
       this.waiting = false;
       if (!this.from) return;
-      this.renderer.draw(this.camera, this.way, this.some);
+      this.renderer.draw(this.camera, this.way, this.some, this.moving);
       this.drawStar();
     });
+  }
+
+  /** Wait until what is drawn now is on the screen. */
+  drawn() {
+    return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   }
 
   drawStar() {
@@ -167,7 +184,7 @@ export class View {
     const after = this.plane(at);
     this.camera.x += before[0] - after[0];
     this.camera.y += before[1] - after[1];
-    this.redraw();
+    this.redraw(true);
   }
 
   listen() {
@@ -230,7 +247,7 @@ export class View {
   move(right, down) {
     this.camera.x -= right / this.camera.zoom;
     this.camera.y += down / this.camera.zoom;
-    this.redraw();
+    this.redraw(true);
   }
 
   /** @param {KeyboardEvent} event */

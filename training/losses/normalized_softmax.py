@@ -20,6 +20,7 @@ class NormalizedSoftmaxLoss(Loss):
     """CE(s * cos_j, y): what CosFace and ArcFace are at a margin of 0.
 
     It tells what a margin adds from what normalization alone does.
+    Also called NormFace (Wang et al., arXiv 1704.06369), which learns the scale; here it is fixed.
     Source: Zhai and Wu, Classification is a Strong Baseline for Deep Metric Learning,
     arXiv 1811.12649, equation 3, with s = 1 / temperature.
     Raises InvalidRecipe for a scale that cannot reach a probability of 0.99.

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from training.losses import LOSSES, make_loss
+from training.losses import ALL_LOSSES, make_loss
 from training.losses.direction import SHORTEST, direction
 
 SOUND = 1e4  # of one embedding; 1e11 and more before
@@ -37,7 +37,7 @@ def test_below_it_gradients_point_the_same_way_and_are_shorter() -> None:
     torch.testing.assert_close(bounded, exact * 1e-5 / SHORTEST, rtol=1e-6, atol=0)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ALL_LOSSES)
 @pytest.mark.parametrize("length", [0.0, 1e-20, 1e-8, 1e-4])
 def test_no_loss_pulls_hard_at_an_embedding_without_length(name: str, length: float) -> None:
     torch.manual_seed(0)
@@ -53,7 +53,7 @@ def test_no_loss_pulls_hard_at_an_embedding_without_length(name: str, length: fl
     assert max(lengths) < SOUND
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ALL_LOSSES)
 def test_no_loss_pulls_hard_where_its_own_weights_have_no_length(name: str) -> None:
     torch.manual_seed(0)
     loss = make_loss(name, 5, 8)

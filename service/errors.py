@@ -275,6 +275,14 @@ class ClientGone(ServiceError):
         super().__init__("the client closed the connection")
 
 
+class ReloadRefused(ServiceError):
+    """The registry holds what cannot be served; what was served before still is."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"nothing was changed: {reason}")
+        self.reason = reason
+
+
 class StartError(Exception):
     """Base of what keeps the service from starting; the message says what to do."""
 

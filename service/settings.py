@@ -54,6 +54,12 @@ class Settings(BaseSettings):
         description="versions that answer where a request names none, such as arcface:2,softmax:1; "
         "unset, what is promoted in the registry, or else the newest",
     )
+    reload_every_s: float | None = Field(
+        None,
+        ge=1,
+        description="how often the registry is looked at for versions to serve; unset, on SIGHUP "
+        "and POST /admin/reload only",
+    )
     workers: int | None = Field(
         None,
         ge=1,
@@ -106,6 +112,9 @@ class Settings(BaseSettings):
     )
     deadline_s: float = Field(30, gt=0, description="longest time to an answer, in seconds")
     api_key: SecretStr | None = Field(None, description="bearer key to ask for; unset is open")
+    admin_key: SecretStr | None = Field(
+        None, description="bearer key of /admin, which is closed while it is unset"
+    )
     allowed_hosts: str | None = Field(
         None,
         description="further names of the service, with commas, as a proxy has them; asked only "
@@ -134,7 +143,7 @@ class Settings(BaseSettings):
     )
     log_format: Literal["console", "json"] = Field("console", description="console or json")
 
-    @field_validator("api_key")
+    @field_validator("api_key", "admin_key")
     @classmethod
     def _key_fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
         return None if key is None else SecretStr(ready_key(key.get_secret_value()))
@@ -199,8 +208,9 @@ def read_settings(flags: Mapping[str, str]) -> Settings:
     ours = {name for name in os.environ if name.upper().startswith(PREFIX)}.difference(injected)
     if wrong := unknown(ours, map(variable, Settings.model_fields)):
         raise InvalidSettings(wrong)
-    if "api_key" not in flags and is_empty(os.environ, key := variable("api_key")):
-        raise InvalidSettings(f"{key}: {EMPTY}")
+    for name in ("api_key", "admin_key"):
+        if name not in flags and is_empty(os.environ, variable(name)):
+            raise InvalidSettings(f"{variable(name)}: {EMPTY}")
     try:
         return Settings(**{**_defaults_for(injected), **flags})
     except ValidationError as error:
@@ -220,8 +230,9 @@ def flag(name: str) -> str:
 def to_environment(settings: Settings) -> dict[str, str]:
     """The same settings as environment variables, for worker processes."""
     values = settings.model_dump(exclude_none=True)
-    if settings.api_key is not None:
-        values["api_key"] = settings.api_key.get_secret_value()
+    for name in ("api_key", "admin_key"):
+        if name in values:
+            values[name] = values[name].get_secret_value()
     return {variable(name): str(value) for name, value in values.items()}
 
 
@@ -239,6 +250,6 @@ def _explain(error: ValidationError, flags: Mapping[str, str]) -> str:
         source = flag(name) if name in flags else variable(name)
         what = fault["msg"].removeprefix("Value error, ")
         shown = _LOGIN.sub("//...@", repr(fault["input"]))
-        given = f", not {shown}" if name and name != "api_key" else ""
+        given = f", not {shown}" if name and name not in ("api_key", "admin_key") else ""
         lines.append(f"{source}: {what}{given}" if name else what)
     return "; ".join(lines)

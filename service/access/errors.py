@@ -10,6 +10,20 @@ class Unauthorized(ServiceError):
         super().__init__("send the API key as 'Authorization: Bearer <key>'")
 
 
+class AdminClosed(ServiceError):
+    """No key for administration is set."""
+
+    def __init__(self) -> None:
+        super().__init__("administration is closed; start the service with LOSSATLAS_ADMIN_KEY")
+
+
+class AdminKeyNeeded(ServiceError):
+    """The request does not carry the key for administration."""
+
+    def __init__(self) -> None:
+        super().__init__("send the admin key as 'Authorization: Bearer <key>'")
+
+
 class InvalidHost(ServiceError):
     """The request does not name one host that it is for."""
 

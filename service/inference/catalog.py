@@ -1,7 +1,7 @@
 """Every published model and its state: which one answers, and whether all are ready."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from time import perf_counter
 
 import structlog
@@ -93,9 +93,25 @@ class Catalog:
         """Names and versions of what is loaded."""
         return [(engine.manifest.name, engine.manifest.version) for engine in self._engines()]
 
+    def take_over(self, before: "Catalog", unchanged: Container[tuple[str, int]]) -> None:
+        """Keep what another catalog has loaded of versions that are `unchanged`."""
+        for versions in self._entries.values():
+            for entry in versions.values():
+                old = before.find(entry.name, entry.version)
+                if old is not None and old.engine and (entry.name, entry.version) in unchanged:
+                    entry.engine, entry.state = old.engine, "ready"
+
+    def find(self, name: str, version: int) -> ModelEntry | None:
+        """Return one version, or None where it is not published."""
+        return self._entries.get(name, {}).get(version)
+
     def start(self) -> None:
         """Begin to load in the background."""
-        self._background = asyncio.create_task(self._load_defaults(), name="load models")
+        self._background = asyncio.create_task(self.load(), name="load models")
+        self.keep_trying()
+
+    def keep_trying(self) -> None:
+        """Begin to load in the background what could not be loaded."""
         self._retrying = asyncio.create_task(self.retry(), name="load models again")
 
     async def retry(self) -> None:
@@ -112,17 +128,22 @@ class Catalog:
         if self._background is not None:
             await asyncio.wait([self._background])
 
-    async def stop(self) -> None:
-        """End the loading, and let no engine take more."""
+    async def retire(self) -> None:
+        """End the loading; requests that have an engine are answered."""
         tasks = [task for task in (self._background, self._retrying) if task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    async def stop(self) -> None:
+        """End the loading, and let no engine take more."""
+        await self.retire()
         for engine in self._engines():
             engine.batcher.stop()
 
-    async def _load_defaults(self) -> None:
+    async def load(self) -> None:
+        """Load the default version of each model, as far as it can be loaded."""
         started = perf_counter()
         for name, versions in self._entries.items():
             await self._load(versions[self._defaults[name]])

@@ -10,7 +10,9 @@ from types import FrameType
 import structlog
 
 from models.machine import memory_kills
+from service.machine.terminal import has_terminal
 from service.processes.heartbeat import HUNG
+from service.processes.proposals import HANGUP
 from service.processes.worker import WATCH_S, Worker, WorkerPlan
 from service.processes.workers import EXIT_STARTUP_FAILED
 
@@ -28,11 +30,16 @@ def supervise(care: WorkerPlan, listeners: Sequence[socket.socket]) -> int:
     """
     workers = [Worker(care, listener) for listener in listeners]
     stopping = _stop_on_signals(workers)
+    reload = _reload_on_hangup(stopping)
     team = _Team(care, workers)
     try:
         for worker in workers:
             worker.start(workers)
         while not stopping.wait(WATCH_S):
+            if reload.is_set() and not care.proposer.busy:
+                reload.clear()
+                care.proposer.propose()
+            care.proposer.look(team.ready)
             if team.look():
                 _kill(workers)  # none has answered anybody
                 return EXIT_STARTUP_FAILED
@@ -53,6 +60,18 @@ def _stop_on_signals(workers: Sequence[Worker]) -> Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     return stopping
+
+
+def _reload_on_hangup(stopping: Event) -> Event:
+    """SIGHUP asks for a reload, or for the end where it says that the terminal is gone."""
+    asked, had_terminal = Event(), has_terminal()
+
+    def hang_up(_number: int, _frame: FrameType | None) -> None:
+        (stopping if had_terminal and not has_terminal() else asked).set()
+
+    if HANGUP is not None:
+        signal.signal(HANGUP, hang_up)
+    return asked
 
 
 def _kill(workers: Sequence[Worker]) -> None:
@@ -81,6 +100,11 @@ class _Team:
         self._early = 0  # deaths before being ready since a worker last was
         self._next_check = 0.0
         self._held_back: str | None = None
+
+    @property
+    def ready(self) -> frozenset[int]:
+        """Return the numbers of the processes that answer."""
+        return frozenset(one.pid for one in self._workers if one.lives and one.ready and one.pid)
 
     def look(self) -> bool:
         """Replace those that are to be replaced; whether to give up."""

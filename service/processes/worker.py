@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from threading import Thread
@@ -14,14 +15,16 @@ from time import monotonic
 import structlog
 
 from service.processes.heartbeat import HeartbeatListener
+from service.processes.proposals import HANGUP, Proposer
 from service.processes.workers import FORKED
+from service.registry.published import PublishedModels
 
 WATCH_S = 0.2  # between two looks at the workers
 _FIRST_SIGN_S = 120.0  # until a process that is being made shows that it lives
 _SLACK_S = 2.0  # so that a worker whose loop stands still ends itself, and says where it stood
 _LEAST_PAUSE_S, _MOST_PAUSE_S = 1.0, 30.0
 
-Serve = Callable[[socket.socket, Connection], None]
+Serve = Callable[[PublishedModels, socket.socket, Connection], None]
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +35,7 @@ class WorkerPlan:
 
     Attributes:
         serve: what each of them does; leaves with EXIT_STARTUP_FAILED where no attempt can help.
+        proposer: knows what they serve, and what they are to serve next.
         reopen: gives a listener in place of one that was closed; None where all have the same.
         why_not: why a worker that starts now would not serve what the others do; None where it
             would. Then the others go on without it.
@@ -41,6 +45,7 @@ class WorkerPlan:
     """
 
     serve: Serve
+    proposer: Proposer
     reopen: Callable[[], socket.socket] | None
     why_not: Callable[[], str | None]
     advice: str
@@ -95,7 +100,8 @@ class Worker:
             self._listener = self._care.reopen()
         others = [one._listener for one in team if one._listener is not self._listener]
         inlet, outlet = multiprocessing.Pipe(duplex=False)
-        arguments = (self._care.serve, self._listener, outlet, others if FORKED else [])
+        serve = partial(self._care.serve, self._care.proposer.published)
+        arguments = (serve, self._listener, outlet, others if FORKED else [])
         self._process = (
             multiprocessing.get_context("fork").Process(target=_work, args=arguments)
             if FORKED
@@ -144,13 +150,15 @@ class Worker:
 
 
 def _work(
-    serve: Serve,
+    serve: Callable[[socket.socket, Connection], None],
     listener: socket.socket,
     outlet: Connection,
     others: Sequence[socket.socket | None],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's goes to all; the supervisor decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if HANGUP is not None:
+        signal.signal(HANGUP, signal.SIG_IGN)
     for other in others:
         if other is not None:
             other.close()  # so that its owner can close it for good

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from models.aliases import current_versions
 from models.bundle import MANIFEST, THUMBNAILS
@@ -21,12 +22,13 @@ class PublishedModels:
     """Each version with the hash of its manifest, which holds those of its files.
 
     A worker that starts later serves these and no others: what is published meanwhile waits for a
-    restart, and a bundle that is no longer what it was is damaged.
+    reload, and a bundle that is no longer what it was is damaged.
     """
 
     manifests: Mapping[Version, Sha256 | None]  # None where there was nothing to read
     defaults: Mapping[str, int] = field(default_factory=dict)  # answer where none is named
     comparisons: Comparisons = field(default_factory=Comparisons)
+    generation: int = 0  # how often it was read since the service started
 
     def versions(self) -> dict[str, tuple[int, ...]]:
         """The versions of each model, oldest first; models sorted by name."""
@@ -34,6 +36,33 @@ class PublishedModels:
         for name, version in sorted(self.manifests):
             found[name] = (*found.get(name, ()), version)
         return found
+
+    def unchanged_since(self, before: "PublishedModels") -> frozenset[Version]:
+        """The versions whose manifests, and so all of their files, are what they were."""
+        return frozenset(
+            version
+            for version, sha256 in self.manifests.items()
+            if sha256 is not None and before.manifests.get(version) == sha256
+        )
+
+    def chooses_as(self, other: "PublishedModels") -> bool:
+        """Return whether it has the same versions, and the same ones answer."""
+        return (self.manifests, self.defaults) == (other.manifests, other.defaults)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the choice as plain values; comparisons are read from the registry again."""
+        manifests = [[*version, sha256] for version, sha256 in self.manifests.items()]
+        return {
+            "manifests": manifests,
+            "defaults": dict(self.defaults),
+            "generation": self.generation,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "PublishedModels":
+        """Read what `as_json` gave."""
+        manifests = {(name, version): sha256 for name, version, sha256 in values["manifests"]}
+        return cls(manifests, values["defaults"], generation=values["generation"])
 
 
 def default_versions(store: Store, pinned: Mapping[str, int]) -> dict[str, int]:
@@ -66,7 +95,7 @@ def why_changed(store: Store, published: PublishedModels, loaded: Iterable[Versi
 
     It reads and hashes every file of them.
     """
-    for name, version in sorted(loaded):
+    for name, version in sorted(set(loaded).intersection(published.manifests)):
         try:
             bundle = store.load(name, version, published.manifests[name, version])
             bundle.thumbnails()

@@ -15,6 +15,7 @@ from types import ModuleType
 
 from models.store import Store
 from service.processes.heartbeat import Heartbeat
+from service.processes.proposals import Proposer
 from service.processes.sockets import reopener
 from service.processes.worker import WorkerPlan
 from service.processes.workers import EXIT_STARTUP_FAILED, loaded_by_any, memory_advice
@@ -30,11 +31,14 @@ def care(settings: Settings, listener: socket.socket, shared: Path) -> WorkerPla
     """Return the workers' task, with the facts for their supervisor. Imports the application."""
     _import_app()
     store = Store(settings.registry)
-    published = read_published(store, settings.pinned_versions)
+    read = partial(read_published, store, settings.pinned_versions)
+    published = read()
+    proposer = Proposer(shared, published, read, settings.reload_every_s)
     return WorkerPlan(
-        serve=partial(_be_worker, published),
+        serve=_be_worker,
+        proposer=proposer,
         reopen=reopener(settings, listener),
-        why_not=lambda: why_changed(store, published, loaded_by_any(shared)),
+        why_not=lambda: why_changed(store, proposer.published, loaded_by_any(shared)),
         advice=memory_advice(settings.workers or 1, bytes_to_load(store, published.defaults)),
         stop_s=settings.stop_s,
         hung_s=settings.worker_timeout_s,

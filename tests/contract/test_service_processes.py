@@ -198,10 +198,10 @@ def test_a_machine_that_slept_has_no_hung_workers(registry: Path) -> None:
 def test_a_loop_that_stands_still_ends_its_process_and_shows_where() -> None:
     script = (
         "import asyncio, time\n"
-        "from service.processes.heartbeat import Heart\n"
+        "from service.processes.heartbeat import Heartbeat\n"
         "def stand_still(): time.sleep(600)\n"
         "async def main():\n"
-        "    beating = asyncio.create_task(Heart(2.0).beat())\n"
+        "    beating = asyncio.create_task(Heartbeat(2.0).beat())\n"
         "    await asyncio.sleep(1)\n"
         "    stand_still()\n"
         "asyncio.run(main())\n"
@@ -274,13 +274,17 @@ def test_a_signal_to_the_whole_group_is_one_signal(registry: Path) -> None:
 
 
 SUPERVISED = """
-import os, signal, socket, sys, time
+import os, pathlib, signal, socket, sys, tempfile, time
 from service.logs import configure_logs
-from service.processes.worker import Care
+from service.processes.proposals import Proposer
 from service.processes.supervisor import supervise
-def serve(listener, outlet):
+from service.processes.worker import WorkerPlan
+from service.registry.published import PublishedModels
+def serve(published, listener, outlet):
     {serve}
-care = Care(serve, None, lambda: None, "raise the memory limit", stop_s=2, hung_s=30)
+nothing = PublishedModels({{}})
+proposer = Proposer(pathlib.Path(tempfile.gettempdir()), nothing, lambda: nothing)
+care = WorkerPlan(serve, proposer, None, lambda: None, "raise the memory limit", 2, 30)
 configure_logs("console")
 with socket.create_server(("127.0.0.1", 0)) as listener:
     sys.exit(supervise(care, [listener] * 2))

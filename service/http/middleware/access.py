@@ -18,6 +18,7 @@ from service.http.responses.errors import domain_problem
 
 OPEN = ("/health/live", "/health/ready")  # probes have no key, and any name for the service
 SIGN_IN = "POST", "/sign-in"
+_ADMIN = "/admin/"  # asks for a key of its own
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ASKED = frozenset({b"host", b"origin", b"referer", b"sec-fetch-site"})
 _OWN_SITE = frozenset({b"same-origin", b"none"})  # none: the visitor typed the address
@@ -71,7 +72,7 @@ class RequireKey(AccessCheck):
             return _cross_site(scope)
         if not scheme and self._sessions.is_valid(_cookie(scope)):
             return _cross_site(scope, must_say=True)
-        if (scope["method"], scope["path"]) == SIGN_IN:
+        if scope["path"].startswith(_ADMIN) or (scope["method"], scope["path"]) == SIGN_IN:
             return _cross_site(scope)
         return Unauthorized()
 

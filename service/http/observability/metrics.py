@@ -27,6 +27,7 @@ from service.errors import (
 from service.http.transport.budget import BodyBudget
 from service.inference.batch import BatchRecord
 from service.inference.batcher import Batcher
+from service.inference.engine import Engine
 from service.inference.session import Session
 from service.processes.workers import PROMETHEUS_DIR
 
@@ -159,6 +160,16 @@ class Metrics:
         self._batchers[labels] = batcher
         self._info.labels(*labels, session.provider).set(1)
         self._precision.labels(*labels, session.precision).set(1)
+
+    def forget(self, engine: Engine) -> None:
+        """Show a model no more, which answers no longer."""
+        labels = (engine.manifest.name, str(engine.manifest.version))
+        if self._batchers.pop(labels, None) is None:
+            return
+        for gauge in (self._queue, self._queue_limit, self._batch_limit):
+            gauge.labels(*labels).set(0)
+        self._info.labels(*labels, engine.provider).set(0)
+        self._precision.labels(*labels, engine.precision).set(0)
 
     def follow_bodies(self, budget: BodyBudget) -> None:
         """Show how much of this budget is taken."""

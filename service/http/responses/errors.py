@@ -113,6 +113,11 @@ TABLE: Mapping[type[Exception], ProblemType] = {
     service.IndexUnavailable: ProblemType(
         503, "index_unavailable", "The vector index does not answer"
     ),
+    service.ReloadRefused: ProblemType(409, "reload_refused", "The models were not changed"),
+    models.AliasesDamaged: ProblemType(
+        409, "aliases_damaged", "The registry's aliases are damaged"
+    ),
+    models.NothingToRollBack: ProblemType(409, "nothing_to_roll_back", "No version was before it"),
     models.BundleDamaged: ProblemType(409, "model_damaged", "The model's files are damaged"),
     models.ComparisonDamaged: ProblemType(
         409, "comparison_damaged", "The comparison's files are damaged"
@@ -126,6 +131,10 @@ TABLE: Mapping[type[Exception], ProblemType] = {
     service.DeadlineExceeded: ProblemType(504, "deadline_exceeded", "The answer took too long"),
     service.ClientGone: ProblemType(499, "client_gone", "The client closed the connection"),
     access.Unauthorized: ProblemType(401, "unauthorized", "The API key is missing or wrong"),
+    access.AdminClosed: ProblemType(403, "admin_closed", "Administration is closed"),
+    access.AdminKeyNeeded: ProblemType(
+        401, "admin_key_needed", "The admin key is missing or wrong"
+    ),
     access.WrongKey: ProblemType(401, "wrong_key", "The API key is wrong"),
     access.TooManySignIns: ProblemType(429, "too_many_sign_ins", "Too many wrong API keys"),
     access.InvalidHost: ProblemType(

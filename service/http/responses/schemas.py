@@ -155,6 +155,14 @@ class Readiness(Schema):
     models: list[ModelState]
 
 
+class Reloaded(Schema):
+    """The models after a reload."""
+
+    answering: dict[str, int] = Field(
+        description="the version of each model that answers where a request names none"
+    )
+
+
 class Liveness(Schema):
     """The process answers."""
 

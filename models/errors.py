@@ -57,6 +57,7 @@ class AliasesDamaged(ModelsError):
 
     def __init__(self, file: str, reason: str) -> None:
         super().__init__(f"{file} is damaged: {reason}")
+        self.file = file
         self.reason = reason
 
 

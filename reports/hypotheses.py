@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.stats import ttest_1samp, ttest_ind
 
 from models.comparison import LEVEL, ComparisonReport, Verdict
 from reports.published import FURTHER, PLANNED
@@ -110,7 +109,7 @@ def the_advantage_shrinks(reports: Reports) -> Outcome:
         trained, unseen = _advantage(one, "map_at_r"), _advantage(one, "unseen_map_at_r")
         seeds = min(len(trained), len(unseen))
         shrinks = trained[:seeds] - unseen[:seeds]
-        p = float(ttest_1samp(shrinks, 0).pvalue)
+        p = _differs_from_zero(shrinks)
         shown += p < LEVEL and shrinks.mean() > 0
         against += p < LEVEL and shrinks.mean() < 0
         facts.append(
@@ -131,10 +130,7 @@ def many_classes_favor_margins(reports: Reports) -> Outcome:
     if len(found) < 2:
         return _lacking(*(name for name in asked if name not in reports))
     many, few = (_advantage(one, "accuracy") for one in found)
-    larger, smaller = (
-        float(ttest_ind(many, few, equal_var=False, alternative=side).pvalue)
-        for side in ("greater", "less")
-    )
+    larger, smaller = _is_greater(many, few), _is_greater(few, many)
     facts = [
         f"The margin losses' mean advantage is {_points(many.mean())} in {asked[0]} and "
         f"{_points(few.mean())} in {asked[1]} (Welch, one-sided: {p_value(larger)})."
@@ -283,3 +279,18 @@ def _advantage(report: ComparisonReport, measure: str) -> Float64[np.ndarray, " 
 
 def _points(value: float) -> str:
     return f"{100 * value:+.2f} points"
+
+
+# scipy is imported late: the service's environment, which can import this package, has none.
+def _differs_from_zero(values: Float64[np.ndarray, " n"]) -> float:
+    """The p-value of Student's t-test of one sample."""
+    from scipy.stats import ttest_1samp
+
+    return float(ttest_1samp(values, 0).pvalue)
+
+
+def _is_greater(first: Float64[np.ndarray, " n"], second: Float64[np.ndarray, " m"]) -> float:
+    """The p-value of Welch's one-sided test that the first mean is greater."""
+    from scipy.stats import ttest_ind
+
+    return float(ttest_ind(first, second, equal_var=False, alternative="greater").pvalue)

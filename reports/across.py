@@ -178,7 +178,8 @@ def _sentences(
 def _led(judged: Sequence[tuple[ComparisonReport, Verdict]], leaders: Sequence[str]) -> str:
     if len(leaders) == 1:
         decided = [one.name for one, verdict in judged if not verdict.tie]
-        words = f"{leaders[0]} has the best mean in all {len(judged)}"
+        everywhere = "both" if len(judged) == 2 else f"all {len(judged)}"
+        words = f"{leaders[0]} has the best mean in {everywhere}"
         if len(decided) == len(judged):
             return f"{words}, and is distinguished as the best in each."
         return f"{words}; it is distinguished as the best in {and_(decided) or 'none'}."

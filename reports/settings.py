@@ -53,5 +53,4 @@ def _facts(report: ComparisonReport) -> dict[str, str]:
         "optimizer": f"{study.optimiser}, batches of {study.batch_size}",
         "tuning": f"{trials} of {study.tuning_epochs} epochs",
         "seeds": str(study.seeds),
-        "convergence": convergence(report),
     }

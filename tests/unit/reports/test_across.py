@@ -74,10 +74,12 @@ def test_what_else_differs_is_named_and_a_single_thing_as_such() -> None:
     (group,) = across((short, long_))
     assert group.comparisons == ("other", "default")
     assert len(group.settings) == 1
-    assert "epochs (40; 15)" in group.settings[0]
-    assert "no one of these" in group.settings[0]
+    assert group.settings[0].endswith("differ in the epochs (40; 15) alone.")
     alone = renamed("longer", protocol=short.protocol.model_copy(update={"epochs": 60}))
     assert differing(short, alone).endswith("differ in the epochs (15; 60) alone.")
+    both = short.protocol.model_copy(update={"epochs": 60, "backbone": "airbench"})
+    words = differing(short, renamed("other", protocol=both))
+    assert "epochs (15; 60)" in words and "airbench" in words and "no one of these" in words
     assert "same setting" in differing(short, renamed("again"))
 
 

@@ -12,7 +12,7 @@ from models.store import Store
 from service.__main__ import main
 from tests.support.bundles import SVG, Recipe, publish
 from tests.support.comparisons import comparison
-from tests.support.reports import RULE
+from tests.support.report_sections import RULE
 from tests.support.serving import ROOT, ready
 
 SAMPLE = ROOT / "tests" / "data" / "cifar10-sample" / "test"

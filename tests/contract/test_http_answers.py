@@ -11,7 +11,7 @@ from models.preprocess import FORMATS, preprocess
 from models.store import Store
 from service.http.responses.schemas import ClassifyResponse, EmbedResponse, NeighborsResponse
 from tests.support.bundles import LABELS, Recipe, picture, publish, run
-from tests.support.reports import RULE
+from tests.support.report_sections import RULE
 from tests.support.serving import ready
 
 PICTURES = [picture(seed) for seed in range(5)]

@@ -16,7 +16,7 @@ from models.image_map import NOT_SAID
 from models.store import Store
 from service.http.responses.maps import ListedImages, MapDescription, Positions
 from tests.support.bundles import LABELS, Recipe, picture, probe_images, publish
-from tests.support.reports import RULE
+from tests.support.report_sections import RULE
 from tests.support.serving import ready
 
 TESTS = 40

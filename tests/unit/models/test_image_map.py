@@ -13,7 +13,7 @@ from models.test_images import InvalidTestImages, read_test_images, write_test_i
 from service.inference.device import CPU
 from service.inference.loader import Loader
 from tests.support.bundles import LABELS, Recipe, probe_images, publish
-from tests.support.reports import RULE
+from tests.support.report_sections import RULE
 
 
 def test_a_map_comes_back_as_it_was_written(tmp_path: Path) -> None:

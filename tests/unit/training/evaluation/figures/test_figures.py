@@ -10,7 +10,8 @@ from models.report import Figure
 from tests.support import drawn
 from tests.support.answered import answered
 from tests.support.classified import LABELS
-from tests.support.reports import feature_space, least, report
+from tests.support.report_geometry import feature_space
+from tests.support.reports import least, report
 from training.evaluation.classification import classification_section
 from training.evaluation.figures.bundle import FigureData, draw_report
 from training.evaluation.figures.confused import draw_most_confused, example_ids

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.bundle import Gallery, Thumbnails
 from models.manifest import Metric
-from service.errors import UnknownThumbnail
+from service.registry.errors import UnknownThumbnail
 from service.vectors import VectorIndex
 from service.vectors.errors import InvalidFilter, InvalidItems, UnknownItem
 from service.vectors.filters import Condition, Where

@@ -9,7 +9,7 @@ from models.comparison import DEFAULT, ComparisonReport
 from models.errors import ComparisonDamaged
 from models.store import Store
 from reports.across import headline
-from service.errors import UnknownComparison, UnknownFigure
+from service.registry.errors import UnknownComparison, UnknownFigure
 
 log = structlog.get_logger(__name__)
 

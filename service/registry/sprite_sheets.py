@@ -7,7 +7,7 @@ from models.bundle import THUMBNAILS
 from models.files import sha256_of
 from models.manifest import Sha256
 from models.test_images import InvalidTestImages, read_test_images
-from service.errors import UnknownSheet
+from service.registry.errors import UnknownSheet
 
 _MOST_KEPT = 4  # data sets
 _DIGITS = 64

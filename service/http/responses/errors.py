@@ -21,6 +21,7 @@ from service.collections import errors as collections
 from service.http.requests.methods import allowed_methods
 from service.http.requests.negotiation import VARYING, wants_page
 from service.http.transport import errors as transport
+from service.registry import errors as registry
 from service.vectors import errors as search
 
 MEDIA_TYPE = "application/problem+json"
@@ -76,12 +77,12 @@ TABLE: Mapping[type[Exception], ProblemType] = {
     models.BundleNotFound: ProblemType(404, "unknown_model", "No such model or collection"),
     collections.UnknownCollection: ProblemType(404, "unknown_model", "No such model or collection"),
     service.OnlyOneVersion: ProblemType(404, "only_one_version", "The model has one version"),
-    service.UnknownComparison: ProblemType(404, "unknown_comparison", "No such comparison"),
-    service.UnknownFigure: ProblemType(404, "unknown_figure", "No such figure"),
-    service.UnknownThumbnail: ProblemType(404, "unknown_thumbnail", "No such thumbnail"),
-    service.UnknownMap: ProblemType(404, "unknown_map", "The model has no map"),
-    service.UnknownClass: ProblemType(404, "unknown_class", "No such class"),
-    service.UnknownSheet: ProblemType(404, "unknown_sheet", "No such sheet of test images"),
+    registry.UnknownComparison: ProblemType(404, "unknown_comparison", "No such comparison"),
+    registry.UnknownFigure: ProblemType(404, "unknown_figure", "No such figure"),
+    registry.UnknownThumbnail: ProblemType(404, "unknown_thumbnail", "No such thumbnail"),
+    registry.UnknownMap: ProblemType(404, "unknown_map", "The model has no map"),
+    registry.UnknownClass: ProblemType(404, "unknown_class", "No such class"),
+    registry.UnknownSheet: ProblemType(404, "unknown_sheet", "No such sheet of test images"),
     collections.TooManyItems: ProblemType(413, "too_many_items", "Too many items in one request"),
     search.InvalidItems: ProblemType(422, "invalid_items", "An item cannot be taken"),
     search.InvalidFilter: ProblemType(422, "invalid_filter", "The filter cannot be understood"),

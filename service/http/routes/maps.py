@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.errors import ModelsError
-from service.errors import ServiceError, UnknownClass, UnknownMap, UnknownSheet
+from service.errors import ServiceError
 from service.http.requests.images import read_images
 from service.http.requests.negotiation import has_it
 from service.http.requests.parameters import NoParameters, Whole
@@ -28,6 +28,7 @@ from service.inference.gallery import Neighbor
 from service.inference.mapped_models import MappedModel, MappedModels
 from service.inference.model_map import ModelMap
 from service.inference.votes import Vote
+from service.registry.errors import UnknownClass, UnknownMap, UnknownSheet
 from service.vectors.query import Search
 
 router = APIRouter(prefix="/report", tags=["map"])

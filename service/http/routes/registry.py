@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from models.errors import BundleDamaged, BundleNotFound
-from service.errors import UnknownThumbnail
 from service.http.pages.comparisons_view import list_comparisons
 from service.http.pages.models_view import ModelRow, answers
 from service.http.pages.tabs import tabs_of
@@ -16,6 +15,7 @@ from service.http.responses.schemas import ModelDetail, ModelList
 from service.http.state import Parts, Services
 from service.inference.catalog import Catalog
 from service.inference.model_entry import ModelEntry
+from service.registry.errors import UnknownThumbnail
 
 router = APIRouter(prefix="/models", tags=["models"])
 _FOREVER = "public, max-age=31536000, immutable"  # the address names the version

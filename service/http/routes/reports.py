@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Response
 from models.errors import ComparisonDamaged
 from models.report import Report
 from reports.across import across
-from service.errors import UnknownComparison, UnknownFigure
 from service.http.pages.comparisons_view import list_comparisons
 from service.http.pages.report_view import answer_threshold, summarize
 from service.http.pages.tabs import tabs_of
@@ -17,6 +16,7 @@ from service.http.requests.parameters import Whole
 from service.http.responses.problems import MODEL_ERRORS, problems
 from service.http.responses.schemas import ModelState, ReportOverview, ThresholdAnswer
 from service.http.state import Parts
+from service.registry.errors import UnknownComparison, UnknownFigure
 
 router = APIRouter(prefix="/report", tags=["report"])
 MaxError = Annotated[float, Query(ge=0, le=1, description="share of wrong answers to stay below")]

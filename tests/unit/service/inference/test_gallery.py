@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from models.bundle import Gallery
-from service.errors import UnknownThumbnail
 from service.inference.gallery import ModelGallery
+from service.registry.errors import UnknownThumbnail
 from service.vectors import ExactIndex
 from service.vectors.errors import InvalidFilter, UnknownItem
 from service.vectors.filters import parse_filter

@@ -6,8 +6,8 @@ import pytest
 from models.comparison import ComparisonReport
 from models.errors import ComparisonDamaged
 from models.store import Store
-from service.errors import UnknownComparison, UnknownFigure
 from service.registry.comparison import read_comparisons
+from service.registry.errors import UnknownComparison, UnknownFigure
 from tests.support.bundles import SVG
 from tests.support.comparisons import comparison, swapped
 

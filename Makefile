@@ -2,7 +2,7 @@
 # Kept plain enough for the GNU make 3.81 that macOS ships, and for any /bin/sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve serve-cuda test test-rest test-all torture check format bench-serving bench-index bench-training lock environments gpu-check
+.PHONY: help serve serve-cuda test test-rest test-all torture check format bench-serving bench-index bench-pages bench-training lock environments gpu-check
 .DELETE_ON_ERROR:
 
 # The newest Python that every locked package has a wheel for is 3.14.
@@ -58,6 +58,9 @@ bench-serving: .venv-benchmarks/ready ## measure this service beside its peers (
 
 bench-index: .venv-service/ready ## measure collections and their indexes (15 minutes); ARGS="--quick" to try
 	@exec .venv-service/bin/python -m benchmarks.index $(ARGS)
+
+bench-pages: .venv/ready ## measure maps of 10,000 and 1,000,000 items in headless Chromium (10 minutes)
+	@exec .venv/bin/python -m benchmarks.pages $(ARGS)
 
 bench-training: .venv/ready ## measure training beside other loops and losses (10 minutes); ARGS="--quick" to try
 	@exec .venv/bin/python -m benchmarks.training $(ARGS)

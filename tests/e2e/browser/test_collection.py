@@ -11,6 +11,7 @@ from tests.e2e.browser.conftest import DESKTOP, PHONE, Visit
 from tests.support.serving import ROOT
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)  # the machine may be busy
 
 SAMPLE = ROOT / "tests" / "data" / "cifar10-sample" / "test"
 EACH = 8

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.browser.conftest import Visit
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)  # the machine may be busy
 
 Place = tuple[float, float]
 
@@ -112,7 +113,7 @@ def test_a_choice_is_saved_as_csv(visit: Visit, about: dict[str, int], tmp_path:
         page.click("#csv")
     saved = tmp_path / "chosen.csv"
     waiting.value.save_as(saved)
-    rows = list(csv.DictReader(saved.open()))
+    rows = list(csv.DictReader(saved.read_text().splitlines()))
     assert len(rows) == count
     assert list(rows[0]) == ["id", "label", "prediction", "confidence"]
     ids = set(about["ids"])  # type: ignore[call-overload] # JSON

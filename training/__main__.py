@@ -4,14 +4,21 @@ import argparse
 import sys
 
 from models.errors import ModelsError
-from training.cli import embed, make_data, quantize, reevaluate, runs, studies
+from training.cli import audit, embed, make_data, quantize, reevaluate, runs, studies
 from training.cli.arguments import add_options
 from training.cli.options import say_once
 from training.common.machine import is_first, launched
 from training.common.memory import keep_freed_memory
-from training.errors import Interrupted, InvalidMachine, TrainingError
+from training.errors import AuditFailed, Interrupted, InvalidMachine, TrainingError
+
+_AUDIT_FAILED = 3
 
 _STEPS = {
+    "audit": (
+        "look through a folder: leaks, duplicates, probable label errors, outliers, images that "
+        "no network reads well",
+        audit.audit_folder,
+    ),
     "data": (
         "write a public data set as a folder of images: glyphs, fashion-mnist",
         make_data.make_data,
@@ -71,7 +78,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run one step; errors made on purpose end in one line and exit status 1, stops in 130."""
+    """Run one step; errors made on purpose end in one line and exit status 1, stops in 130.
+
+    An audit that found more than `--fail-on` lets pass ends in 3.
+    """
     arguments = parser().parse_args()
     say_once.cache_clear()
     keep_freed_memory()
@@ -86,6 +96,9 @@ def main() -> int:
         return 130
     except KeyboardInterrupt:
         return 130
+    except AuditFailed as error:
+        _tell(f"error: {error}\n")
+        return _AUDIT_FAILED
     except (TrainingError, ModelsError) as error:
         _tell(f"error: {error}\n")
         return 1

@@ -53,6 +53,10 @@ class ClusterFailed(TrainingError):
     """A Ray cluster cannot be joined, or cannot go on."""
 
 
+class AuditFailed(TrainingError):
+    """An audit found more of a kind than `--fail-on` lets pass; its files were written."""
+
+
 class ExtraMissing(TrainingError):
     """A package is not installed that only this option needs."""
 

@@ -150,6 +150,17 @@ class Collection:
             rows = np.array([there[item_id] for item_id in ids], np.int64)
             return reads.vectors(database, rows, self.spec.dimension)
 
+    def counts(self) -> tuple[int, int]:
+        """The sequence, and how many items there are."""
+        with self._reading() as database:
+            return reads.counts(database)
+
+    def labeled(self) -> tuple[int, list[reads.LabeledRow], Vectors]:
+        """The sequence, every item's row, id and label, and its vector, as of one moment."""
+        with self._reading() as database:
+            sequence, _ = reads.counts(database)
+            return (sequence, *reads.labeled(database, self.spec.dimension))
+
     def page(self, after: int, limit: int) -> Page:
         """At most `limit` items, the first one that was put after row `after`; begin with 0."""
         with self._reading() as database:

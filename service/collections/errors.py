@@ -47,6 +47,50 @@ class TooManyItems(ServiceError):
         self.limit = limit
 
 
+class NoLabels(ServiceError):
+    """No item of the collection has a label."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"no item of collection {name!r} has a label, so none can be judged; put items again "
+            "with `label`"
+        )
+        self.name = name
+
+
+class OneLabel(ServiceError):
+    """All items that have a label have the same one."""
+
+    def __init__(self, name: str, label: str) -> None:
+        super().__init__(
+            f"all labeled items of collection {name!r} are labeled {label!r}; labels can be judged "
+            "where there are two at least"
+        )
+        self.name = name
+        self.label = label
+
+
+class TooLargeToAudit(ServiceError):
+    """The collection has more items than one request compares with one another."""
+
+    def __init__(self, name: str, items: int, limit: int) -> None:
+        super().__init__(
+            f"collection {name!r} has {items:,} items, and an audit compares {limit:,} at most; "
+            "audit the folder that they come from: python -m training audit --data DIR"
+        )
+        self.name = name
+        self.items = items
+        self.limit = limit
+
+
+class AuditBusy(ServiceError):
+    """Another audit runs in this process."""
+
+    def __init__(self, retry_after_s: int = 5) -> None:
+        super().__init__("another audit is running here; ask again when it is done")
+        self.retry_after_s = retry_after_s
+
+
 class CollectionDamaged(ServiceError):
     """The collection's file cannot be read as what it must be."""
 

@@ -28,6 +28,7 @@ from service.http.responses.openapi import describe
 from service.http.rollout import Reload, ReloadAlone, Rollout
 from service.http.routes import (
     admin,
+    audits,
     collections,
     compare,
     embed,
@@ -60,6 +61,7 @@ ROUTES = (
     neighbors,
     compare,
     collections,
+    audits,
     items,
     revisions,
     planes,

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from service.access.keys import ApiKey
 from service.access.sessions import Sessions, WrongKeys
 from service.collections import Library
+from service.collections.audit import Audits
 from service.collections.planes.shelf import PlaneShelf
 from service.http.middleware.deadline import RequestTimeout
 from service.http.middleware.threads import Threads
@@ -43,6 +44,7 @@ class Services:
     comparisons: Comparisons
     pages: Pages
     library: Library
+    audits: Audits
     threads: Threads
     sheets: SheetShelf
     shelf: ReportShelf

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from training.cli import numbers
+from training.cli.audit import add_audit_options
 from training.cli.embed import add_embed_options
 from training.cli.make_data import add_make_data_options
 from training.cli.option_groups import (
@@ -22,6 +23,9 @@ from training.losses import ALL_LOSSES
 
 def add_options(step: argparse.ArgumentParser, name: str) -> None:
     """Give the step's parser its options."""
+    if name == "audit":
+        add_audit_options(step)
+        return
     if name == "embed":
         add_embed_options(step)
         return

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import orjson
@@ -27,6 +27,14 @@ class Changes:
     rows: Rows  # added, ascending
     vectors: Vectors
     removed: Int64[np.ndarray, " r"]
+
+
+class LabeledRow(NamedTuple):
+    """An item without its metadata."""
+
+    row: int
+    id: str
+    label: str | None
 
 
 def counts(database: sqlite3.Connection) -> tuple[int, int]:
@@ -67,6 +75,13 @@ def present(database: sqlite3.Connection, ids: Sequence[str]) -> dict[str, int]:
 def as_json(ids: Sequence[str]) -> str:
     """The ids that an item can have, for SQLite's json_each, which ends a text before a NUL."""
     return orjson.dumps([one for one in ids if "\0" not in one]).decode()
+
+
+def labeled(database: sqlite3.Connection, dimension: int) -> tuple[list[LabeledRow], Vectors]:
+    """Every item's row, id and label, by rising row, with its vector."""
+    found = database.execute("SELECT row, id, label FROM items ORDER BY row").fetchall()
+    rows = np.fromiter((row for row, _, _ in found), np.int64, len(found))
+    return [LabeledRow(*one) for one in found], vectors(database, rows, dimension)
 
 
 def page(database: sqlite3.Connection, after: int, limit: int) -> Page:

@@ -104,6 +104,12 @@ TABLE: Mapping[type[Exception], ProblemType] = {
     collections.CollectionDamaged: ProblemType(
         409, "collection_damaged", "The collection's files are damaged"
     ),
+    collections.NoLabels: ProblemType(422, "no_labels", "No item has a label"),
+    collections.OneLabel: ProblemType(422, "one_label", "All labels are the same"),
+    collections.TooLargeToAudit: ProblemType(
+        422, "too_large_to_audit", "The collection has too many items for an audit"
+    ),
+    collections.AuditBusy: ProblemType(503, "audit_busy", "Another audit is running"),
     collections.CollectionBusy: ProblemType(
         503, "collection_busy", "Others write to the collection"
     ),

@@ -1,0 +1,1 @@
+"""Audits of labeled images, for training and service alike: what is measured, without PyTorch."""

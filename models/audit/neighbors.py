@@ -89,6 +89,7 @@ def voters(n: int, classes: int) -> int:
 
 def _as_distance(squares: NDArray[np.float32], metric: Metric) -> NDArray[np.float32]:
     """Of unit vectors, half of the squared distance is 1 - cosine."""
-    positive = np.maximum(squares, 0)
-    found: NDArray[np.float32] = positive / 2 if metric == "cosine" else np.sqrt(positive)
-    return found
+    positive: NDArray[np.float32] = np.maximum(squares, np.float32(0))
+    if metric == "cosine":
+        return (positive * np.float32(0.5)).astype(np.float32)
+    return np.sqrt(positive).astype(np.float32)

@@ -12,6 +12,7 @@ from models.aliases import Aliases, current_versions, promote, propose, read_ali
 from models.errors import ModelsError
 from models.schemas import write_schemas
 from models.store import Store
+from models.version import VERSION
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"LossAtlas {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     schema = commands.add_parser("schema", help="write the JSON Schemas")
     schema.add_argument("--into", type=Path, default=Path(__file__).parent, metavar="DIR")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from models.version import VERSION
 from service.cli import COMMANDS, run
 from service.errors import StartError
 from service.logs import configure_logs
@@ -61,6 +62,7 @@ def _parse(arguments: Sequence[str]) -> dict[str, str]:
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
+    parser.add_argument("--version", action="version", version=f"LossAtlas {VERSION}")
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f" (default {field.default})"
         parser.add_argument(flag(name), metavar="X", help=f"{field.description}{default}")

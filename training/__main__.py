@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from models.errors import ModelsError
+from models.version import VERSION
 from training.cli import audit, embed, make_data, quantize, reevaluate, runs, studies
 from training.cli.arguments import add_options
 from training.cli.options import say_once
@@ -69,6 +70,7 @@ _TOGETHER = ("fit", "run")
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    top.add_argument("--version", action="version", version=f"LossAtlas {VERSION}")
     steps = top.add_subparsers(dest="step", required=True, metavar="STEP")
     for name, (summary, action) in _STEPS.items():
         step = steps.add_parser(name, help=summary, description=summary)

@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from models.store import Store
+from models.version import VERSION
 from service.access.hosts import own_hosts
 from service.http.assembly import Assembly, make_door
 from service.http.middleware.access import RequireKey, RequireOwnSite
@@ -113,7 +114,7 @@ def create_app(settings: Settings, published: PublishedModels | None = None) -> 
 
     api = FastAPI(
         title="LossAtlas",
-        version="0.1.0",
+        version=VERSION,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

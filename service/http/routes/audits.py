@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.collections.errors import AuditBusy, NoLabels, OneLabel, TooLargeToAudit
 from service.http.responses.audits import AuditAnswer, show_audit
 from service.http.responses.problems import COLLECTION_ERRORS, problems
-from service.http.routes.collection_work import read
+from service.http.routes.collection_threads import read
 from service.http.state import Parts
 
 router = APIRouter(prefix="/collections/{name}", tags=["collections"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.bombs import BOMBS
+from tests.support.bombs import bomb
 from tests.support.pictures import encode, photo
 from tests.support.serving import ready
 
@@ -60,7 +60,7 @@ def test_few_bytes_that_claim_many_pixels_are_refused(service: httpx.Client, pat
 def test_bombs_are_refused_or_read_for_little(
     service: httpx.Client, name: str, expected: str
 ) -> None:
-    assert code(service, BOMBS[name](MIB)) == expected
+    assert code(service, bomb(name, MIB)) == expected
 
 
 def test_a_jpeg_that_lacks_pixels_is_refused_and_one_without_its_end_is_read(

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from PIL import Image
 
@@ -14,6 +15,12 @@ _GRAIN = {"film-grain-test": "2"}  # of AV1: noise that the decoder makes
 _PAETH = b"\4"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PASSES = ((8, 8), (8, 8), (4, 8), (4, 4), (2, 4), (2, 2), (1, 2))
+
+
+@cache
+def slow(name: str) -> bytes:
+    """One of them, made once for all tests of a process."""
+    return SLOW[name]()
 
 
 def _png(depth: int, color: int, *, interlaced: bool = True) -> Callable[[], bytes]:
@@ -68,9 +75,9 @@ SLOW: Mapping[str, Callable[[], bytes]] = {
     "avif grain": _blank("AVIF", "RGB", subsampling="4:4:4", advanced=_GRAIN),
     "avif alpha": _blank("AVIF", "RGBA", subsampling="4:4:4", advanced=_GRAIN),
     "avif one pixel wide": _blank("AVIF", "RGB", (1, 30_000)),
-    "heic": lambda: heic(Image.new("RGB", (SIDE, SIDE), 1), chroma=444),
-    "heic alpha": lambda: heic(Image.new("RGBA", (SIDE, SIDE), 1), chroma=444),
-    "heic tiles": lambda: heic(Image.new("RGB", (SIDE, SIDE), 1), tile_size=64),
+    "heic": lambda: heic(Image.new("RGB", (SIDE // 2, SIDE // 2), 1), chroma=444),
+    "heic alpha": lambda: heic(Image.new("RGBA", (SIDE // 2, SIDE // 2), 1), chroma=444),
+    "heic tiles": lambda: heic(Image.new("RGB", (SIDE // 2, SIDE // 2), 1), tile_size=64),
     "bmp 1 bit": _blank("BMP", "1"),
     "bmp no runs": _empty_runs(SIDE, SIDE),
     "bmp one pixel wide": _blank("BMP", "L", (1, ROWS)),

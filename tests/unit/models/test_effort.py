@@ -6,7 +6,7 @@ import pytest
 
 from models.manifest import Preprocess
 from models.preprocess import effort, preprocess, preview
-from tests.support.slow import SLOW
+from tests.support.slow import SLOW, slow
 
 SPEC = Preprocess(size_px=32)
 _MOST = 5  # times the ordinary; the slowest is at 2
@@ -25,17 +25,17 @@ def _seconds(data: bytes) -> float:
 @pytest.fixture(scope="module")
 def ordinary() -> float:
     """Of a plain gray PNG."""
-    return _seconds(SLOW["png 8 bit, color 0"]())
+    return _seconds(slow("png 8 bit, color 0"))
 
 
 @pytest.mark.parametrize("name", SLOW)
 def test_no_format_costs_more_than_it_counts(name: str, ordinary: float) -> None:
-    assert _seconds(SLOW[name]()) < _MOST * ordinary
+    assert _seconds(slow(name)) < _MOST * ordinary
 
 
 @pytest.mark.parametrize("name", SLOW)
 def test_a_thumbnail_costs_no_more_than_that(name: str, ordinary: float) -> None:
-    data = SLOW[name]()
+    data = slow(name)
     started = process_time()
     preview(data, 96)
     assert process_time() - started < 2 * _MOST * ordinary * effort(data)

@@ -41,9 +41,24 @@ def place(tmp_path: Path) -> Iterator[Path]:
             path.chmod(0o755)
 
 
-def service(place: Path, data: Path, *, may_write: bool = False) -> list[str]:
+IMPATIENT = """
+import runpy, sys
+from service.collections.storage import connections, schema
+connections.BUSY_TIMEOUT_S = schema.BUSY_TIMEOUT_S = 1.0
+sys.argv[0] = "service"
+runpy.run_module("service", run_name="__main__", alter_sys=True)
+"""
+
+
+def service(
+    place: Path,
+    data: Path,
+    *,
+    may_write: bool = False,
+    program: tuple[str, ...] = ("-m", "service"),
+) -> list[str]:
     wrapped = [] if may_write else [sys.executable, "-m", "tests.support.unprivileged"]
-    command = [*wrapped, sys.executable, "-m", "service", "--port=0", "--device=cpu"]
+    command = [*wrapped, sys.executable, *program, "--port=0", "--device=cpu"]
     return [*command, f"--data-dir={data}", f"--registry={place / 'registry'}"]
 
 
@@ -85,7 +100,11 @@ def forbid(folder: Path) -> None:
         path.chmod(0o555 if path.is_dir() else 0o444)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL], ids=["closed", "killed"])
+@pytest.mark.parametrize(
+    "ending",
+    [pytest.param(signal.SIGTERM, marks=pytest.mark.variant), signal.SIGKILL],
+    ids=["closed", "killed"],
+)
 def test_collections_that_cannot_be_written_can_be_read(place: Path, ending: int) -> None:
     """Of a killed process SQLite's log is left, with the items in it."""
     data = fill(place, ending=ending)
@@ -140,10 +159,8 @@ def test_writers_wait_while_somebody_reads_what_they_could_change(place: Path) -
     forbid(data)
     with running(service(place, data), "--workers=1") as (reader, _):
         assert reader.get("/collections/c").json()["items"] == 1
-        with running(service(place, data, may_write=True), "--workers=1", "--deadline-s=60") as (
-            writer,
-            _,
-        ):
+        impatient = service(place, data, may_write=True, program=("-c", IMPATIENT))
+        with running(impatient, "--workers=1") as (writer, _):
             answer = writer.post("/collections/c/items?id=b", **JPEG)
             assert (answer.status_code, answer.json()["code"]) == (503, "collection_busy")
         assert reader.get("/collections/c").json()["items"] == 1

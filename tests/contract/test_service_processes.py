@@ -211,10 +211,21 @@ def test_a_loop_that_stands_still_ends_its_process_and_shows_where() -> None:
     assert "in stand_still" in ended.stderr
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("sent", [STALLED, STALLED[:30]], ids=["body", "head"])
+VARIANT = pytest.mark.variant
+
+
+@pytest.mark.parametrize(
+    ("sent", "workers"),
+    [
+        pytest.param(STALLED, 1, marks=VARIANT),
+        (STALLED, 2),
+        (STALLED[:30], 1),
+        pytest.param(STALLED[:30], 2, marks=VARIANT),
+    ],
+    ids=["body-1", "body-2", "head-1", "head-2"],
+)
 def test_a_stalled_client_does_not_hold_the_end_up(
-    registry: Path, workers: int, sent: bytes
+    registry: Path, sent: bytes, workers: int
 ) -> None:
     with service(registry, f"--workers={workers}", "--stop-s=2") as running:
         with contextlib.ExitStack() as clients:
@@ -225,7 +236,7 @@ def test_a_stalled_client_does_not_hold_the_end_up(
         assert running.workers == set()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=VARIANT), 2])
 def test_a_request_in_work_is_answered_before_the_end(registry: Path, workers: int) -> None:
     with service(registry, f"--workers={workers}", "--stop-s=60") as running:
         body = picture(0)
@@ -250,9 +261,16 @@ def refuses(address: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("workers", [1, 2])
-def test_asked_twice_it_ends_at_once(registry: Path, workers: int, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    [
+        (signal.SIGINT, 1),
+        pytest.param(signal.SIGINT, 2, marks=VARIANT),
+        pytest.param(signal.SIGTERM, 1, marks=VARIANT),
+        (signal.SIGTERM, 2),
+    ],
+)
+def test_asked_twice_it_ends_at_once(registry: Path, number: signal.Signals, workers: int) -> None:
     flags = (f"--workers={workers}", "--stop-s=3000")
     with service(registry, *flags) as running, running.stalled():
         running.process.send_signal(number)

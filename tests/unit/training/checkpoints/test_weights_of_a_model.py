@@ -61,6 +61,25 @@ def published(registry: Path, embedder: Embedder, recipe: Recipe) -> Path:
     return Store(registry).publish("arcface", fill).path
 
 
+@pytest.fixture(scope="module")
+def deep() -> tuple[Embedder, Recipe]:
+    """Trained once; tests change a copy."""
+    return trained(**DEEP)
+
+
+@pytest.fixture(scope="module")
+def deep_registry(deep: tuple[Embedder, Recipe], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    registry = tmp_path_factory.mktemp("deep")
+    published(registry, *deep)
+    return registry
+
+
+@pytest.fixture(scope="module")
+def deep_model(deep_registry: Path) -> Path:
+    """The folder of the version, which no test changes."""
+    return Store(deep_registry).load("arcface").path
+
+
 def embeddings(path: Path, backbone: nn.Module) -> tuple[np.ndarray, np.ndarray]:
     """Return the published model's embeddings, and those by `backbone` and its last layer."""
     session = open_session(path / MODEL)
@@ -77,7 +96,12 @@ def embeddings(path: Path, backbone: nn.Module) -> tuple[np.ndarray, np.ndarray]
 
 
 @pytest.mark.parametrize(
-    "fields", [DEEP, DEEP | {"depth": 2, "stored_as": "float32"}, {"widths": (4, 6), "size_px": 16}]
+    "fields",
+    [
+        DEEP,
+        pytest.param(DEEP | {"depth": 2, "stored_as": "float32"}, marks=pytest.mark.variant),
+        {"widths": (4, 6), "size_px": 16},
+    ],
 )
 def test_a_backbone_answers_as_the_model_that_it_starts_from(
     tmp_path: Path, fields: dict[str, object]
@@ -94,16 +118,17 @@ def test_a_backbone_answers_as_the_model_that_it_starts_from(
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
-def test_without_a_size_the_model_s_own_is_taken(tmp_path: Path) -> None:
-    path = published(tmp_path, *trained(**DEEP))
-    recipe = Recipe(loss="triplet", weights=str(path), backbone="airbench", widths=(24, 28, 32))
+def test_without_a_size_the_model_s_own_is_taken(deep_model: Path) -> None:
+    recipe = Recipe(
+        loss="triplet", weights=str(deep_model), backbone="airbench", widths=(24, 28, 32)
+    )
     assert pinned(recipe).size_px == 16
 
 
-def test_training_starts_where_the_model_ends(tmp_path: Path) -> None:
+def test_training_starts_where_the_model_ends(deep_model: Path) -> None:
     """Batch norms normalize again, and on the images as a whole that changes nothing."""
-    path = published(tmp_path, *trained(**DEEP))
-    recipe = tiny_recipe("triplet", weights=str(path), size_px=16, **open_source(path).shape)
+    shape = open_source(deep_model).shape
+    recipe = tiny_recipe("triplet", weights=str(deep_model), size_px=16, **shape)
     backbone = backbone_of(recipe, IMAGES)
     norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(norms) == 9
@@ -114,9 +139,8 @@ def test_training_starts_where_the_model_ends(tmp_path: Path) -> None:
         assert not torch.allclose(backbone.eval()(255 - IMAGES), others, atol=0.1)
 
 
-def test_a_published_model_is_a_frozen_trunk(tmp_path: Path) -> None:
-    path = published(tmp_path, *trained(**DEEP))
-    recipe = pinned(tiny_recipe("center", **frozen_trunk(path)).varied(size_px=16))
+def test_a_published_model_is_a_frozen_trunk(deep_model: Path) -> None:
+    recipe = pinned(tiny_recipe("center", **frozen_trunk(deep_model)).varied(size_px=16))
     assert recipe.frozen
     features = trunk_of(recipe)(IMAGES)
     assert features.shape == (64, 32)
@@ -125,8 +149,10 @@ def test_a_published_model_is_a_frozen_trunk(tmp_path: Path) -> None:
     torch.testing.assert_close(layer(features), backbone(IMAGES), atol=1e-4, rtol=1e-4)
 
 
-def test_so_is_the_trunk_of_a_model_that_was_trained_on_a_frozen_one(tmp_path: Path) -> None:
-    embedder, recipe = trained(**DEEP)
+def test_so_is_the_trunk_of_a_model_that_was_trained_on_a_frozen_one(
+    deep: tuple[Embedder, Recipe], tmp_path: Path
+) -> None:
+    embedder, recipe = copy.deepcopy(deep)
     trunk = copy.deepcopy(embedder.backbone)
     projection = FeatureProjection(cut(trunk), recipe.embedding_size)
     embedder.backbone = FrozenBackbone(trunk, projection)
@@ -139,8 +165,10 @@ def test_so_is_the_trunk_of_a_model_that_was_trained_on_a_frozen_one(tmp_path: P
     torch.testing.assert_close(again, features, atol=1e-4, rtol=1e-4)
 
 
-def test_other_backbones_and_what_is_no_version_of_a_model_are_refused(tmp_path: Path) -> None:
-    path = published(tmp_path, *trained(**DEEP))
+def test_other_backbones_and_what_is_no_version_of_a_model_are_refused(
+    deep_registry: Path, tmp_path: Path
+) -> None:
+    path = Store(shutil.copytree(deep_registry, tmp_path / "registry")).load("arcface").path
     recipe = tiny_recipe("softmax", **DEEP | {"depth": 2, "weights": str(path)})
     with pytest.raises(InvalidWeights, match=r"has another backbone than airbench .*depth=3"):
         backbone_of(recipe, IMAGES)
@@ -160,27 +188,27 @@ def test_other_backbones_and_what_is_no_version_of_a_model_are_refused(tmp_path:
         open_source(path)
 
 
-def test_a_model_whose_file_has_other_names_is_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_a_model_whose_file_has_other_names_is_refused_with_what_to_do(
+    deep: tuple[Embedder, Recipe], tmp_path: Path
+) -> None:
     tiny = bundles.publish(tmp_path).path
     with pytest.raises(InvalidWeights, match="unknown here: tiny"):
         frozen_trunk(tiny)
-    embedder, recipe = trained(**DEEP)
+    embedder, recipe = deep
     path = published(tmp_path / "timm", embedder, recipe.varied(backbone="timm:resnet18"))
     with pytest.raises(InvalidWeights, match="start from the folder of its run"):
         frozen_trunk(path)
 
 
-def test_weights_that_have_changed_since_are_refused(tmp_path: Path) -> None:
-    path = published(tmp_path, *trained(**DEEP))
-    recipe = pinned(tiny_recipe("softmax", **DEEP | {"weights": str(path)}))
+def test_weights_that_have_changed_since_are_refused(deep_model: Path) -> None:
+    recipe = pinned(tiny_recipe("softmax", **DEEP | {"weights": str(deep_model)}))
     backbone_of(recipe, IMAGES)
     with pytest.raises(InvalidWeights, match="has changed"):
         backbone_of(recipe.varied(weights_sha256="0" * 64), IMAGES)
 
 
-def test_a_model_has_seen_its_classes(tmp_path: Path) -> None:
-    path = published(tmp_path, *trained(**DEEP))
-    labels = Store(tmp_path).load("arcface").manifest.labels
-    recipe = tiny_recipe("softmax", weights=str(path), leave_out=(labels[1], "never seen"))
+def test_a_model_has_seen_its_classes(deep_registry: Path, deep_model: Path) -> None:
+    labels = Store(deep_registry).load("arcface").manifest.labels
+    recipe = tiny_recipe("softmax", weights=str(deep_model), leave_out=(labels[1], "never seen"))
     assert classes_seen(recipe) == {labels[1]}
     assert classes_seen(recipe.varied(weights="random")) == frozenset()

@@ -24,6 +24,16 @@ LUMA = torch.tensor([0.299, 0.587, 0.114])
 SMOOTH = Normalize([0.0] * 3, [1.0] * 3, smooth_chroma=True)
 
 
+@pytest.fixture(scope="module")
+def starts(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    """Published models to start from, by whether they smooth."""
+    folder = tmp_path_factory.mktemp("starts")
+    return {
+        smooth: published(folder / str(smooth), *trained(**DEEP, smooth_chroma=smooth))
+        for smooth in (True, False)
+    }
+
+
 def noise(*shape: int) -> Tensor:
     return torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0))
 
@@ -57,8 +67,10 @@ def test_the_border_repeats_its_pixels() -> None:
 
 
 @pytest.mark.parametrize("smooth", [True, False])
-def test_a_start_says_whether_it_smooths_and_is_carried_on(tmp_path: Path, smooth: bool) -> None:
-    path = published(tmp_path, *trained(**DEEP, smooth_chroma=smooth))
+def test_a_start_says_whether_it_smooths_and_is_carried_on(
+    starts: dict[bool, Path], smooth: bool
+) -> None:
+    path = starts[smooth]
     shape = open_source(path).shape
     assert shape.get("smooth_chroma", False) is smooth
     recipe = pinned(tiny_recipe("triplet", weights=str(path), **shape).varied(size_px=16))
@@ -67,17 +79,18 @@ def test_a_start_says_whether_it_smooths_and_is_carried_on(tmp_path: Path, smoot
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
-def test_a_start_without_it_can_be_given_it_and_not_the_other_way(tmp_path: Path) -> None:
-    plain = published(tmp_path / "plain", *trained(**DEEP))
+def test_a_start_without_it_can_be_given_it_and_not_the_other_way(
+    starts: dict[bool, Path],
+) -> None:
+    plain, smooth = starts[False], starts[True]
     shape = open_source(plain).shape | {"weights": str(plain), "size_px": 16}
     before, after = (
-        backbone_of(tiny_recipe("triplet", **shape, smooth_chroma=smooth), IMAGES).get_submodule(
+        backbone_of(tiny_recipe("triplet", **shape, smooth_chroma=given), IMAGES).get_submodule(
             "0"
         )(IMAGES)
-        for smooth in (False, True)
+        for given in (False, True)
     )
     assert (before - after).abs().max() > 0.1
-    smooth = published(tmp_path / "smooth", *trained(**DEEP, smooth_chroma=True))
-    given = open_source(smooth).shape | {"weights": str(smooth), "smooth_chroma": False}
+    asked = open_source(smooth).shape | {"weights": str(smooth), "smooth_chroma": False}
     with pytest.raises(InvalidWeights, match="smooth_chroma=True"):
-        backbone_of(tiny_recipe("triplet", size_px=16, **given), IMAGES)
+        backbone_of(tiny_recipe("triplet", size_px=16, **asked), IMAGES)

@@ -159,7 +159,7 @@ BENT = ConfidenceMap(log_odds=(-1.0, 2.0, 6.0), calibrated_log_odds=(-0.9, 2.4, 
 # Sizes of the split, and how often each is drawn.
 DRAWN = [
     (50, 20),
-    (300, 12),
+    pytest.param(300, 12, marks=pytest.mark.simulation),
     pytest.param(1_000, 12, marks=pytest.mark.simulation),
     pytest.param(4_000, 6, marks=pytest.mark.simulation),
 ]

@@ -46,11 +46,16 @@ def answer(program: str, folder: Path, **environment: str) -> str:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
-@pytest.mark.parametrize("first", [KEEP, COMMAND], ids=["by itself", "by a command"])
+@pytest.mark.parametrize(
+    "first",
+    [pytest.param(KEEP, marks=pytest.mark.variant), COMMAND],
+    ids=["by itself", "by a command"],
+)
 def test_the_tensors_of_a_step_use_the_pages_of_the_one_before(first: str, tmp_path: Path) -> None:
     assert int(answer(first + PROGRAM, tmp_path)) < STEP_PAGES / 10
 
 
+@pytest.mark.variant
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
 def test_by_default_they_use_new_pages(tmp_path: Path) -> None:
     assert int(answer(PROGRAM, tmp_path)) > STEP_PAGES

@@ -27,7 +27,7 @@ def said(metric: Metric, n: int, seed: int) -> RunOutputs:
     return RunOutputs(metric, answers(500, 1), answers(n, seed))
 
 
-@pytest.mark.parametrize("metric", ["cosine", "l2"])
+@pytest.mark.parametrize("metric", [pytest.param("cosine", marks=pytest.mark.simulation), "l2"])
 def test_the_spread_over_resamples_is_that_of_other_test_images(metric: Metric) -> None:
     """For every measure: the resamples of 12 test sets against the measures of 100 others."""
     spreads, values = [], []

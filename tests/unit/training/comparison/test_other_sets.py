@@ -108,6 +108,7 @@ def test_far_measures_are_means_of_the_scorer_that_left_out_classes_chose() -> N
     assert set(far_values(scored)) <= {measure.name for measure in MEASURES}
 
 
+@pytest.mark.simulation
 def test_far_moves_spread_as_other_images_would() -> None:
     spreads, values = [], []
     for seed in range(10, 90):
@@ -163,6 +164,7 @@ def test_changed_images_are_measured_one_by_one() -> None:
     assert set(found.moves) == set(found.values)
 
 
+@pytest.mark.simulation
 def test_changed_images_move_as_other_images_would() -> None:
     calibration = said(400, 2)
     found = [corrupted_measures(linear, *colored(300, seed), calibration) for seed in range(30)]

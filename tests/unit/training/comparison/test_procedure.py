@@ -40,14 +40,15 @@ def false_alarms(world: World, seeds: int, images: int, count: int) -> int:
 @pytest.mark.parametrize(
     ("seeds", "images", "count"),
     [
-        (2, 20, 25),
-        (5, 200, 25),
-        (3, 10_000, 3),
+        (2, 20, 10),
+        (5, 200, 10),
+        (3, 10_000, 1),
         *(
             pytest.param(*drawn, marks=pytest.mark.simulation)
             for drawn in (
-                *((3, 20, 25), (5, 20, 25), (2, 200, 25), (3, 200, 25)),
-                *((2, 2000, 8), (5, 2000, 8)),
+                *((2, 20, 25), (3, 20, 25), (5, 20, 25)),
+                *((2, 200, 25), (3, 200, 25), (5, 200, 25)),
+                *((2, 2000, 8), (5, 2000, 8), (3, 10_000, 3)),
             )
         ),
     ],
@@ -67,11 +68,12 @@ def normal(random: np.random.Generator, seeds: int, leads: dict[str, float]) -> 
 
 
 @pytest.mark.parametrize(
-    "seeds", [2, *(pytest.param(count, marks=pytest.mark.simulation) for count in (3, 5))]
+    ("seeds", "count"),
+    [(2, 50), *(pytest.param(seeds, 150, marks=pytest.mark.simulation) for seeds in (2, 3, 5))],
 )
-def test_at_most_one_family_in_twenty_is_wrong_over_seeds_alone(seeds: int) -> None:
+def test_at_most_one_family_in_twenty_is_wrong_over_seeds_alone(seeds: int, count: int) -> None:
     """Without images: as measures are tested of which no image's part is known."""
-    random, count = np.random.default_rng(seeds), 150
+    random = np.random.default_rng(seeds)
     wrong = sum(
         any(test.significant for test in differences("nll", normal(random, seeds, {})))
         for _ in range(count)
@@ -82,14 +84,14 @@ def test_at_most_one_family_in_twenty_is_wrong_over_seeds_alone(seeds: int) -> N
 def test_equal_gaps_of_two_seeds_prove_nothing_on_twenty_images() -> None:
     """As found in an audit: some pair had p = 0 in 60 % of comparisons of equal losses."""
     equal = 0
-    for number in range(100):
+    for number in range(40):
         by_loss, images = measured(drawn(WORLDS[1], 2, 20, number))
         for test in differences("accuracy", by_loss, images):
             gaps = by_loss[test.first] - by_loss[test.second]
             if gaps[0] == gaps[1] != 0:
                 equal += 1
                 assert test.p_adjusted > 0.05
-    assert equal > 30
+    assert equal > 12
 
 
 def test_a_large_difference_is_found() -> None:
@@ -104,7 +106,7 @@ def decided(by_loss: dict[str, BySeed], images: ImageEffect | None = None) -> st
     return None if verdict.tie else verdict.prefer
 
 
-@pytest.mark.parametrize("with_images", [False, True])
+@pytest.mark.parametrize("with_images", [pytest.param(False, marks=pytest.mark.simulation), True])
 def test_the_stated_power_is_the_procedures(with_images: bool) -> None:
     """A stated lead, found 4 times in 5: comparisons drawn with those very spreads, and judged."""
     random, seeds = np.random.default_rng(0), 5
@@ -163,7 +165,9 @@ def test_an_interval_over_seeds_covers_the_true_mean(seeds: int) -> None:
     assert np.mean(covered) == pytest.approx(0.95, abs=0.02)
 
 
-@pytest.mark.parametrize(("seeds", "images"), [(2, 20), (3, 100), (5, 1000)])
+@pytest.mark.parametrize(
+    ("seeds", "images"), [(2, 20), (3, 100), pytest.param(5, 1000, marks=pytest.mark.simulation)]
+)
 def test_an_interval_over_seeds_and_images_covers_the_true_difference(
     seeds: int, images: int
 ) -> None:
@@ -224,7 +228,7 @@ def test_what_is_said_does_not_depend_on_the_order_of_losses_or_seeds() -> None:
     random = np.random.default_rng(3)
     by_loss = normal(random, 5, {"triplet": 0.01, "arcface": 0.009})
     whole = statistics(by_loss).verdicts[0]
-    for order in list(permutations(LOSSES))[::17]:
+    for order in list(permutations(LOSSES))[1::41]:
         found = statistics({loss: by_loss[loss] for loss in order}).verdicts[0]
         assert set(found.best) == set(whole.best)
         assert {frozenset(one) for one in found.tied} == {frozenset(one) for one in whole.tied}

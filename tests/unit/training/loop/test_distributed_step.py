@@ -109,6 +109,7 @@ def joined(folder: Path) -> list[dict[tuple[str, str], Any]]:
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(SIZE)]
 
 
+@pytest.mark.torchrun
 @pytest.mark.parametrize(("loss", "name"), CASES)
 def test_a_step_is_the_one_of_the_joined_batch(
     joined: Any, loss: str, name: str, folder: Path

@@ -80,6 +80,7 @@ def test_the_backbone_has_the_features_of_the_reference(size_px: int) -> None:
     assert name.startswith("1.")
 
 
+@pytest.mark.variant  # its parts are above and below
 def test_the_served_graph_has_the_features_of_the_reference_of_enlarged_images(
     tmp_path: Path,
 ) -> None:

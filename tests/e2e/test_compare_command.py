@@ -22,6 +22,7 @@ def compare(data: Path, place: Path, *options: str) -> int:
     return training_here("compare", f"--data={data}", *places, *options)
 
 
+@pytest.mark.trained
 def test_a_comparison_of_two_losses_with_airbench_comes_to_verdicts(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

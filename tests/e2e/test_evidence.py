@@ -13,6 +13,8 @@ from tests.support.commands import training_here as training
 from training.checkpoints.run import RunFolder
 from training.losses import LOSSES
 
+pytestmark = pytest.mark.trained
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -99,7 +101,6 @@ def test_weights_that_have_seen_the_classes_are_warned_of(
     assert f"was trained on {classes.replace(',', ', ')}" in capsys.readouterr().out
 
 
-@pytest.mark.trained
 def test_a_comparison_is_published_with_its_figures(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -145,6 +145,7 @@ def test_a_run_by_other_code_is_begun_anew(
     assert [job.size for job in asked] == [SIZES[0]]
 
 
+@pytest.mark.bench
 def test_a_stage_runs_in_a_process_of_its_own(folder: Path, report: Report) -> None:
     job = Job(stage="build", size=SIZES[0], work=folder / "apart", settings=report.settings)
     job.data.prepare()

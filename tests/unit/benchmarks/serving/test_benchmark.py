@@ -60,6 +60,7 @@ def found(few: Workload, tmp_path_factory: pytest.TempPathFactory) -> Report:
     return report
 
 
+@pytest.mark.bench
 def test_every_load_of_a_right_server_is_in_the_report(found: Report) -> None:
     assert [run.connections for run in found.closed if run.server == "ours"] == [1, 3]
     for run in found.closed:
@@ -75,6 +76,7 @@ def test_every_load_of_a_right_server_is_in_the_report(found: Report) -> None:
     assert found.overload[0].offered_per_s == pytest.approx(2 * found.overload[0].best_per_s)
 
 
+@pytest.mark.bench
 def test_a_server_that_answers_wrongly_is_reported_and_not_timed(found: Report) -> None:
     problems = {check.server: check.answers.problem for check in found.checks}
     assert problems["ours"] is None
@@ -82,12 +84,14 @@ def test_a_server_that_answers_wrongly_is_reported_and_not_timed(found: Report) 
     assert {run.server for run in (*found.closed, *found.open, *found.overload)} == {"ours"}
 
 
+@pytest.mark.bench
 def test_a_server_that_does_not_start_is_reported_with_its_log(found: Report) -> None:
     problems = {check.server: check.answers.problem for check in found.checks}
     assert "no_such_module" in str(problems["absent"])
     assert {run.server for run in found.starts} == {"ours", "bare"}
 
 
+@pytest.mark.bench
 def test_floors_add_up(found: Report) -> None:
     (floor,) = found.floors
     right = [cost.us for cost in floor.decode if cost.cosine >= 0.999]
@@ -96,6 +100,7 @@ def test_floors_add_up(found: Report) -> None:
     assert floor.allowed_per_s == pytest.approx(found.machine.cores * 1e6 / parts, rel=1e-3)
 
 
+@pytest.mark.bench
 def test_it_can_be_shown(found: Report) -> None:
     assert "| LossAtlas |" in table.everything(found)
 

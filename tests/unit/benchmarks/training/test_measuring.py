@@ -15,6 +15,7 @@ def test_every_loss_has_a_peer() -> None:
     assert set(PEERS) == set(LOSSES)
 
 
+@pytest.mark.bench
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_loss_is_measured_within_its_memory() -> None:
     job = LossJob(

@@ -25,9 +25,11 @@ serve: .venv-service/ready ## serve the models of models/registry on http://127.
 serve-cuda: .venv-service-cuda/ready ## the same on an NVIDIA GPU (Linux x86-64); brings CUDA and cuDNN itself
 	@LOSSATLAS_DEVICE=cuda exec .venv-service-cuda/bin/python -m service $(ARGS)
 
-# Tests run in so many processes side by side; a file's tests stay together, for what they share.
-WORKERS ?= 2
-PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(WORKERS) --dist loadscope
+# Tests run in so many processes side by side (on two cores three: contract tests wait half of their
+# time); a file's tests stay together, for what they share, and files keep their order, so that the
+# slow ones with few tests do not come last.
+WORKERS ?= 3
+PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 test: environments ## run the fast tests, each promise once (5 minutes on two cores); ARGS="-k decode" narrows it
 	$(PYTEST) -m 'not later' $(ARGS)

@@ -51,7 +51,16 @@ WORLDS = {
 }
 
 
-@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+QUICK = ("ten classes of three", "uneven", "a few far from their class")
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        pytest.param(world, id=name, marks=() if name in QUICK else pytest.mark.simulation)
+        for name, world in WORLDS.items()
+    ],
+)
 def test_retrieval(world: Classes) -> None:
     """Leaving out groups of images held MAP@R in 82 to 90 % of the two worlds with a few far."""
     random = np.random.default_rng(1)
@@ -103,7 +112,9 @@ def intervals(drawn: Outcomes) -> dict[str, Estimate | None]:
     }
 
 
-@pytest.mark.parametrize("n", [16, 60, 400])
+@pytest.mark.parametrize(
+    "n", [16, *(pytest.param(n, marks=pytest.mark.simulation) for n in (60, 400))]
+)
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_likelihood(model: Sure, n: int) -> None:
     """Student's t holds the NLL of the surest models here in 27 to 41 % at n = 16."""

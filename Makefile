@@ -2,7 +2,7 @@
 # Kept plain enough for the GNU make 3.81 that macOS ships, and for any /bin/sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve serve-cuda test test-rest test-all torture check format bench-serving bench-index bench-pages bench-training lock environments gpu-check
+.PHONY: help serve serve-cuda test test-rest test-all torture check format picture bench-serving bench-index bench-pages bench-training lock environments gpu-check
 .DELETE_ON_ERROR:
 
 # The newest Python that every locked package has a wheel for is 3.14.
@@ -54,6 +54,9 @@ check: .venv/ready node_modules/ready ## lint, formatting, types and the archite
 format: .venv/ready ## let ruff format the code and fix what it can
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
+
+picture: .venv/ready ## take the picture of the front page that README.md opens with; needs Chromium
+	.venv/bin/python -m tests.support.page_picture
 
 bench-serving: .venv-benchmarks/ready ## measure this service beside its peers (25 minutes); ARGS="--quick" to try
 	@exec .venv-benchmarks/bin/python -m benchmarks.serving $(ARGS)

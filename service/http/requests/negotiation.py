@@ -1,4 +1,4 @@
-"""Content negotiation: Accept and If-None-Match, held against what a route has."""
+"""Content negotiation: Accept, and If-None-Match for what a client has already."""
 
 import re
 from collections.abc import Sequence

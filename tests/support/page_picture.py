@@ -35,7 +35,8 @@ def take(target: Path) -> int:
         taken = _shown(page)
         browser.close()
     image = Image.open(io.BytesIO(taken)).convert("RGB")
-    image.quantize(_COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
+    fewer = image.quantize(_COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    fewer.save(target, optimize=True)
     return target.stat().st_size
 
 

@@ -16,6 +16,13 @@ Signs = tuple[Float32[np.ndarray, "_ 64"], ...]
 Places = Float32[np.ndarray, "_ 256"]
 
 CROWD = 10
+OF_THE_CROWD = 0.55
+"""The largest share of the distance to the tenth nearest image at which a nearer one is a copy."""
+
+_SAMPLE = 2000
+_LEAST_IMAGES = 100  # from which a median and a quantile mean anything
+_UPPER = 0.84  # one deviation above the median of a normal distribution
+_DEVIATIONS = 4.0
 _MARGIN = 1 / 16  # of each side, cut off by a zoom
 _SIDE = 16
 _CHUNK = 2048
@@ -59,6 +66,27 @@ def crowd(ours: Places, theirs: Places) -> Float64[np.ndarray, " _"]:
         np.float64
     )
     return far
+
+
+def copied_share(there: Places) -> float:
+    """Return `OF_THE_CROWD`, or less where images without a copy often have so near a neighbor.
+
+    That is measured among these images themselves: as far below the median of their shares as four
+    times the way up from it to one deviation, in logarithms. The upper half alone decides, so that
+    copies among them lower it little.
+    """
+    if len(there) < _LEAST_IMAGES:
+        return OF_THE_CROWD
+    rows = np.random.default_rng(0).permutation(len(there))[:_SAMPLE]
+    squares = np.square(there).sum(axis=1)
+    shares = []
+    for row in np.array_split(rows, max(1, len(rows) * len(there) // _BLOCK_ITEMS)):
+        far = squares[row][:, None] + squares - 2 * there[row] @ there.T
+        far[np.arange(len(row)), row] = np.inf  # itself
+        near = np.sqrt(np.maximum(np.partition(far, (0, CROWD - 1), axis=1), 0))
+        shares.append(near[:, 0] / np.maximum(near[:, CROWD - 1], 1e-6))
+    middle, upper = np.quantile(np.concatenate(shares), (0.5, _UPPER))
+    return float(min(OF_THE_CROWD, middle * (middle / max(upper, 1e-6)) ** _DEVIATIONS))
 
 
 def _chunks(images: Images) -> Iterator[Images]:

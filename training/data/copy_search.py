@@ -7,13 +7,21 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from models.evidence.leaks import Split
-from training.data.copy_features import Change, Places, Signs, changed, crowd, places, signs
+from training.data.copy_features import (
+    Change,
+    Places,
+    Signs,
+    changed,
+    copied_share,
+    crowd,
+    places,
+    signs,
+)
 from training.data.dataset import LabeledImages
 
 LARGEST_DISTANCE = 10
 LARGEST_DIFFERENCE = 24.0
 _OF_ITS_CONTRAST = 0.6
-_OF_THE_CROWD = 0.55
 SEARCHED = 20_000
 _ROWS = 200
 _CANDIDATES = 30
@@ -74,6 +82,10 @@ class CopySearch:
     limit: int = SEARCHED
     step: Step = silent
     _signs: dict[tuple[Split, Change], Signs] = field(default_factory=dict)
+    _share: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._share = copied_share(self.crowded)
 
     def found(self, one: Split, other: Split) -> NearestCopies:
         """Search for a copy of each image of `one` in `other`; of one part, among those before."""
@@ -108,7 +120,7 @@ class CopySearch:
             places(part.images[taken].numpy(), change)
             for part, taken, change in zip(parts, (rows, columns), changes, strict=True)
         )
-        near = np.linalg.norm(ours - theirs, axis=1) <= _OF_THE_CROWD * crowd(ours, self.crowded)
+        near = np.linalg.norm(ours - theirs, axis=1) <= self._share * crowd(ours, self.crowded)
         for row, is_copy in zip(rows.tolist(), near.tolist(), strict=True):
             difference, column = least[row]
             if is_copy:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from service.collections.planes.neighborly import NEIGHBORS, lay_out
-from service.collections.planes.plane import Plane, write
+from service.collections.planes.plane import Plane, read, write
 from service.collections.planes.principal import all_rows, principal_axes
 from service.collections.planes.quality import SAMPLE, trustworthiness
 from service.collections.planes.stored import chosen_rows, labels_of_all, sample, vectors_in_parts
@@ -39,9 +39,21 @@ def main() -> None:
     faiss.omp_set_num_threads(1)
     folder, target = Path(job["folder"]), Path(job["target"])
     lock = FileLock(target.with_suffix(".lock"))
-    if lock.try_hold():  # else another process makes it
+    lock.wait(shared=False)  # another worker's child may be making it
+    if not is_fresh(folder, target):
         write(target, make(folder))
     lock.close()
+
+
+def is_fresh(folder: Path, target: Path) -> bool:
+    """Return whether the plane that is there is of the items as they are now."""
+    there = read(target)
+    database = schema.connect(folder / ITEMS)
+    try:
+        spec, (sequence, _) = schema.read_spec(database, folder.name), reads.counts(database)
+    finally:
+        database.close()
+    return there is not None and (there.key, there.sequence) == (spec.key, sequence)
 
 
 def make(folder: Path, landmarks: int = LANDMARKS) -> Plane:

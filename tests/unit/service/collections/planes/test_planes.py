@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from service.collections import Collection, Library, NewItem
-from service.collections.planes.child import make
+from service.collections.planes.child import is_fresh, make
 from service.collections.planes.neighborly import lay_out
 from service.collections.planes.plane import Plane, read, write
 from service.collections.planes.principal import principal
@@ -163,3 +163,15 @@ def test_a_plane_of_an_earlier_collection_of_the_name_is_not_shown(
     path.write_bytes(b"damaged")
     assert read(path) is None
     assert PlaneShelf().plane(points, "principal").state == "ready"
+
+
+def test_a_second_worker_does_not_make_what_another_made(
+    points: Collection, folder_of: Callable[[str], Path]
+) -> None:
+    grouped(points)
+    target = points.folder / FOLDER / "neighbors.npz"
+    assert not is_fresh(folder_of("points"), target)
+    write(target, make(folder_of("points")))
+    assert is_fresh(folder_of("points"), target)
+    points.relabel("3", "another")
+    assert not is_fresh(folder_of("points"), target)

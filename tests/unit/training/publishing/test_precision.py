@@ -63,7 +63,9 @@ def whole(folder: Path, images: np.ndarray) -> Manifest:
     return bundle.manifest.model_copy(update={"gallery_size": 20})
 
 
-@pytest.mark.parametrize("name", ["softmax", "arcface"])  # without a confidence map, and with one
+@pytest.mark.parametrize(  # without a confidence map, and with one
+    "name", [pytest.param("softmax", marks=pytest.mark.variant), "arcface"]
+)
 def test_convolutions_are_int8_but_the_first_and_answers_stay_close(
     images: np.ndarray, name: str
 ) -> None:

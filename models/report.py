@@ -12,6 +12,7 @@ from models.evidence.feature_space import FeatureSpace
 from models.evidence.finding import Finding
 from models.evidence.geometry import GeometrySection
 from models.evidence.leaks import Leaks
+from models.evidence.pairs import PairsSection
 from models.evidence.precision import PrecisionSection
 from models.evidence.retrieval import RetrievalSection, VerificationSection
 from models.evidence.robustness import Robustness
@@ -87,6 +88,9 @@ class Report(Frozen):
     geometry: GeometrySection
     retrieval: RetrievalSection
     verification: VerificationSection
+    pairs: PairsSection | None = Field(
+        default=None, description="absent in reports from before pairs were calibrated"
+    )
     robustness: Robustness | None = Field(
         default=None, description="absent in reports from before it was measured"
     )

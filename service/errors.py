@@ -50,6 +50,60 @@ class PrecisionMismatch(ServiceError):
         self.answering = answering
 
 
+class VectorsOfAnotherModel(ServiceError):
+    """Vectors come from a model of another hash than the one that is asked about them."""
+
+    def __init__(self, name: str, version: int, given: str) -> None:
+        super().__init__(
+            f"model_sha256 must be that of {name}/{version} (got {given[:12]}…); name the model "
+            "that made the vectors with loss and version"
+        )
+        self.made_by = f"{name}/{version}"
+        self.given = given
+
+
+class PairsNotMeasured(ServiceError):
+    """The model was published without a calibration of pairs."""
+
+    def __init__(self, name: str, version: int, data: str) -> None:
+        self.command = (
+            f"python -m training reevaluate --only pairs --model models/registry/{name}/{version} "
+            f"--data {data}"
+        )
+        super().__init__(
+            f"the report of {name}/{version} has no section on pairs, so nothing says which score "
+            f"means the same class; make it: {self.command}, then restart the service"
+        )
+        self.name = name
+        self.version = version
+
+
+class PairsOfAnotherMetric(ServiceError):
+    """A collection measures its vectors in another way than the model's pairs were measured."""
+
+    def __init__(self, collection: str, metric: str, measured: str) -> None:
+        super().__init__(
+            f"collection {collection!r} has metric {metric}, and its model's pairs were calibrated "
+            f"with metric {measured}; make a collection with metric {measured}"
+        )
+        self.collection = collection
+        self.metric = metric
+        self.measured = measured
+
+
+class RateUnreachable(ServiceError):
+    """No measured threshold has so low a rate of errors."""
+
+    def __init__(self, rate: str, asked: float, nearest: float) -> None:
+        super().__init__(
+            f"{rate} must be at least {nearest:.3g}, the lowest that a measured threshold has (got "
+            f"{asked:g}); ask for {rate}={nearest:.3g} or more"
+        )
+        self.rate = rate
+        self.asked = asked
+        self.nearest = nearest
+
+
 class UnsupportedEncoding(ServiceError):
     """The body's content encoding is none that is decoded here."""
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from models.evidence.estimate import Estimate
+from models.evidence.pairs import PairsJudged
 from models.manifest import Frozen, Scorer, UnknownRule
 
 
@@ -98,6 +99,12 @@ class LeaveOutRound(Frozen):
         default=None,
         description="of the left-out classes; none where a single class was left out, or in "
         "reports from before it was measured",
+    )
+    pairs: PairsJudged | None = Field(
+        default=None,
+        description="pairs of the left-out classes' test images, by the map and the thresholds "
+        "that the round's own calibration split fits; none where a single class was left out, or "
+        "in reports from before it was measured",
     )
     far: tuple[FarSet, ...] = Field(
         default=(), description="empty in reports from before they were measured"

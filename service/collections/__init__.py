@@ -1,6 +1,7 @@
 """Collections: items that people put, durable in SQLite, and the indexes that find them."""
 
 from service.collections.collection import Collection
+from service.collections.evaluations import Evaluations
 from service.collections.items import (
     Backup,
     CollectionState,
@@ -27,6 +28,7 @@ __all__ = [
     "CollectionState",
     "DropIndex",
     "DroppableIndex",
+    "Evaluations",
     "Item",
     "Kind",
     "Library",

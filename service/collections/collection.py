@@ -17,6 +17,7 @@ from service.collections.items import (
     Backup,
     CollectionState,
     Item,
+    Labeled,
     MaintainedIndex,
     NewItem,
     OpenIndex,
@@ -160,6 +161,20 @@ class Collection:
         with self._reading() as database:
             sequence, _ = reads.counts(database)
             return (sequence, *reads.labeled(database, self.spec.dimension))
+
+    def labeled_sample(self, most: int) -> Labeled:
+        """Vectors and labels of the items that have one; of more than `most` a sample."""
+        with self._reading() as database:
+            found = reads.labeled_sample(database, most, self.spec.dimension)
+        names, labels = np.unique(np.array(found.labels, dtype=object), return_inverse=True)
+        return Labeled(
+            found.sequence,
+            found.total,
+            found.unlabeled,
+            ready_vectors(found.vectors, self.spec),
+            labels.astype(np.int64),
+            tuple(names.tolist()),
+        )
 
     def page(self, after: int, limit: int) -> Page:
         """At most `limit` items, the first one that was put after row `after`; begin with 0."""

@@ -51,10 +51,7 @@ class NoLabels(ServiceError):
     """No item of the collection has a label."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            f"no item of collection {name!r} has a label, so none can be judged; put items again "
-            "with `label`"
-        )
+        super().__init__(f"no item of collection {name!r} has a label; put items with `label`")
         self.name = name
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from service.collections.spec import CollectionSpec
 from service.vectors.protocol import Rows, VectorIndex, Vectors
@@ -60,6 +60,18 @@ class Receipt:
 
     sequence: int  # of the collection, with this batch in it
     replaced: tuple[bool, ...]  # for each item, whether its id was there before it
+
+
+@dataclass(frozen=True)
+class Labeled:
+    """The items that have a label: all, or a sample of them."""
+
+    sequence: int  # of the collection
+    total: int  # with a label
+    unlabeled: int
+    vectors: Vectors
+    labels: Int64[np.ndarray, " n"]  # indexes into `names`
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from service.http.routes import (
     health,
     home,
     items,
+    labels,
     maps,
     neighbors,
     openai,
@@ -45,6 +46,7 @@ from service.http.routes import (
     revisions,
     sign_in,
     thumbnails,
+    verify,
     versions,
 )
 from service.http.routes.direct import Shortcut
@@ -61,8 +63,10 @@ ROUTES = (
     embed,
     neighbors,
     compare,
+    verify,
     collections,
     audits,
+    labels,
     items,
     revisions,
     planes,

@@ -8,6 +8,7 @@ from models.machine import processors
 from models.store import Store
 from service.access.keys import ApiKey
 from service.access.sessions import Sessions, WrongKeys
+from service.collections import Evaluations
 from service.collections.audit import Audits
 from service.collections.data_folder import open_library
 from service.collections.planes.shelf import PlaneShelf
@@ -75,6 +76,7 @@ class Assembly:
             published.comparisons,
             self._pages,
             open_library(self._settings),
+            Evaluations(),
             Audits(self._settings.deadline_s),
             Threads(),
             SheetShelf(self._settings.registry),

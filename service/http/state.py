@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 
 from service.access.keys import ApiKey
 from service.access.sessions import Sessions, WrongKeys
-from service.collections import Library
+from service.collections import Evaluations, Library
 from service.collections.audit import Audits
 from service.collections.planes.shelf import PlaneShelf
 from service.http.middleware.deadline import RequestTimeout
@@ -44,6 +44,7 @@ class Services:
     comparisons: Comparisons
     pages: Pages
     library: Library
+    evaluations: Evaluations
     audits: Audits
     threads: Threads
     sheets: SheetShelf

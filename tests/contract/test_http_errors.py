@@ -103,7 +103,20 @@ VECTORS = (
     ("operation", "codes"),
     [
         ("POST /embed", IMAGES),
-        ("POST /classify", IMAGES),
+        (
+            "POST /classify",
+            IMAGES
+            | COLLECTION
+            | {"no_labels", "one_label", "model_mismatch", "precision_mismatch"}
+            | {"index_unavailable"},
+        ),
+        (
+            "POST /verify",
+            VECTORS
+            | {"unknown_item", "index_unavailable", "pairs_not_measured", "metric_mismatch"}
+            | {"rate_unreachable", "vectors_of_another_model"},
+        ),
+        ("GET /collections/{name}/evaluation", COLLECTION | {"no_labels", "one_label"}),
         (
             "POST /neighbors",
             VECTORS | {"unknown_item", "invalid_filter", "index_unavailable"},
@@ -151,7 +164,10 @@ VECTORS = (
         ("GET /models/{loss}/thumbnails/{row}.jpg", MODEL | {"unknown_thumbnail"}),
         ("GET /report", {"unknown_comparison"}),
         ("GET /report/{loss}", MODEL),
-        ("GET /report/{loss}/threshold", MODEL),
+        (
+            "GET /report/{loss}/threshold",
+            MODEL | {"pairs_not_measured", "precision_mismatch", "rate_unreachable"},
+        ),
         (
             "GET /report/figures/{name}.svg",
             {"unknown_figure", "unknown_comparison", "comparison_damaged"},
@@ -194,7 +210,7 @@ def test_a_route_lists_what_it_can_answer(
 
 
 def test_the_images_body_is_described(document: dict[str, Any]) -> None:
-    for path in ("/embed", "/classify", "/neighbors", "/compare"):
+    for path in ("/embed", "/classify", "/neighbors", "/compare", "/verify"):
         content = document["paths"][path]["post"]["requestBody"]["content"]
         assert {"image/*", "multipart/form-data", "application/json"} <= set(content)
 

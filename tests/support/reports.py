@@ -20,6 +20,7 @@ from models.evidence.transfer import TransferSection, TransferSet
 from models.report import DatasetRecord, Epoch, Figure, Provenance, Report
 from tests.support.classified import LABELS, N, classification
 from tests.support.report_geometry import _projection, feature_space, geometry
+from tests.support.report_pairs import pairs as pairs
 from tests.support.report_sections import (
     confidence,
     estimate,
@@ -42,6 +43,7 @@ def report(name: str) -> Report:
         geometry=geometry(),
         retrieval=retrieval(),
         verification=verification(),
+        pairs=pairs(),
         robustness=robustness(),
         precisions=(_int8(),),
         leaks=leaks(),
@@ -105,6 +107,7 @@ def least(name: str) -> Report:
         "feature_space": FeatureSpace(
             before=_projection(None), after=_projection(None), plane=None
         ),
+        "pairs": None,
         "robustness": None,
         "transfer": None,
         "precisions": (),

@@ -59,6 +59,14 @@ def add_reevaluate_options(step: ArgumentParser) -> None:
     )
     _add_others_options(step)
     step.add_argument(
+        "--pairs-of",
+        type=str,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="data sets of classes that the models were not trained on, whose pairs are judged too",
+    )
+    step.add_argument(
         "--recalibrate",
         action="store_true",
         help="first fit temperature and confidence map anew on the calibration split, and write "
@@ -94,7 +102,8 @@ def _add_others_options(step: ArgumentParser) -> None:
 def reevaluate(options: Namespace) -> None:
     """Evaluate each model again, and replace its report and figures."""
     bundles = _in_order([published(path) for path in options.model])
-    dataset = data.load(options.data, bundles[0].manifest.preprocess, options.cache)
+    spec = bundles[0].manifest.preprocess
+    dataset = data.load(options.data, spec, options.cache)
     asked = ReevaluationRequest(
         dataset,
         options.cache,
@@ -102,7 +111,8 @@ def reevaluate(options: Namespace) -> None:
         options.cost,
         tuple(options.note),
         tuple(options.only),
-        _others(options, dataset, bundles[0].manifest.preprocess),
+        _others(options, dataset, spec),
+        tuple(data.load(one, spec, options.cache) for one in options.pairs_of),
     )
     again, baselines = Reevaluation(asked), _BaselinePredictions()
     for bundle in bundles:
@@ -111,7 +121,9 @@ def reevaluate(options: Namespace) -> None:
         ):
             renewed = None
             if asked.sections or asked.timed or asked.notes or new is not bundle:
-                renewed = again.report(new, baselines.of(bundle, again))
+                compared = "classification" in asked.only
+                baseline = baselines.of(bundle, again) if compared else None
+                renewed = again.report(new, baseline)
             report = new.report if renewed is None else renewed[0]
             _replace(bundle, new, renewed, map_again(bundle, new, report, again, asked.only))
         found = report.classification
@@ -152,7 +164,7 @@ def _calibrated(
 def _replace(
     old: Bundle,
     new: Bundle,
-    renewed: tuple[Report, FigureData] | None,
+    renewed: tuple[Report, FigureData | None] | None,
     mapped: MapUpdate | None,
 ) -> None:
     store = Store(old.path.parent.parent)
@@ -163,9 +175,10 @@ def _replace(
             shutil.copyfile(new.path / file, folder / file)
         if renewed is not None:
             report, material = renewed
-            shutil.rmtree(folder / FIGURES, ignore_errors=True)
-            drawn = draw_again(report, material, old.path / FIGURES, folder / FIGURES)
-            (folder / REPORT).write_text(drawn.model_dump_json(indent=2) + "\n")
+            if material is not None:
+                shutil.rmtree(folder / FIGURES, ignore_errors=True)
+                report = draw_again(report, material, old.path / FIGURES, folder / FIGURES)
+            (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n")
             manifest = manifest.model_copy(update={"unknown": report.unknowns.rule})
         if mapped is not None:
             manifest = mapped.put(store, folder, manifest)

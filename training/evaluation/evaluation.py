@@ -38,6 +38,7 @@ from training.evaluation.graph import Graph
 from training.evaluation.image_map import MapContents, make_map, shown_rows
 from training.evaluation.leaks import leaks
 from training.evaluation.leave_out_rounds import leave_out_round
+from training.evaluation.pair_section import pairs_section
 from training.evaluation.paired_models import BASELINE
 from training.evaluation.retrieval import retrieval
 from training.evaluation.robustness import robustness
@@ -167,6 +168,7 @@ def _report(
         geometry=geometry(run.train, run.test, names, metric, run.model.class_weights),
         retrieval=retrieval(run.test, run.gallery, metric),
         verification=verification(run.test, metric),
+        pairs=pairs_section(run.calibration, run.test, metric),
         robustness=robustness(run.graph.ask, images, run.test.labels),
         leaks=leaks(run.test, find_copies(run.splits)),
         transfer=transfer(run.graph.answers, spec, OtherFolders()),

@@ -16,6 +16,7 @@ from training.data.gallery import gallery_rows
 from training.data.other_datasets import FarImages, far_sets
 from training.evaluation.answers import Answers
 from training.evaluation.inference import network_answers
+from training.evaluation.pair_section import round_pairs
 from training.evaluation.retrieval import retrieval
 from training.evaluation.unknowns import FarAnswers, LeaveOutAnswers, score_round
 from training.evaluation.verification import verification
@@ -33,7 +34,9 @@ def leave_out_round(folder: RunFolder, dataset: Dataset) -> LeaveOutRound:
     far = () if recipe.frozen else far_sets(recipe.preprocess)
     left_out, metric = left_out_answers(folder, dataset, far)
     searched = unseen_retrieval(left_out.unknown, metric)
-    return score_round(left_out, metric).model_copy(update={"retrieval": searched})
+    paired = round_pairs(left_out.calibration, left_out.unknown, metric)
+    measured = {"retrieval": searched, "pairs": paired}
+    return score_round(left_out, metric).model_copy(update=measured)
 
 
 def unseen_retrieval(unseen: Answers, metric: Metric) -> UnseenRetrieval | None:

@@ -17,6 +17,7 @@ from models.test_images import TestImages
 from training import data
 from training.data.copies import Copies, find_copies
 from training.data.dataset import Dataset, LabeledImages, Splits
+from training.data.sampling import stratified
 from training.errors import InvalidRun
 from training.evaluation.answers import Answers
 from training.evaluation.classification import classification_section
@@ -28,6 +29,7 @@ from training.evaluation.figures.confused import example_ids
 from training.evaluation.graph import Graph
 from training.evaluation.image_map import MapContents, shown_rows
 from training.evaluation.leaks import leaks
+from training.evaluation.pair_section import OTHERS, Others, pairs_section
 from training.evaluation.retrieval import retrieval
 from training.evaluation.robustness import robustness
 from training.evaluation.sprite_sheets import draw_sheets
@@ -41,6 +43,7 @@ SECTIONS = (
     "unknowns",
     "retrieval",
     "verification",
+    "pairs",
     "robustness",
     "leaks",
     "transfer",
@@ -49,6 +52,7 @@ SECTIONS = (
 MAP = "map"
 PARTS = (*SECTIONS, MAP)
 """The sections, and the map, which is a file of its own."""
+_WITHOUT_FIGURES = {"pairs"}
 _KEPT_FIGURES = ("feature-space", "plane")  # of weights that a bundle does not have
 
 
@@ -66,6 +70,8 @@ class ReevaluationRequest:
     only: tuple[str, ...] = PARTS
     """The parts to write; the others stay as they were published."""
     others: OtherFolders = field(default_factory=OtherFolders)
+    pair_sets: tuple[Dataset, ...] = ()
+    """Data sets of classes that the models were not trained on, for their pairs."""
 
     @property
     def sections(self) -> tuple[str, ...]:
@@ -82,11 +88,12 @@ class Reevaluation:
 
     def report(
         self, bundle: Bundle, baseline: Int64[np.ndarray, " n"] | None
-    ) -> tuple[Report, FigureData]:
+    ) -> tuple[Report, FigureData | None]:
         """The bundle's report with every section that its files and the data set can give.
 
         Geometry, pictures of the feature space, rounds without some classes, the learning curve
-        and provenance stay as they were published. Raises InvalidRun where the data set is not
+        and provenance stay as they were published. The material of figures is None where no
+        section that is written anew has any. Raises InvalidRun where the data set is not
         the one that the model was trained on.
         """
         old = bundle.report
@@ -112,6 +119,9 @@ class Reevaluation:
             ).model_copy(update={"sets": unknown_sets(graph.answers, spec, served, others)}),
             "retrieval": lambda: retrieval(test, gallery, metric),
             "verification": lambda: verification(test, metric),
+            "pairs": lambda: pairs_section(
+                calibration, test, metric, [_others(graph, one) for one in self._asked.pair_sets]
+            ),
             "robustness": lambda: robustness(graph.ask, images, test.labels, self._asked.images),
             "leaks": lambda: leaks(test, self._copied(old, splits)),
             "transfer": lambda: transfer(graph.answers, spec, others),
@@ -127,6 +137,8 @@ class Reevaluation:
             tuning = splits.tuning.images.numpy()
             parts["cost"] = cost(bundle.model_path, bundle.manifest.parameters, tuning)
         report = old.model_copy(update=parts)
+        if set(self._asked.sections) <= _WITHOUT_FIGURES and not self._asked.timed:
+            return report, None
         return report, FigureData(splits.test.named(example_ids(report.classification)))
 
     def predicted(self, bundle: Bundle) -> Int64[np.ndarray, " n"]:
@@ -195,6 +207,12 @@ def draw_again(report: Report, material: FigureData, old: Path, folder: Path) ->
 def _in_order(figures: tuple[Figure, ...]) -> tuple[Figure, ...]:
     """The learning curve last, as evaluations have it."""
     return tuple(sorted(figures, key=lambda figure: figure.name == "learning-curve"))
+
+
+def _others(graph: Graph, dataset: Dataset) -> Others:
+    rows = stratified(dataset.test.labels.numpy(), OTHERS, seed=0)
+    shown = dataset.test.take(torch.from_numpy(rows))
+    return Others(dataset.name, dataset.sha256, graph.answers(shown))
 
 
 def _gallery(bundle: Bundle) -> Answers:

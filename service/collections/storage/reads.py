@@ -16,6 +16,9 @@ _ITEM = "SELECT row, id, label, metadata, has_thumbnail, has_image FROM items"
 _AMONG = "(SELECT value FROM json_each(?))"
 _ROWS_AT_ONCE = 65_536  # what a catch-up holds in memory at a time
 
+# Rows are multiplied by a prime and cut to 31 bits, so that a sample is spread over all of them.
+_MULTIPLIER, _SPREAD = 2_654_435_761, 2**31
+
 Picture = Literal["image", "thumbnail"]
 
 
@@ -35,6 +38,17 @@ class LabeledRow(NamedTuple):
     row: int
     id: str
     label: str | None
+
+
+@dataclass(frozen=True)
+class LabeledRows:
+    """Items with a label: all of them, or a sample."""
+
+    sequence: int
+    total: int  # with a label
+    unlabeled: int
+    vectors: Vectors
+    labels: tuple[str, ...]
 
 
 def counts(database: sqlite3.Connection) -> tuple[int, int]:
@@ -113,6 +127,24 @@ def vectors(database: sqlite3.Connection, rows: Rows, dimension: int) -> Vectors
         hit = there[position] == rows
         result[hit] = stored[position[hit]]
     return result
+
+
+def labeled_sample(database: sqlite3.Connection, most: int, dimension: int) -> LabeledRows:
+    """Vectors and labels of the items that have one; of more than `most` a sample.
+
+    The sample is the same for the same items: their rows, multiplied, decide.
+    """
+    sequence, items = counts(database)
+    (total,) = database.execute("SELECT count(*) FROM items WHERE label IS NOT NULL").fetchone()
+    below = _SPREAD if total <= most else int(_SPREAD * most / total)
+    found = database.execute(
+        "SELECT row, vector, label FROM items WHERE label IS NOT NULL AND (row * ?) % ? < ? "
+        "ORDER BY row LIMIT ?",
+        (_MULTIPLIER, _SPREAD, below, most),
+    ).fetchall()
+    _, stored = _arrays([(row, vector) for row, vector, _ in found], dimension)
+    labels = tuple(label for _, _, label in found)
+    return LabeledRows(sequence, int(total), items - int(total), stored, labels)
 
 
 def changes(database: sqlite3.Connection, after: int, dimension: int) -> Changes:

@@ -24,6 +24,7 @@ from service.errors import (
     Stopping,
     UndecodableImages,
 )
+from service.http.observability.predictions import Predictions
 from service.http.transport.budget import BodyBudget
 from service.inference.batch import BatchRecord
 from service.inference.batcher import Batcher
@@ -118,6 +119,7 @@ class Metrics:
             "lossatlas_body_bytes", "Bytes of request bodies held",
             registry=registry, multiprocess_mode="livesum",
         )  # fmt: skip
+        self.predictions = Predictions(registry)
         self._budget: BodyBudget | None = None
         self._batchers: dict[tuple[str, str], Batcher] = {}
         self._of_request = lru_cache(1024)(self._request_children)
@@ -213,6 +215,7 @@ class Metrics:
         return generate_latest(of_all_workers)
 
     def _note_queues(self) -> None:
+        self.predictions.flush()
         if self._budget is not None:
             self._body_bytes.set(self._budget.held_bytes)
         for labels, batcher in self._batchers.items():

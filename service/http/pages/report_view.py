@@ -20,6 +20,7 @@ SECTIONS: Mapping[str, str] = {
     "unknowns": "Unknowns",
     "geometry": "Geometry",
     "retrieval": "Retrieval and verification",
+    "pairs": "Same or not",
     "transfer": "Transfer",
     "feature-space": "Feature space",
     "cost": "Cost",

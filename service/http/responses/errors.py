@@ -89,6 +89,16 @@ TABLE: Mapping[type[Exception], ProblemType] = {
     collections.InvalidCollectionName: ProblemType(
         422, "invalid_collection_name", "The name cannot be one of a collection"
     ),
+    service.PairsNotMeasured: ProblemType(
+        409, "pairs_not_measured", "The model's pairs are unmeasured"
+    ),
+    service.VectorsOfAnotherModel: ProblemType(
+        409, "vectors_of_another_model", "Another model made the vectors"
+    ),
+    service.PairsOfAnotherMetric: ProblemType(
+        409, "metric_mismatch", "The collection has another metric than its model's pairs"
+    ),
+    service.RateUnreachable: ProblemType(422, "rate_unreachable", "No threshold has so low a rate"),
     search.UnknownItem: ProblemType(404, "unknown_item", "No such item"),
     collections.UnknownPlane: ProblemType(404, "unknown_map", "The model has no map"),
     collections.UnknownImage: ProblemType(404, "unknown_image", "The item has no such picture"),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from jaxtyping import Float32
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.http.requests.body import header
 from service.http.requests.images import read_images
@@ -20,9 +20,17 @@ from service.http.responses.answers import (
     predictions,
     server_timing,
 )
-from service.http.responses.problems import IMAGE_ERRORS, IMAGES_BODY, MODEL_ERRORS, problems
+from service.http.responses.labels import CollectionClassifyResponse
+from service.http.responses.problems import (
+    COLLECTION_ERRORS,
+    IMAGE_ERRORS,
+    IMAGES_BODY,
+    MODEL_ERRORS,
+    problems,
+)
 from service.http.responses.schemas import ClassifyResponse, EmbedResponse
 from service.http.routes.direct import DirectRoute
+from service.http.routes.labels import LABEL_ERRORS, Naming, name_labels
 from service.http.state import Parts, Services
 from service.inference.batch import Answer
 from service.inference.engine import Engine
@@ -54,6 +62,23 @@ class ClassifyQuery(ModelQuery):
     """The number of classes that are listed."""
 
     top_k: Whole = Field(5, ge=1, description="classes listed for each image; all where it is more")
+    collection: str | None = Field(
+        None, description="name the labels of this collection's items instead, by the nearest"
+    )
+    false_unknown: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="with a collection: the share of known images that may be called unknown; 0.05 "
+        "where absent",
+    )
+
+    @model_validator(mode="after")
+    def _of_a_collection(self) -> "ClassifyQuery":
+        if self.false_unknown is not None and self.collection is None:
+            raise ValueError("false_unknown needs a collection")
+        return self
 
 
 @router.post(
@@ -81,17 +106,24 @@ async def embed(request: Request, parts: Parts, query: Annotated[EmbedQuery, Que
 
 @router.post(
     "/classify",
-    response_model=ClassifyResponse,
-    responses=problems(*_ERRORS),
+    response_model=ClassifyResponse | CollectionClassifyResponse,
+    responses=problems(*_ERRORS, *COLLECTION_ERRORS, *LABEL_ERRORS),
     openapi_extra=IMAGES_BODY,
 )
 async def classify(
     request: Request, parts: Parts, query: Annotated[ClassifyQuery, Query()]
 ) -> Response:
-    """Classify each image: calibrated probabilities, likeliest first, and is it unknown."""
+    """Classify each image: calibrated probabilities, likeliest first, and is it unknown.
+
+    With `collection` its labels are named, by the nearest items, which are listed.
+    """
+    if query.collection is not None:
+        naming = Naming(query.collection, query.loss, query.version, query.top_k)
+        return await name_labels(request, parts, naming, query.false_unknown)
     engine = await parts.catalog.engine(query.loss, query.version)
     answer = await _answer(request, parts, engine)
     listed = await predictions(engine, answer.outputs, query.top_k)
+    parts.metrics.predictions.of(engine.bundle).note(listed)
     return as_json(_named(engine, {"predictions": listed}), server_timing(answer))
 
 

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.collections.errors import UnknownCollection
 from service.errors import IndexUnavailable
 from service.http.requests.body import media_type
 from service.http.requests.collections import NEIGHBORS_BODY
@@ -17,11 +16,9 @@ from service.http.responses.answers import Header, as_json, server_timing
 from service.http.responses.problems import VECTOR_ERRORS, problems
 from service.http.responses.schemas import NeighborsResponse
 from service.http.routes.direct import DirectRoute
-from service.http.routes.model_binding import check_model
-from service.http.routes.search_target import CollectionTarget, GalleryTarget, SearchTarget
-from service.http.state import Parts, Services
+from service.http.routes.search_target import SearchTarget, target_of
+from service.http.state import Parts
 from service.inference.capacity import Room
-from service.inference.gallery import COLLECTION
 from service.vectors.errors import InvalidFilter, UnknownItem
 from service.vectors.protocol import Vectors
 
@@ -39,7 +36,7 @@ async def neighbors(
     request: Request, parts: Parts, query: Annotated[NeighborsQuery, Query()]
 ) -> Response:
     """Find the nearest items of each image, vector or item; a higher score is nearer."""
-    place = await _place(parts, query)
+    place = await target_of(parts, query.collection, query.loss, query.version)
     room: Room | None = None
     if media_type(request.scope) != JSON:  # which may carry what needs no model
         room = (await place.engine()).reserve()
@@ -49,18 +46,6 @@ async def neighbors(
         vectors, *headers = await _vectors(place, asked, room)
         found = await place.search(vectors, search)
     return as_json({**place.names, "neighbors": found}, *headers)
-
-
-async def _place(parts: Services, query: NeighborsQuery) -> SearchTarget:
-    name = query.collection
-    if name == COLLECTION:
-        return GalleryTarget(await parts.catalog.engine(query.loss, query.version))
-    try:
-        collection = await parts.threads.read(partial(parts.library.get, name))
-    except UnknownCollection as error:
-        raise UnknownCollection(name, (COLLECTION, *error.available)) from None
-    check_model(collection.spec, query.loss, query.version)
-    return CollectionTarget(collection, parts)
 
 
 async def _vectors(

@@ -4,18 +4,24 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from pydantic import ConfigDict, Field, model_validator
 
 from models.errors import ComparisonDamaged
 from models.report import Report
 from reports.across import across
+from service.errors import PairsNotMeasured, PrecisionMismatch, RateUnreachable
 from service.http.pages.comparisons_view import list_comparisons
 from service.http.pages.report_view import answer_threshold, summarize
 from service.http.pages.tabs import tabs_of
 from service.http.requests.negotiation import JSON, PAGE_TOO, VARYING, Accept, wants_page
 from service.http.requests.parameters import Whole
+from service.http.requests.verify import ThresholdQuery
 from service.http.responses.problems import MODEL_ERRORS, problems
 from service.http.responses.schemas import ModelState, ReportOverview, ThresholdAnswer
+from service.http.responses.verify import PairThresholdAnswer, show_pair_threshold
+from service.http.routes.verify import check_threshold
 from service.http.state import Parts
+from service.inference.verification import decide, pairs_of
 from service.registry.errors import UnknownComparison, UnknownFigure
 
 router = APIRouter(prefix="/report", tags=["report"])
@@ -82,13 +88,43 @@ async def show(
     return _varying(parts.pages.report(report, manifest, asked, tabs))
 
 
-@router.get("/{loss}/threshold", responses=problems(*MODEL_ERRORS))
+class ThresholdAsked(ThresholdQuery):
+    """The rate of errors to keep: of classes with `max_error`, else of pairs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Whole | None = Field(None, description="a published version; the newest where absent")
+    max_error: float | None = Field(
+        None, ge=0, le=1, description="share of wrong classes to stay below"
+    )
+
+    @model_validator(mode="after")
+    def _one_exactly(self) -> "ThresholdAsked":
+        pairs = self.wanted.chosen_by != "default"
+        if pairs == (self.max_error is not None):
+            raise ValueError("give one of max_error, far, frr and threshold")
+        return self
+
+
+@router.get(
+    "/{loss}/threshold",
+    responses=problems(*MODEL_ERRORS, PairsNotMeasured, PrecisionMismatch, RateUnreachable),
+)
 async def threshold(
-    parts: Parts, loss: str, max_error: MaxError, version: Whole | None = None
-) -> ThresholdAnswer:
-    """Find the probability to ask for, so that at most `max_error` of the answers are wrong."""
-    engine = await parts.catalog.engine(loss, version)
-    return answer_threshold(engine.bundle.report, engine.manifest, max_error)
+    parts: Parts, loss: str, query: Annotated[ThresholdAsked, Query()]
+) -> ThresholdAnswer | PairThresholdAnswer:
+    """Find a threshold by the errors that it may make.
+
+    With `max_error`: the probability to ask for, so that at most that share of the classes named is
+    wrong. With `far`, `frr` or `threshold`: the score from which on two images are called the same.
+    """
+    engine = await parts.catalog.engine(loss, query.version)
+    if query.max_error is not None:
+        return answer_threshold(engine.bundle.report, engine.manifest, query.max_error)
+    section = pairs_of(engine)
+    check_threshold(section, query.threshold)
+    manifest = engine.manifest
+    return show_pair_threshold(manifest.name, manifest.version, decide(section, query.wanted))
 
 
 @router.get(

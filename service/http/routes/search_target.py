@@ -8,10 +8,11 @@ from typing import Any
 
 from models.manifest import Metric
 from service.collections import Collection, SearchHit
+from service.collections.errors import UnknownCollection
 from service.errors import MalformedBody
 from service.http.responses.answers import neighbor_items
 from service.http.responses.collections import thumbnail_address
-from service.http.routes.model_binding import check_hash, engine_of
+from service.http.routes.model_binding import check_hash, check_model, engine_of
 from service.http.state import Services
 from service.inference.engine import Engine
 from service.inference.gallery import COLLECTION
@@ -115,6 +116,24 @@ class CollectionTarget(SearchTarget):
         self._parts.metrics.observe_search(perf_counter() - started)
         name = self._collection.spec.name
         return [[_as_json(name, hit) for hit in near] for near in found]
+
+
+async def target_of(
+    parts: Services, name: str, loss: str | None, version: int | None
+) -> SearchTarget:
+    """The gallery of a model, or the collection of that name.
+
+    Raises UnknownCollection, ModelMismatch where the collection is of another model than the one
+    that is named, and what `Catalog.engine` raises.
+    """
+    if name == COLLECTION:
+        return GalleryTarget(await parts.catalog.engine(loss, version))
+    try:
+        collection = await parts.threads.read(partial(parts.library.get, name))
+    except UnknownCollection as error:
+        raise UnknownCollection(name, (COLLECTION, *error.available)) from None
+    check_model(collection.spec, loss, version)
+    return CollectionTarget(collection, parts)
 
 
 def _as_json(collection: str, hit: SearchHit) -> dict[str, Any]:

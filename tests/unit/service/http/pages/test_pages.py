@@ -25,13 +25,14 @@ PARTS = {  # of the report, by the section that shows them
     "unknowns": ("unknowns",),
     "geometry": ("geometry",),
     "retrieval": ("retrieval", "verification"),
+    "pairs": ("pairs",),
     "transfer": ("transfer",),
     "feature-space": ("feature_space",),
     "cost": ("cost",),
     "training": ("learning_curve", "findings"),
     "provenance": ("provenance",),
 }
-DRAWN = {"edges", "counts", "curve", "choices", "roc"}  # shown by figures
+DRAWN = {"edges", "counts", "curve", "choices", "roc", "map"}  # shown by figures
 RETOLD = {  # in other words, or as a date or a time
     "schema_version", "chosen_by", "evaluated", "score", "training_seconds", "severity", "measure",
     "method", "primary", "secondary", "change",

@@ -54,7 +54,8 @@ def test_a_map_finds_log_odds_that_are_straight(method: Method) -> None:
     """Two normal distributions of scores have log-odds that are straight in the score."""
     scores = np.linspace(-0.95, 0.95, 400)
     kinds = [np.exp(-((scores - mean) ** 2) / 0.18) for mean in (0.25, -0.25)]
-    pairs = Binned(scores, *(kind / kind.sum() for kind in kinds), most=6.0)
+    genuine, impostor = (kind / kind.sum() for kind in kinds)
+    pairs = Binned(scores, genuine, impostor, most=6.0)
     map_ = fit_map(method, pairs, "cosine")
     given = np.interp([-0.4, 0.0, 0.4], map_.scores, map_.log_odds)
     np.testing.assert_allclose(given, 0.5 * np.array([-0.4, 0.0, 0.4]) * 2 / 0.18, atol=0.25)

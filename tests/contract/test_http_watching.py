@@ -4,14 +4,15 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
 
 from models.store import Store
 from service.http.observability.predictions import MOST_LABELS, OTHER, Tally, stability_index
-from tests.support.bundles import picture
-from tests.support.reports import report
+from tests.support.bundles import picture, publish
 from tests.support.serving import ROOT, ready
 
 SAMPLE = ROOT / "tests" / "data" / "cifar10-sample" / "test"
@@ -85,8 +86,10 @@ def test_nothing_is_called_unknown_that_no_measurement_chose(service: httpx.Clie
     assert (compared["agreement"]["unknown"] is None) == (measured is None)
 
 
-def test_labels_of_metrics_are_bounded() -> None:
-    tally = Tally([f"label {i}" for i in range(1_000)], report("arcface"))
+def test_labels_of_metrics_are_bounded(tmp_path: Path) -> None:
+    bundle = publish(tmp_path)
+    names = tuple(f"label {i}" for i in range(1_000))
+    tally = Tally(replace(bundle, manifest=bundle.manifest.model_copy(update={"labels": names})))
     tally.note({"label": f"label {i}", "probability": 0.5, "unknown": None} for i in range(1_000))
     counted, unknown, bins, _ = tally.take()
     assert len(counted) == MOST_LABELS + 1

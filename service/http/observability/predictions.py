@@ -11,7 +11,6 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from models.bundle import Bundle
-from models.report import Report
 
 BINS = 15  # of the probability, as the report's reliability has them
 SCORE_BINS = 20  # of a cosine, -1 to 1
@@ -55,8 +54,8 @@ class Predictions:
         manifest = bundle.manifest
         key = (manifest.name, manifest.version)
         found = self._tallies.get(key)
-        if found is None:
-            found = self._tallies[key] = Tally(manifest.labels, bundle.report)
+        if found is None or found.bundle is not bundle:  # a reload may have changed the version
+            found = self._tallies[key] = Tally(bundle)
         return found
 
     def flush(self) -> None:
@@ -85,9 +84,10 @@ class Predictions:
 class Tally:
     """The answers of one version of one model since they were last taken."""
 
-    def __init__(self, labels: Sequence[str], report: Report) -> None:
-        self._names = frozenset(labels[:MOST_LABELS])
-        self._expected = [one.count for one in report.confidence.after.reliability]
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._names = frozenset(bundle.manifest.labels[:MOST_LABELS])
+        self._expected = [one.count for one in bundle.report.confidence.after.reliability]
         self._recent = [0.0] * BINS
         self._clear()
 

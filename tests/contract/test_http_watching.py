@@ -74,12 +74,6 @@ def test_nothing_is_called_unknown_that_no_measurement_chose(service: httpx.Clie
         measured = Store(REGISTRY).load("arcface", version).report.unknowns.measured_rule
         answer = service.post(f"/classify?version={version}", content=image, headers=kind).json()
         assert (answer["predictions"][0]["unknown"] is None) == (measured is None)
-        place = service.post(
-            f"/report/arcface/position?version={version}", content=image, headers=kind
-        )
-        assert place.status_code == 200
-        for row in place.json().get("positions", []):
-            assert (row.get("unknown") is None) == (measured is None)
     compared = service.post("/compare", content=image, headers=kind).json()["images"][0]
     measured = Store(REGISTRY).load("arcface", 2).report.unknowns.measured_rule
     assert (compared["opinions"][0]["unknown"] is None) == (measured is None)

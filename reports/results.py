@@ -111,7 +111,7 @@ def _over_all(goal: GoalAcross, reports: Sequence[ComparisonReport]) -> str:
         return f"- **To {goal.goal}**: {loss}, by the protocol's rule of three in four."
     answers: dict[str, list[str]] = {}
     for one in goal.answers:
-        words = f"{one.prefer} is best" if one.decided else f"undecided between {and_(one.best)}"
+        words = f"{one.prefer} is best" if one.decided else "undecided"
         answers.setdefault(words, []).append(one.comparison)
     said = "; ".join(f"{words} in {and_(names)}" for words, names in answers.items())
     return f"- **To {goal.goal}**: {said}."

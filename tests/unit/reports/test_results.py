@@ -98,6 +98,13 @@ def test_over_several_comparisons_a_goal_says_which_gave_which_answer() -> None:
     text = results.overview(Published(comparison(), swapped("other", "cosface", "triplet")))
     (line,) = (one for one in text.splitlines() if "**To retrieve**" in one)
     assert line == "- **To retrieve**: triplet is best in other; cosface is best in default."
+    assert "- **To classify**: undecided in other and default." in text
+
+
+def test_the_overview_of_many_comparisons_fits_the_readme() -> None:
+    many = [swapped(f"a-name-of-twenty-{place}x", "cosface", "triplet") for place in range(6)]
+    text = results.overview(Published(comparison(), *many))
+    assert max(map(len, text.splitlines())) <= 250
 
 
 def test_all_comparisons_are_in_full_in_the_results_with_their_flips_before_them() -> None:

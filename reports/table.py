@@ -9,7 +9,7 @@ from models.report import Report
 from models.store import Store
 from reports.across import Across, GoalAcross, GoalAnswer
 from reports.settings import convergence, setting
-from reports.words import and_, capitalized, interval, result_of
+from reports.words import and_, interval, result_of
 
 _HEAD = "| Model | Test accuracy | Macro F1 | Errors to softmax | ECE at T = 1, served | Training |"
 
@@ -52,7 +52,7 @@ def side_by_side(group: Across, reports: Sequence[ComparisonReport]) -> str:
         f"- {name}: {setting(by_name[name])}; {convergence(by_name[name])}."
         for name in group.comparisons
     ]
-    settled = [f"- {capitalized(sentence)}" for sentence in group.settings]
+    settled = [f"- {sentence}" for sentence in group.settings]
     pieces = [
         _lines([head, ["---"] * len(head), *rows]),
         *map("\n".join, (settings, flips, settled)),

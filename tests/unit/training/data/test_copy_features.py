@@ -1,4 +1,4 @@
-"""How near a neighbor is a copy: less near where a data set's images often have such neighbors."""
+"""The limit below which a near neighbor is a copy, lower where images often have one."""
 
 import numpy as np
 import pytest

@@ -42,11 +42,6 @@ async def _read_coded(body: Body, coding: str, limit_bytes: int) -> bytes:
     return plain
 
 
-def is_coded(scope: Scope) -> bool:
-    """Return whether the body has a Content-Encoding. Raises UnsupportedEncoding."""
-    return _coding(scope) is not None
-
-
 def decoded(data: bytes, coding: str, limit_bytes: int) -> bytes:
     """Decode the data from its coding, `gzip` or `deflate`.
 

@@ -11,9 +11,9 @@ from models.errors import UndecodableImage
 from service.errors import NoImage, TooManyImages, UnsupportedMediaType
 from service.http.requests.base64_text import NotBase64, read_base64
 from service.http.requests.body import Body, header, media_type
-from service.http.requests.content_coding import is_coded, read_body
+from service.http.requests.content_coding import read_body
 from service.http.requests.json_body import parsed, validated
-from service.http.requests.multipart import FileParts, boundary
+from service.http.requests.multipart import boundary, file_parts
 from service.http.requests.negotiation import JSON
 from service.inference.pixel_budget import Encoded
 from service.settings import Settings
@@ -82,15 +82,11 @@ def _content_type(scope: Scope) -> str:
 
 
 async def _from_multipart(scope: Scope, receive: Receive, settings: Settings) -> list[Encoded]:
-    parts = FileParts(boundary(_content_type(scope)), settings.max_images)
-    if is_coded(scope):
-        parts.write(await read_body(scope, receive, settings.max_body_bytes))
-    else:
-        async for chunk in Body(scope, receive, settings.max_body_bytes):
-            parts.write(chunk)
-    if parts.size_bytes < _LONG_MULTIPART_BYTES:
-        return list(parts.finish())
-    return list(await asyncio.to_thread(parts.finish))
+    named = boundary(_content_type(scope))
+    body = await read_body(scope, receive, settings.max_body_bytes)
+    if len(body) < _LONG_MULTIPART_BYTES:
+        return list(file_parts(body, named, settings.max_images))
+    return list(await asyncio.to_thread(file_parts, body, named, settings.max_images))
 
 
 def _parse_json(max_images: int, body: bytes) -> list[Encoded]:

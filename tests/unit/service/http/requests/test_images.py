@@ -9,7 +9,7 @@ import pytest
 from service.errors import MalformedBody, TooManyImages
 from service.http.requests import images
 from service.http.requests.images import read_images
-from service.http.requests.multipart import FileParts
+from service.http.requests.multipart import file_parts
 from service.settings import Settings
 
 CHUNK_BYTES = 65_536
@@ -38,12 +38,11 @@ def test_only_a_long_body_is_taken_apart_on_a_thread(
 ) -> None:
     threads = []
 
-    class Watched(FileParts):
-        def finish(self) -> list[bytes]:
-            threads.append(threading.current_thread())
-            return super().finish()
+    def watched(*arguments: Any) -> list[bytes]:
+        threads.append(threading.current_thread())
+        return file_parts(*arguments)
 
-    monkeypatch.setattr(images, "FileParts", Watched)
+    monkeypatch.setattr(images, "file_parts", watched)
     files = [bytes([number]) * size for number in range(3)]
     assert read(body(*files)) == files
     assert [thread is threading.main_thread() for thread in threads] == [on_the_loop]

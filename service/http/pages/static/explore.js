@@ -32,11 +32,23 @@ let planes = [];
 /** @type {Uint8Array} */
 let picked = new Uint8Array(0);
 
+/** The loss and the version of the address: the one is on the left, the other is that of both where they have it. */
+const asked = new URLSearchParams(location.search);
+const askedVersion = Number(asked.get("version")) || null;
+
+function chooseAsked() {
+  const loss = asked.get("loss");
+  const [left, right] = losses;
+  if (!loss || ![...left.options].some((one) => one.value === loss)) return;
+  if (right.value === loss) right.value = left.value;
+  left.value = loss;
+}
+
 /** @param {string} loss */
 function plane(loss) {
   let found = loaded.get(loss);
   if (!found) {
-    found = loadPlane(loss);
+    found = askedVersion === null ? loadPlane(loss) : loadPlane(loss, askedVersion).catch(() => loadPlane(loss));
     loaded.set(loss, found);
   }
   return found;
@@ -60,7 +72,7 @@ async function show() {
   await Promise.all(views.map((view) => view.drawn()));
   performance.mark("points-drawn");
   const star = readStar();
-  status.textContent = `${planes[0].about.count.toLocaleString("en")} images.${star ? ` ${star.name} is the star.` : ""}`;
+  status.textContent = `${planes[0].about.count.toLocaleString("en")} images${askedVersion ? `, version ${planes[0].about.version}` : ""}.${star ? ` ${star.name} is the star.` : ""}`;
 }
 
 /** @param {boolean} same */
@@ -351,6 +363,7 @@ function listen() {
 }
 
 function start() {
+  chooseAsked();
   byId("map").hidden = false;
   try {
     views = SIDES.map((side, i) =>

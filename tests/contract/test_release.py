@@ -48,6 +48,18 @@ def test_the_service_says_it(client: httpx.Client) -> None:
     assert client.get("/openapi.json").json()["info"]["version"] == VERSION
 
 
+def test_the_image_is_labeled_with_it_and_holds_the_licenses() -> None:
+    recipe = (ROOT / "Dockerfile").read_text()
+    assert f"ARG VERSION={VERSION}\n" in recipe
+    for label in ("title", "licenses", "version", "revision"):
+        assert f"org.opencontainers.image.{label}=" in recipe
+    copied = re.search(r"^COPY (LICENSE .*) /app/$", recipe, re.M)
+    assert copied
+    assert copied[1].split() == PROJECT["license-files"]
+    kept = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {f"!{name}" for name in PROJECT["license-files"]} <= set(kept)
+
+
 def test_the_license_is_apache_2_and_its_files_are_there() -> None:
     text = (ROOT / "LICENSE").read_text()
     assert "Apache License" in text

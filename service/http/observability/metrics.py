@@ -25,6 +25,7 @@ from service.errors import (
     UndecodableImages,
 )
 from service.http.observability.predictions import Predictions
+from service.http.observability.process import ProcessMetrics
 from service.http.transport.budget import BodyBudget
 from service.inference.batch import BatchRecord
 from service.inference.batcher import Batcher
@@ -120,6 +121,7 @@ class Metrics:
             registry=registry, multiprocess_mode="livesum",
         )  # fmt: skip
         self.predictions = Predictions(registry)
+        self.process = ProcessMetrics(registry)
         self._budget: BodyBudget | None = None
         self._batchers: dict[tuple[str, str], Batcher] = {}
         self._of_request = lru_cache(1024)(self._request_children)
@@ -216,6 +218,7 @@ class Metrics:
 
     def _note_queues(self) -> None:
         self.predictions.flush()
+        self.process.note()
         if self._budget is not None:
             self._body_bytes.set(self._budget.held_bytes)
         for labels, batcher in self._batchers.items():

@@ -40,10 +40,10 @@ class Votes:
 
         A version without a map, or one that cannot be read, has no vote.
         """
-        found = (self._vote(name, version) for name, version in sorted(self.manifests))
+        votes = (self._vote(name, version) for name, version in sorted(self.manifests))
         return tuple(
             one
-            for one in found
+            for one in votes
             if one is not None and one.test_images == plane.test_images and one.labels == labels
         )
 

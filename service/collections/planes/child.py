@@ -75,7 +75,7 @@ def make(folder: Path, landmarks: int = LANDMARKS) -> Plane:
         points = np.concatenate(parts) if parts else np.empty((0, 2))
         labels, label = labels_of_all(database)
         checked = sample(database, rows, spec.dimension, SAMPLE)
-        found = trustworthiness(checked, points[chosen_rows(rows, SAMPLE)])
+        quality = trustworthiness(checked, points[chosen_rows(rows, SAMPLE)])
     finally:
         database.close()
     return Plane(
@@ -87,7 +87,7 @@ def make(folder: Path, landmarks: int = LANDMARKS) -> Plane:
         label=label,
         labels=labels,
         method=_method(len(some), len(rows)),
-        quality=found,
+        quality=quality,
     )
 
 
@@ -126,8 +126,8 @@ def _between(
     squared, near = index.search(np.ascontiguousarray(part), k)
     weights = np.where(near >= 0, 1 / (np.maximum(squared, 0) + 1e-9), 0)
     weights /= weights.sum(axis=1, keepdims=True)
-    found: Float64[np.ndarray, "n 2"] = (weights[:, :, None] * placed[near]).sum(axis=1)
-    return found
+    places: Float64[np.ndarray, "n 2"] = (weights[:, :, None] * placed[near]).sum(axis=1)
+    return places
 
 
 def _end_with(parent: int) -> None:

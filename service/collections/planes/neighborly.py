@@ -74,8 +74,8 @@ def _memberships(distances: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray, "
         high, low = np.where(above, width, high), np.where(above, low, width)
         width = np.where(np.isinf(high), width * 2, (low + high) / 2)
     least = 1e-3 * (distances.mean(axis=1) + 1e-12)
-    found: Float64[np.ndarray, "n k"] = np.exp(-beyond / np.maximum(width, least)[:, None])
-    return found
+    weights: Float64[np.ndarray, "n k"] = np.exp(-beyond / np.maximum(width, least)[:, None])
+    return weights
 
 
 def _attract(

@@ -39,8 +39,8 @@ def principal(database: sqlite3.Connection, spec: CollectionSpec) -> Plane:
 
 def all_rows(database: sqlite3.Connection) -> Rows:
     """Every row, ascending."""
-    found = database.execute("SELECT row FROM items ORDER BY row")
-    return np.fromiter((row for (row,) in found), np.int64)
+    cursor = database.execute("SELECT row FROM items ORDER BY row")
+    return np.fromiter((row for (row,) in cursor), np.int64)
 
 
 def project(
@@ -64,5 +64,5 @@ def principal_axes(centered: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, 
     axes = axes[:2]
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
-    found: Float64[np.ndarray, "d 2"] = np.pad(axes, ((0, 2 - len(axes)), (0, 0))).T
-    return found
+    columns: Float64[np.ndarray, "d 2"] = np.pad(axes, ((0, 2 - len(axes)), (0, 0))).T
+    return columns

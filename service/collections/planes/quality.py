@@ -31,7 +31,6 @@ def trustworthiness(
 def _squared(points: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
     exact = points.astype(np.float64)
     lengths = np.square(exact).sum(axis=1)
-    found = lengths[:, None] + lengths - 2 * exact @ exact.T
-    np.fill_diagonal(found, np.inf)
-    squared: Float[np.ndarray, "n n"] = found
+    squared: Float[np.ndarray, "n n"] = lengths[:, None] + lengths - 2 * exact @ exact.T
+    np.fill_diagonal(squared, np.inf)
     return squared

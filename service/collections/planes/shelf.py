@@ -16,7 +16,7 @@ from service.collections.planes.plane import Layout, Plane, read, write
 from service.collections.planes.principal import principal
 from service.machine.folders import can_write
 
-State = Literal["ready", "computing", "failed"]
+Progress = Literal["ready", "computing", "failed"]
 FOLDER = "planes"
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -24,11 +24,11 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Shown:
+class PlaneState:
     """A plane, perhaps of an earlier sequence, and whether the collection's own is being made."""
 
     plane: Plane | None
-    state: State
+    state: Progress
 
 
 class PlaneShelf:
@@ -39,16 +39,16 @@ class PlaneShelf:
         self._children: dict[Path, subprocess.Popen[bytes]] = {}
         self._failed: dict[Path, int] = {}  # the sequence whose plane could not be made
 
-    def plane(self, collection: Collection, layout: Layout) -> Shown:
+    def plane(self, collection: Collection, layout: Layout) -> PlaneState:
         """The plane in that layout. The principal one is made now, the other in the background."""
         path = collection.folder / FOLDER / f"{layout}.npz"
-        found = _of(collection, read(path))
+        plane = _of(collection, read(path))
         sequence = collection.sequence()
-        if found is not None and found.sequence == sequence:
-            return Shown(found, "ready")
+        if plane is not None and plane.sequence == sequence:
+            return PlaneState(plane, "ready")
         if layout == "principal":
-            return Shown(self._principal(collection, path), "ready")
-        return Shown(found, self._start(collection, path, sequence))
+            return PlaneState(self._principal(collection, path), "ready")
+        return PlaneState(plane, self._start(collection, path, sequence))
 
     def stored(self, collection: Collection, layout: Layout) -> Plane | None:
         """The plane that was made last, whatever has changed since."""
@@ -64,15 +64,15 @@ class PlaneShelf:
 
     def _principal(self, collection: Collection, path: Path) -> Plane:
         with self._making:
-            found = _of(collection, read(path))  # another thread may have made it meanwhile
-            if found is not None and found.sequence == collection.sequence():
-                return found
+            plane = _of(collection, read(path))  # another thread may have made it meanwhile
+            if plane is not None and plane.sequence == collection.sequence():
+                return plane
             made = collection.see(lambda database: principal(database, collection.spec))
             if can_write(collection.folder):
                 write(path, made)
             return made
 
-    def _start(self, collection: Collection, path: Path, sequence: int) -> State:
+    def _start(self, collection: Collection, path: Path, sequence: int) -> Progress:
         with self._making:
             child = self._children.get(path)
             if child is not None and child.poll() is None:

@@ -42,23 +42,23 @@ def vectors_in_parts(
     """All vectors by rows."""
     after = -1
     while True:
-        found = database.execute(
+        part = database.execute(
             "SELECT row, vector FROM items WHERE row > ? ORDER BY row LIMIT ?", (after, _AT_ONCE)
         ).fetchall()
-        if not found:
+        if not part:
             return
-        after = found[-1][0]
-        rows = np.fromiter((row for row, _ in found), np.int64, len(found))
-        stored = np.frombuffer(b"".join(vector for _, vector in found), "<f4")
-        yield rows, stored.reshape(len(found), dimension)
+        after = part[-1][0]
+        rows = np.fromiter((row for row, _ in part), np.int64, len(part))
+        stored = np.frombuffer(b"".join(vector for _, vector in part), "<f4")
+        yield rows, stored.reshape(len(part), dimension)
 
 
 def labels_of_all(database: sqlite3.Connection) -> tuple[tuple[str, ...], UInt16[np.ndarray, " n"]]:
     """The labels, and each item's, by rows."""
     labels, numbers = Labels(), list[Int64[np.ndarray, " n"]]()
     cursor = database.execute("SELECT label FROM items ORDER BY row")
-    while found := cursor.fetchmany(_AT_ONCE):
-        numbers.append(np.fromiter((labels.number(one) for (one,) in found), np.int64, len(found)))
+    while part := cursor.fetchmany(_AT_ONCE):
+        numbers.append(np.fromiter((labels.number(one) for (one,) in part), np.int64, len(part)))
     return labels.sorted(np.concatenate(numbers) if numbers else np.empty(0, np.int64))
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from service.collections import CollectionSpec
 from service.collections.planes.plane import Layout, Plane
-from service.collections.planes.shelf import Shown, State
+from service.collections.planes.shelf import PlaneState, Progress
 from service.http.responses.maps import Bounds
 from service.http.responses.schemas import Schema
 
@@ -34,7 +34,7 @@ class PlaneDescription(Schema):
     loss: str
     version: int
     layout: Layout
-    state: State = Field(
+    state: Progress = Field(
         description="computing: it is being made, ask again; `points` are those of the one before, "
         "or null"
     )
@@ -62,24 +62,24 @@ class ItemIds(Schema):
 
 def columns_of(plane: Plane) -> tuple[list[PlaneColumn], bytes]:
     """Describe the columns, and give their bytes."""
-    found, parts, offset = list[PlaneColumn](), list[bytes](), 0
+    columns, parts, offset = list[PlaneColumn](), list[bytes](), 0
     for name, dtype, values in plane.columns():
-        found.append(PlaneColumn.model_validate({"name": name, "dtype": dtype, "offset": offset}))
+        columns.append(PlaneColumn.model_validate({"name": name, "dtype": dtype, "offset": offset}))
         parts.append(values)
         offset += len(values)
-    return found, b"".join(parts)
+    return columns, b"".join(parts)
 
 
-def describe_plane(spec: CollectionSpec, layout: Layout, shown: Shown) -> PlaneDescription:
+def describe_plane(spec: CollectionSpec, layout: Layout, shown: PlaneState) -> PlaneDescription:
     """Describe what there is of the map."""
     plane, nothing = shown.plane, Bounds(left=0, right=0, bottom=0, top=0)
-    found = PlaneDescription(
+    described = PlaneDescription(
         collection=spec.name, loss=spec.loss, version=spec.version, layout=layout,
         state=shown.state, sequence=None, count=0, classes=[], points=None, bounds=nothing,
         method=None, trustworthiness=None, k=None, sample=None,
     )  # fmt: skip
     if plane is None:
-        return found
+        return described
     columns, data = columns_of(plane)
     query = f"layout={layout}&sequence={plane.sequence}"
     address = f"/collections/{spec.name}/points?{query}"
@@ -92,7 +92,7 @@ def describe_plane(spec: CollectionSpec, layout: Layout, shown: Shown) -> PlaneD
             top=float(plane.y.max()),
         )
     quality = plane.quality
-    return found.model_copy(
+    return described.model_copy(
         update={
             "sequence": plane.sequence,
             "count": len(plane.rows),

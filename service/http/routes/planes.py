@@ -92,12 +92,12 @@ async def ids(
     """List rows and ids alone, in the order in which the items were put."""
 
     def page() -> ItemIds:
-        found = parts.library.get(name).ids(query.after, query.limit)
-        more = len(found) == query.limit
+        pairs = parts.library.get(name).ids(query.after, query.limit)
+        more = len(pairs) == query.limit
         return ItemIds(
-            rows=[row for row, _ in found],
-            ids=[one for _, one in found],
-            next=found[-1][0] if more else None,
+            rows=[row for row, _ in pairs],
+            ids=[one for _, one in pairs],
+            next=pairs[-1][0] if more else None,
         )
 
     return await read(request, parts, page)

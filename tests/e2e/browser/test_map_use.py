@@ -1,4 +1,4 @@
-"""What one does with the map of the models: hover, slider, colors, CSV, a new collection."""
+"""Uses of the map of the models: hover, slider, colors, CSV, a new collection."""
 
 import csv
 import math

@@ -17,15 +17,15 @@ const PAUSE_MS = 1000;
  * @param {string} collection
  * @param {Candidate[]} files
  * @param {AbortSignal} signal
- * @param {(progress: Progress) => void} tell
+ * @param {(progress: Progress) => void} report
  * @returns {Promise<Progress>}
  */
-export async function upload(collection, files, signal, tell) {
+export async function upload(collection, files, signal, report) {
   /** @type {Progress} */
   const progress = { done: 0, stored: 0, failed: [], total: files.length };
   for (const batch of batches(files)) {
     if (signal.aborted) break;
-    await put(collection, batch, signal, progress, tell);
+    await put(collection, batch, signal, progress, report);
   }
   return progress;
 }
@@ -52,17 +52,17 @@ function* batches(files) {
  * @param {Candidate[]} batch
  * @param {AbortSignal} signal
  * @param {Progress} progress
- * @param {(progress: Progress) => void} tell
+ * @param {(progress: Progress) => void} report
  * @returns {Promise<void>}
  */
-async function put(collection, batch, signal, progress, tell) {
+async function put(collection, batch, signal, progress, report) {
   if (batch.length === 0 || signal.aborted) return;
-  const again = (/** @type {Candidate[]} */ some) => put(collection, some, signal, progress, tell);
+  const again = (/** @type {Candidate[]} */ some) => put(collection, some, signal, progress, report);
   /** @param {Candidate[]} some @param {(i: number) => string} reason */
   const fail = (some, reason) => {
     progress.failed.push(...some.map((one, i) => ({ id: one.id, reason: reason(i) })));
     progress.done += some.length;
-    tell(progress);
+    report(progress);
   };
   try {
     await send(collection, batch, signal);
@@ -82,7 +82,7 @@ async function put(collection, batch, signal, progress, tell) {
   }
   progress.stored += batch.length;
   progress.done += batch.length;
-  tell(progress);
+  report(progress);
 }
 
 /**

@@ -58,13 +58,13 @@ export class Renderer {
     this.point(1);
   }
 
-  /** Every so-manieth point is drawn while something moves, so that a frame stays short. */
+  /** The distance between the points that are drawn while something moves. */
   step() {
     return STEPS.find((step) => this.count / step <= MOST_MOVING) ?? STEPS[STEPS.length - 1];
   }
 
   /**
-   * Have every attribute read at every so-manieth point.
+   * Have every attribute read at every n-th point.
    * @param {number} step
    */
   point(step) {

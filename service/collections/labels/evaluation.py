@@ -49,7 +49,7 @@ class LabelCalibration:
 
 
 @dataclass(frozen=True)
-class UnknownRule:
+class LabelUnknownRule:
     """An image is unknown where the score of its nearest item is below the threshold."""
 
     threshold: float
@@ -83,7 +83,7 @@ class Evaluation:
         """Return whether the collection's own labels were enough to fit to."""
         return self.calibration is not None
 
-    def unknown_rule(self, false_unknown: float = FALSE_UNKNOWN) -> UnknownRule | None:
+    def unknown_rule(self, false_unknown: float = FALSE_UNKNOWN) -> LabelUnknownRule | None:
         """The threshold below which at most that share of known items lies; None unfitted."""
         if not self.fitted:
             return None
@@ -91,7 +91,7 @@ class Evaluation:
         allowed = min(int(false_unknown * len(ascending) + 1e-9), len(ascending) - 1)
         threshold = float(ascending[allowed])
         below = float((self.nearest < threshold).mean())
-        return UnknownRule(
+        return LabelUnknownRule(
             threshold,
             false_unknown,
             wilson(below, len(ascending)),

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from models.evidence.estimate import Estimate
 from models.manifest import Metric, Precision
-from service.collections.labels.evaluation import Evaluation, UnknownRule
+from service.collections.labels.evaluation import Evaluation, LabelUnknownRule
 from service.http.responses.schemas import ClassScore, Schema
 
 
@@ -108,7 +108,7 @@ class CollectionEvaluation(Schema):
 
 
 def show_evaluation(
-    name: str, metric: Metric, found: Evaluation, rule: UnknownRule | None
+    name: str, metric: Metric, found: Evaluation, rule: LabelUnknownRule | None
 ) -> CollectionEvaluation:
     """Describe an evaluation."""
     calibration = found.calibration

@@ -11,7 +11,7 @@ from models.logistic import fit_logistic, sigmoid
 from models.manifest import Metric
 from models.shares import wilson
 from service.collections.items import Labeled
-from service.collections.labels.vote import NOBODY, Confidence, VoteRule, Votes
+from service.collections.labels.vote import NOBODY, VoteConfidence, VoteRule, Votes
 
 FEWEST_ITEMS = 20  # of each label, below which nothing is fitted
 MOST_ITEMS = 10_000  # that are evaluated
@@ -68,7 +68,7 @@ class Evaluation:
     names: tuple[str, ...]
     items: int  # that were evaluated
     copies: int
-    confidence: Confidence
+    confidence: VoteConfidence
     accuracy: Estimate
     majority: float
     calibration: LabelCalibration | None
@@ -108,7 +108,7 @@ def evaluate(found: Labeled, metric: Metric) -> Evaluation:
     rule = _chosen(neighbors, found) if enough else _default(neighbors)
     votes = rule.votes(*neighbors)
     right = votes.label == found.labels
-    confidence, calibration = Confidence(rule, len(found.names)), None
+    confidence, calibration = VoteConfidence(rule, len(found.names)), None
     if enough:
         confidence, calibration = _calibrated(confidence, votes, right, found.labels)
     copies = int((neighbors[0][:, 0] >= _copy_score(metric)).sum())
@@ -207,8 +207,8 @@ def _chosen(
 
 
 def _calibrated(
-    confidence: Confidence, votes: Votes, right: Bool[np.ndarray, " n"], labels: Labels
-) -> tuple[Confidence, LabelCalibration]:
+    confidence: VoteConfidence, votes: Votes, right: Bool[np.ndarray, " n"], labels: Labels
+) -> tuple[VoteConfidence, LabelCalibration]:
     """Fit right and wrong to share and score; judge on folds outside of the fit."""
     features = confidence.features(votes)
     order = np.argsort(labels, kind="stable")
@@ -219,7 +219,7 @@ def _calibrated(
         fitted = _fit(features[fold != one], right[fold != one])
         given[fold == one] = sigmoid(features[fold == one] @ fitted[:2] + fitted[2])
     slopes = _fit(features, right)
-    whole = Confidence(
+    whole = VoteConfidence(
         confidence.rule, confidence.labels, (float(slopes[0]), float(slopes[1]), float(slopes[2]))
     )
     bins = np.minimum((given * _BINS).astype(np.int64), _BINS - 1)

@@ -50,7 +50,7 @@ class VoteRule:
 
 
 @dataclass(frozen=True)
-class Confidence:
+class VoteConfidence:
     """The probability that the named label is right; fitted, or a default without coefficients."""
 
     rule: VoteRule

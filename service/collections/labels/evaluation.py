@@ -11,7 +11,7 @@ from models.logistic import fit_logistic, sigmoid
 from models.manifest import Metric
 from models.shares import wilson
 from service.collections.items import Labeled
-from service.collections.labels.vote import NOBODY, VoteConfidence, VoteRule, Votes
+from service.collections.labels.vote import NOBODY, LabelVotes, VoteConfidence, VoteRule
 
 FEWEST_ITEMS = 20  # of each label, below which nothing is fitted
 MOST_ITEMS = 10_000  # that are evaluated
@@ -207,7 +207,7 @@ def _chosen(
 
 
 def _calibrated(
-    confidence: VoteConfidence, votes: Votes, right: Bool[np.ndarray, " n"], labels: Labels
+    confidence: VoteConfidence, votes: LabelVotes, right: Bool[np.ndarray, " n"], labels: Labels
 ) -> tuple[VoteConfidence, LabelCalibration]:
     """Fit right and wrong to share and score; judge on folds outside of the fit."""
     features = confidence.features(votes)
@@ -253,7 +253,7 @@ def _by_label(called: Bool[np.ndarray, " n"], labels: Labels) -> Estimate:
 
 def _per_label(
     found: Labeled,
-    votes: Votes,
+    votes: LabelVotes,
     right: Bool[np.ndarray, " n"],
     called: Bool[np.ndarray, " n"] | None,
 ) -> tuple[PerLabel, ...]:

@@ -14,7 +14,7 @@ NOBODY = -1  # where fewer than k items are labeled
 
 
 @dataclass(frozen=True)
-class Votes:
+class LabelVotes:
     """For each query, the label that most weight names, its share, and the nearest score."""
 
     label: Int64[np.ndarray, " n"]
@@ -30,7 +30,7 @@ class VoteRule:
     k: int
     sharpness: float
 
-    def votes(self, scores: Scores, labels: Labels) -> Votes:
+    def votes(self, scores: Scores, labels: Labels) -> LabelVotes:
         """Count the votes; neighbors are in order, nearest first, NOBODY where there is none."""
         scores, labels = scores[:, : self.k], labels[:, : self.k]
         there = labels != NOBODY
@@ -41,7 +41,7 @@ class VoteRule:
         shares = np.where(there, (alike * weights[:, None, :]).sum(axis=2), 0) / total[:, None]
         best = shares.argmax(axis=1)  # the first of several: the nearest
         rows = np.arange(len(best))
-        return Votes(labels[rows, best], shares[rows, best], shares, scores[:, 0])
+        return LabelVotes(labels[rows, best], shares[rows, best], shares, scores[:, 0])
 
     def smoothed(self, shares: Column, labels: int) -> Column:
         """Shares as if one further neighbor had voted for every label alike."""
@@ -57,13 +57,13 @@ class VoteConfidence:
     labels: int
     coefficients: tuple[float, float, float] | None = None
 
-    def probability(self, votes: Votes) -> Column:
+    def probability(self, votes: LabelVotes) -> Column:
         """In 0..1; without coefficients the smoothed share, which nothing has calibrated."""
         if self.coefficients is None:
             return self.rule.smoothed(votes.share, self.labels)
         return sigmoid(self.features(votes) @ self.coefficients[:2] + self.coefficients[2])
 
-    def features(self, votes: Votes) -> Float64[np.ndarray, "n 2"]:
+    def features(self, votes: LabelVotes) -> Float64[np.ndarray, "n 2"]:
         """The log-odds of the smoothed share, and the nearest score."""
         share = self.rule.smoothed(votes.share, self.labels)
         return np.column_stack([np.log(share / (1 - share)), votes.nearest])

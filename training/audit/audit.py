@@ -11,7 +11,7 @@ import numpy as np
 
 from models.audit.confident import LabelErrors, find_label_errors
 from models.audit.neighbors import FAR_NEIGHBORS, far_out, nearest
-from training.audit.embedding import Embedder, Vectors
+from training.audit.embedding import AuditEmbedder, Vectors
 from training.audit.findings import KINDS, Audit, Counts, EmbeddingRecord, Finding, Kind, Part
 from training.audit.images import AuditedFolder
 from training.audit.legible import blank, misshapen
@@ -48,7 +48,7 @@ class Auditor:
     """Searches one folder; `showing` shows the progress of each search."""
 
     folder: AuditedFolder
-    embedder: Embedder
+    embedder: AuditEmbedder
     cache: Path
     showing: Showing
 

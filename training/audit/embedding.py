@@ -25,7 +25,7 @@ Vectors = Float32[np.ndarray, "n d"]
 
 
 @dataclass(frozen=True)
-class Embedder:
+class AuditEmbedder:
     """An ONNX file that embeds, and what its input must be."""
 
     name: str
@@ -34,7 +34,7 @@ class Embedder:
     metric: Metric
 
     @classmethod
-    def of(cls, folder: Path) -> "Embedder":
+    def of(cls, folder: Path) -> "AuditEmbedder":
         """The published model or the exported run in `folder`.
 
         Raises InvalidWeights for a damaged model, InvalidRun where there is neither.

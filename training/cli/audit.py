@@ -10,7 +10,7 @@ from typing import NamedTuple, get_args
 
 from reports.progress import console, showing
 from training.audit.audit import Auditor
-from training.audit.embedding import Embedder
+from training.audit.embedding import AuditEmbedder
 from training.audit.findings import KINDS, Audit, Kind
 from training.audit.images import load_to_audit
 from training.audit.written import CSV, PAGE, write_audit
@@ -59,7 +59,7 @@ def add_audit_options(step: ArgumentParser) -> None:
 
 def audit_folder(options: Namespace) -> None:
     """Search, write the result, and raise AuditFailed where there is more than is let pass."""
-    embedder = Embedder.of(options.model)
+    embedder = AuditEmbedder.of(options.model)
     folder = load_to_audit(options.data, embedder.preprocess, options.cache)
     auditor = Auditor(folder, embedder, options.cache, partial(showing, console()))
     command = shlex.join(["python", "-m", "training", *sys.argv[1:]])

@@ -12,7 +12,7 @@ import numpy as np
 from models.audit.confident import LabelErrors, find_label_errors
 from models.audit.neighbors import FAR_NEIGHBORS, far_out, nearest
 from training.audit.embedding import AuditEmbedder, Vectors
-from training.audit.findings import KINDS, Audit, Counts, EmbeddingRecord, Finding, Kind, Part
+from training.audit.findings import KINDS, Audit, AuditFinding, Counts, EmbeddingRecord, Kind, Part
 from training.audit.images import AuditedFolder
 from training.audit.legible import blank, misshapen
 from training.audit.probe import FOLDS, cross_validated
@@ -86,7 +86,7 @@ class Auditor:
             }
         )
 
-    def _ranked(self, cases: dict[Kind, list[_Case]]) -> Iterator[Finding]:
+    def _ranked(self, cases: dict[Kind, list[_Case]]) -> Iterator[AuditFinding]:
         names = self.folder.class_names
         for kind in KINDS:
             for rank, case in enumerate(cases[kind], start=1):
@@ -96,7 +96,7 @@ class Auditor:
                     "label": names[case.label],
                     "suggested": None if case.suggested is None else names[case.suggested],
                 }
-                yield Finding(kind=kind, rank=rank, **facts)
+                yield AuditFinding(kind=kind, rank=rank, **facts)
 
     def _leaks(self) -> list[_Case]:
         train, test = (part.images for part in self.folder.parts)

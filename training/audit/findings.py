@@ -12,7 +12,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Part = Literal["train", "test"]
 
 
-class Finding(Frozen):
+class AuditFinding(Frozen):
     """One image to look at; `rank` counts from 1 within the kind, the clearest case first."""
 
     kind: Kind
@@ -71,10 +71,10 @@ class Audit(Frozen):
     searched: int = Field(ge=0, description="images of each part that were compared, at most")
     embedding: EmbeddingRecord
     counts: Counts
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     command: str
     created: datetime
 
-    def of(self, kind: Kind) -> tuple[Finding, ...]:
+    def of(self, kind: Kind) -> tuple[AuditFinding, ...]:
         """The findings of one kind, in order."""
         return tuple(one for one in self.findings if one.kind == kind)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from training.audit.findings import KINDS, Audit, Finding, Kind
+from training.audit.findings import KINDS, Audit, AuditFinding, Kind
 
 SHOWN = 100
 """Findings of each kind on the page, at most; all of them are in the CSV and the JSON file."""
@@ -91,7 +91,7 @@ def _section(audit: Audit, kind: Kind, pictures: Pictures) -> str:
     return f'<h2 id="{kind}">{title}</h2>\n<p>{escape(what)}</p>\n{body}\n'
 
 
-def _item(one: Finding, pictures: Pictures) -> str:
+def _item(one: AuditFinding, pictures: Pictures) -> str:
     drawn = "".join(_picture(name, pictures) for name in (one.id, one.other) if name is not None)
     reason = escape(one.reason)
     marked = f"<strong>{reason}</strong>" if one.probable and one.kind == "labels" else reason

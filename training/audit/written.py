@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.atomic import replacing
 from training.audit.audit import printable
-from training.audit.findings import Audit, Finding
+from training.audit.findings import Audit, AuditFinding
 from training.audit.images import AuditedFolder
 from training.audit.page import draw_page, shown_ids
 
@@ -35,7 +35,7 @@ def write_audit(audit: Audit, folder: AuditedFolder, out: Path) -> None:
 
 def _table(audit: Audit) -> str:
     buffer = StringIO()
-    columns = list(Finding.model_fields)
+    columns = list(AuditFinding.model_fields)
     table = csv.writer(buffer)
     table.writerow(columns)
     for one in audit.findings:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from service.collections.planes.neighborly import NEIGHBORS, lay_out
-from service.collections.planes.plane import Plane, read, write
+from service.collections.planes.plane import CollectionPlane, read, write
 from service.collections.planes.principal import all_rows, principal_axes
 from service.collections.planes.quality import SAMPLE, trustworthiness
 from service.collections.planes.stored import chosen_rows, labels_of_all, sample, vectors_in_parts
@@ -56,7 +56,7 @@ def is_fresh(folder: Path, target: Path) -> bool:
     return there is not None and (there.key, there.sequence) == (spec.key, sequence)
 
 
-def make(folder: Path, landmarks: int = LANDMARKS) -> Plane:
+def make(folder: Path, landmarks: int = LANDMARKS) -> CollectionPlane:
     """The plane of the collection in a folder, of all items that it has by the end."""
     database = schema.connect(folder / ITEMS)
     try:
@@ -78,7 +78,7 @@ def make(folder: Path, landmarks: int = LANDMARKS) -> Plane:
         quality = trustworthiness(checked, points[chosen_rows(rows, SAMPLE)])
     finally:
         database.close()
-    return Plane(
+    return CollectionPlane(
         key=spec.key,
         sequence=sequence,
         rows=rows,

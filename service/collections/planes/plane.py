@@ -27,7 +27,7 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Plane:
+class CollectionPlane:
     """Every item, in the order of rows, as `sequence` of the collection has them."""
 
     key: str  # of the collection: its name may come to mean another one
@@ -49,7 +49,7 @@ class Plane:
         yield "label", number, self.label.astype("<u2" if number == "uint16" else "u1").tobytes()
 
 
-def write(path: Path, plane: Plane) -> None:
+def write(path: Path, plane: CollectionPlane) -> None:
     """Write it whole or not at all."""
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as temporary, temporary.open("wb") as file:
@@ -68,13 +68,13 @@ def write(path: Path, plane: Plane) -> None:
         )
 
 
-def read(path: Path) -> Plane | None:
+def read(path: Path) -> CollectionPlane | None:
     """The plane in the file; None where there is none that can be read."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             k, sample = arrays["sampled"].tolist()
             x, y = arrays["points"]
-            return Plane(
+            return CollectionPlane(
                 key=str(arrays["key"]),
                 sequence=int(arrays["sequence"]),
                 rows=arrays["rows"],

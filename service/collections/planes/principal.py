@@ -5,7 +5,7 @@ import sqlite3
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from service.collections.planes.plane import Plane
+from service.collections.planes.plane import CollectionPlane
 from service.collections.planes.quality import SAMPLE, trustworthiness
 from service.collections.planes.stored import chosen_rows, labels_of_all, sample, vectors_in_parts
 from service.collections.spec import CollectionSpec
@@ -16,7 +16,7 @@ METHOD = "the two principal components"
 _AXES_OF = 20_000  # vectors that the axes are worked out from
 
 
-def principal(database: sqlite3.Connection, spec: CollectionSpec) -> Plane:
+def principal(database: sqlite3.Connection, spec: CollectionSpec) -> CollectionPlane:
     """Lay all items out, as one transaction sees them. It holds a part of them at a time."""
     sequence, _ = reads.counts(database)
     rows = all_rows(database)
@@ -24,7 +24,7 @@ def principal(database: sqlite3.Connection, spec: CollectionSpec) -> Plane:
     labels, label = labels_of_all(database)
     checked = chosen_rows(rows, SAMPLE)
     vectors = sample(database, rows, spec.dimension, SAMPLE)
-    return Plane(
+    return CollectionPlane(
         key=spec.key,
         sequence=sequence,
         rows=rows,

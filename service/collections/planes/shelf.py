@@ -12,7 +12,7 @@ from typing import Literal
 import structlog
 
 from service.collections.collection import Collection
-from service.collections.planes.plane import Layout, Plane, read, write
+from service.collections.planes.plane import CollectionPlane, Layout, read, write
 from service.collections.planes.principal import principal
 from service.machine.folders import can_write
 
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 class PlaneState:
     """A plane, perhaps of an earlier sequence, and whether the collection's own is being made."""
 
-    plane: Plane | None
+    plane: CollectionPlane | None
     state: Progress
 
 
@@ -50,7 +50,7 @@ class PlaneShelf:
             return PlaneState(self._principal(collection, path), "ready")
         return PlaneState(plane, self._start(collection, path, sequence))
 
-    def stored(self, collection: Collection, layout: Layout) -> Plane | None:
+    def stored(self, collection: Collection, layout: Layout) -> CollectionPlane | None:
         """The plane that was made last, whatever has changed since."""
         return _of(collection, read(collection.folder / FOLDER / f"{layout}.npz"))
 
@@ -62,7 +62,7 @@ class PlaneShelf:
                 child.wait()
             self._children.clear()
 
-    def _principal(self, collection: Collection, path: Path) -> Plane:
+    def _principal(self, collection: Collection, path: Path) -> CollectionPlane:
         with self._making:
             plane = _of(collection, read(path))  # another thread may have made it meanwhile
             if plane is not None and plane.sequence == collection.sequence():
@@ -91,7 +91,7 @@ class PlaneShelf:
             return "computing"
 
 
-def _of(collection: Collection, plane: Plane | None) -> Plane | None:
+def _of(collection: Collection, plane: CollectionPlane | None) -> CollectionPlane | None:
     """The plane, if it is of this collection and of no earlier one of its name."""
     return plane if plane is not None and plane.key == collection.spec.key else None
 

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from service.collections import CollectionSpec
-from service.collections.planes.plane import Layout, Plane
+from service.collections.planes.plane import CollectionPlane, Layout
 from service.collections.planes.shelf import PlaneState, Progress
 from service.http.responses.maps import Bounds
 from service.http.responses.schemas import Schema
@@ -60,7 +60,7 @@ class ItemIds(Schema):
     next: int | None = Field(description="`after` of the next part; null where this is the last")
 
 
-def columns_of(plane: Plane) -> tuple[list[PlaneColumn], bytes]:
+def columns_of(plane: CollectionPlane) -> tuple[list[PlaneColumn], bytes]:
     """Describe the columns, and give their bytes."""
     columns, parts, offset = list[PlaneColumn](), list[bytes](), 0
     for name, dtype, values in plane.columns():

@@ -10,7 +10,7 @@ import pytest
 from service.collections import Collection, Library, NewItem
 from service.collections.planes.child import is_fresh, make
 from service.collections.planes.neighborly import lay_out
-from service.collections.planes.plane import Plane, read, write
+from service.collections.planes.plane import CollectionPlane, read, write
 from service.collections.planes.principal import principal
 from service.collections.planes.quality import trustworthiness
 from service.collections.planes.shelf import FOLDER, PlaneShelf
@@ -158,7 +158,7 @@ def test_a_plane_of_an_earlier_collection_of_the_name_is_not_shown(
     path = points.folder / FOLDER / "principal.npz"
     plane = PlaneShelf().plane(points, "principal").plane
     assert plane is not None
-    write(path, Plane(**{**vars(plane), "key": "another"}))
+    write(path, CollectionPlane(**{**vars(plane), "key": "another"}))
     assert PlaneShelf().stored(points, "principal") is None
     path.write_bytes(b"damaged")
     assert read(path) is None

@@ -14,7 +14,7 @@ from training.checkpoints import networks
 from training.checkpoints.run import RunFolder
 from training.data.dataset import Dataset, LabeledImages, Splits
 from training.evaluation.answers import Answers
-from training.evaluation.figures.plane import PlanePoints
+from training.evaluation.figures.plane import TrainedPlanePoints
 from training.evaluation.inference import network_answers
 from training.evaluation.projection import PlaneProjection, shown_rows, take_picture
 
@@ -26,7 +26,7 @@ class FeatureSpaces:
     before: PlaneProjection
     after: PlaneProjection
     plane: Plane | None
-    points: PlanePoints | None
+    points: TrainedPlanePoints | None
 
     @property
     def section(self) -> FeatureSpace:
@@ -53,7 +53,7 @@ class FeatureSpaces:
         return cls(before, after, *flat)
 
 
-def _plane(run: RunFolder, dataset: Dataset) -> tuple[Plane, PlanePoints]:
+def _plane(run: RunFolder, dataset: Dataset) -> tuple[Plane, TrainedPlanePoints]:
     recipe, names = run.record().recipe, run.record().class_names
     splits = data.prepare(dataset, recipe)[1]
     model, _ = calibrate(networks.trained(run, splits), splits)
@@ -68,7 +68,7 @@ def _plane(run: RunFolder, dataset: Dataset) -> tuple[Plane, PlanePoints]:
         largest_margin=model.loss.largest_margin(len(names), recipe.embedding_size),
         separation_deg=360 / len(names),
     )
-    return found, PlanePoints(
+    return found, TrainedPlanePoints(
         points=_raw(model, splits.test.take(torch.from_numpy(rows))),
         labels=test.labels[rows],
         names=names,

@@ -24,7 +24,7 @@ from training.evaluation.figures.feature_space import (
 )
 from training.evaluation.figures.head_swap import describe_head_swap, draw_head_swap
 from training.evaluation.figures.learning import describe_learning_curve, draw_learning_curve
-from training.evaluation.figures.plane import PlanePoints, describe_plane, draw_plane
+from training.evaluation.figures.plane import TrainedPlanePoints, describe_plane, draw_plane
 from training.evaluation.figures.reliability import describe_reliability, draw_reliability
 from training.evaluation.figures.robustness import describe_robustness, draw_robustness
 from training.evaluation.figures.roc import describe_roc, draw_roc
@@ -47,7 +47,7 @@ class FigureData:
     examples: Images
     pictures: tuple[PlaneProjection, PlaneProjection] | None = None
     """Before and after training; None where the run's own weights are not available."""
-    plane: PlanePoints | None = None
+    plane: TrainedPlanePoints | None = None
 
 
 def draw_report(report: Report, material: FigureData, folder: Path) -> tuple[Figure, ...]:

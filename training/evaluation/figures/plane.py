@@ -20,7 +20,7 @@ _ROOM = 1.15
 
 
 @dataclass(frozen=True)
-class PlanePoints:
+class TrainedPlanePoints:
     """Test images as the backbone of a 2-D model gives them, before any scaling to unit length.
 
     `anchors` are what the head compares with, if anything: class weights or prototypes. Where the
@@ -34,7 +34,7 @@ class PlanePoints:
     anchors: Float32[np.ndarray, "c 2"] | None = None
 
 
-def describe_plane(shown: PlanePoints, plane: Plane) -> Figure:
+def describe_plane(shown: TrainedPlanePoints, plane: Plane) -> Figure:
     """Its name, title and caption."""
     margin = (
         ""
@@ -53,7 +53,7 @@ def describe_plane(shown: PlanePoints, plane: Plane) -> Figure:
     )
 
 
-def _say_anchors(shown: PlanePoints) -> str:
+def _say_anchors(shown: TrainedPlanePoints) -> str:
     if shown.anchors is None:
         return ""
     if shown.metric == "cosine":
@@ -61,7 +61,7 @@ def _say_anchors(shown: PlanePoints) -> str:
     return " Outlined marks are what each class is compared with."
 
 
-def draw_plane(shown: PlanePoints, plane: Plane, path: Path) -> None:
+def draw_plane(shown: TrainedPlanePoints, plane: Plane, path: Path) -> None:
     """The points; where the metric is cosine, beside them each class's directions."""
     directions = shown.metric == "cosine"
     with drawing(path, f"2-D embedding, n = {plane.test_images:,}", 5.2) as figure:
@@ -87,7 +87,7 @@ def _panels(figure: mpl.Figure, directions: bool) -> tuple[Axes, Axes | None]:
     return left, right
 
 
-def _title(shown: PlanePoints, plane: Plane) -> str:
+def _title(shown: TrainedPlanePoints, plane: Plane) -> str:
     own = ", ".join(f"{name} {value:.3g}" for name, value in plane.parameters.items())
     if plane.largest_margin is not None:
         own += f" (largest margin that fits: {plane.largest_margin:.3g})"
@@ -115,7 +115,7 @@ def _anchors(
         )
 
 
-def _directions(axes: Axes, shown: PlanePoints) -> None:
+def _directions(axes: Axes, shown: TrainedPlanePoints) -> None:
     """For each class the directions of its images: the middle 90 % and 50 %, and its anchor."""
     classes = range(len(shown.names))
     for label in classes:

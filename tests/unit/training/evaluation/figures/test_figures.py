@@ -17,7 +17,7 @@ from training.evaluation.figures.bundle import FigureData, draw_report
 from training.evaluation.figures.confused import draw_most_confused, example_ids
 from training.evaluation.figures.confusion import draw_confusion
 from training.evaluation.figures.feature_space import draw_feature_space
-from training.evaluation.figures.plane import PlanePoints, describe_plane, draw_plane
+from training.evaluation.figures.plane import TrainedPlanePoints, describe_plane, draw_plane
 from training.evaluation.figures.roc import draw_roc
 from training.evaluation.figures.style import COLORS, SHAPES, look, short
 from training.evaluation.projection import PlaneProjection
@@ -33,10 +33,10 @@ def picture(quality: str) -> PlaneProjection:
     return PlaneProjection(points, ROWS, getattr(feature_space(), quality))
 
 
-def plane_points(names: tuple[str, ...] = LABELS) -> PlanePoints:
+def plane_points(names: tuple[str, ...] = LABELS) -> TrainedPlanePoints:
     points = RANDOM.normal(size=(500, 2)).astype(np.float32)
     anchors = RANDOM.normal(size=(len(names), 2)).astype(np.float32)
-    return PlanePoints(points, np.arange(500) % len(names), names, "cosine", anchors)
+    return TrainedPlanePoints(points, np.arange(500) % len(names), names, "cosine", anchors)
 
 
 def examples(section: Classification) -> dict[str, np.ndarray]:
@@ -257,7 +257,7 @@ def test_a_plane_without_a_bound_says_nothing_of_one(tmp_path: Path) -> None:
     assert plane is not None
     free = plane.model_copy(update={"largest_margin": None, "parameters": {}})
     shown = plane_points()
-    points = PlanePoints(shown.points, shown.labels, shown.names, "l2")
+    points = TrainedPlanePoints(shown.points, shown.labels, shown.names, "l2")
     draw_plane(points, free, tmp_path / "plane.svg")
     found = drawn.words(tmp_path / "plane.svg")
     assert not any("margin" in word or "direction" in word for word in found)

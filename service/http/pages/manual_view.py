@@ -43,7 +43,7 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Schema:
+class SchemaView:
     """One named value of the document."""
 
     name: str
@@ -57,7 +57,7 @@ class Manual:
 
     about: Markup
     groups: tuple[tuple[str, tuple[Operation, ...]], ...]
-    schemas: tuple[Schema, ...]
+    schemas: tuple[SchemaView, ...]
 
 
 def arrange(document: Mapping[str, Any]) -> Manual:
@@ -163,7 +163,7 @@ def _kind(schema: Mapping[str, Any]) -> Markup:
     return escape(" or ".join(kinds) if isinstance(kinds, list) else kinds)
 
 
-def _schema(name: str, found: Mapping[str, Any]) -> Schema:
+def _schema(name: str, found: Mapping[str, Any]) -> SchemaView:
     required = set(found.get("required", ()))
     fields = tuple(
         (
@@ -173,7 +173,7 @@ def _schema(name: str, found: Mapping[str, Any]) -> Schema:
         )
         for field, one in found.get("properties", {}).items()
     )
-    return Schema(name, prose(found.get("description", "")), fields)
+    return SchemaView(name, prose(found.get("description", "")), fields)
 
 
 def _example(content: Mapping[str, Any]) -> str:

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from models.evidence.pairs import PairRates, PairsSection
 from models.pairs import Kind, Unreachable, choose, probability, rates_at
 from models.vectors import unit
 from service.errors import PairsNotMeasured, PrecisionMismatch, RateUnreachable
 from service.inference.engine import Engine
-from service.vectors.protocol import Vectors
 
 DEFAULT_FAR = 0.01
 
@@ -89,7 +88,9 @@ def decide(section: PairsSection, wanted: Wanted) -> Decision:
     )
 
 
-def pair_scores(section: PairsSection, query: Vectors, others: Vectors) -> Scores:
+def pair_scores(
+    section: PairsSection, query: Float32[np.ndarray, " d"], others: Float32[np.ndarray, "p d"]
+) -> Scores:
     """The scores of one vector [d] with each of the others [p, d], as the section has them."""
     one, rest = query.astype(np.float64)[None], others.astype(np.float64)
     if section.metric == "cosine":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.browser.conftest import DESKTOP, PHONE, Visit
 from tests.support.serving import ROOT
@@ -102,3 +102,23 @@ def test_a_lasso_becomes_a_csv_and_a_collection(
     assert atlas.get("/collections/copied").json()["items"] == stored
     one = atlas.get("/collections/copied/items?limit=1").json()["items"][0]
     assert atlas.get(one["thumbnail"]).status_code == 200
+
+
+def test_a_map_that_takes_longer_than_a_request_is_asked_for_again(
+    visit: Visit, stored: int
+) -> None:
+    visitor = visit()
+    asked: list[str] = []
+
+    def late(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) > 1:
+            route.continue_()
+        else:
+            problem = {"code": "deadline_exceeded", "detail": "too late"}
+            route.fulfill(status=504, json=problem)
+
+    visitor.page.route("**/collections/mapped/map*", late)
+    page = visitor.open("/explore?collection=mapped")
+    expect(page.locator("#status")).to_contain_text(f"{stored} items")
+    assert len(asked) == 2

@@ -52,9 +52,10 @@ async function show() {
   status.textContent = "Loading …";
   try {
     for (;;) {
-      /** @type {About} */
-      const found = await askJson(`${home(name)}/map?layout=${layout.value}`);
+      /** @type {About | null} */
+      const found = await describe(layout.value);
       if (mine !== turn) return;
+      if (!found) continue;
       if (found.points && (found.sequence !== about?.sequence || found.layout !== about.layout)) await draw(found);
       if (found.state !== "computing") {
         say(found);
@@ -66,6 +67,22 @@ async function show() {
     }
   } catch (error) {
     status.textContent = words(error);
+  }
+}
+
+/**
+ * The map in a layout; null where the request took too long: it is being made, and asked for again.
+ * @param {string} wanted
+ * @returns {Promise<About | null>}
+ */
+async function describe(wanted) {
+  try {
+    return await askJson(`${home(name)}/map?layout=${wanted}`);
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "deadline_exceeded") throw error;
+    status.textContent = "Many items: the map is being made …";
+    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    return null;
   }
 }
 

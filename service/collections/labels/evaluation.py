@@ -39,7 +39,7 @@ class PerLabel:
 
 
 @dataclass(frozen=True)
-class LabelCalibration:
+class VoteCalibration:
     """The match of probabilities and outcomes, on items outside of the fit."""
 
     ece: float
@@ -71,7 +71,7 @@ class Evaluation:
     confidence: VoteConfidence
     accuracy: Estimate
     majority: float
-    calibration: LabelCalibration | None
+    calibration: VoteCalibration | None
     nearest: Column  # of each item, ascending: its nearest other item's score
     strangers: Column  # of each item, its nearest item of another label, in the same order
     stranger_labels: Labels
@@ -208,7 +208,7 @@ def _chosen(
 
 def _calibrated(
     confidence: VoteConfidence, votes: LabelVotes, right: Bool[np.ndarray, " n"], labels: Labels
-) -> tuple[VoteConfidence, LabelCalibration]:
+) -> tuple[VoteConfidence, VoteCalibration]:
     """Fit right and wrong to share and score; judge on folds outside of the fit."""
     features = confidence.features(votes)
     order = np.argsort(labels, kind="stable")
@@ -225,7 +225,7 @@ def _calibrated(
     bins = np.minimum((given * _BINS).astype(np.int64), _BINS - 1)
     gaps = np.bincount(bins, right - given, _BINS)
     nll = -np.where(right, np.log(given), np.log1p(-given)).mean()
-    found = LabelCalibration(
+    found = VoteCalibration(
         float(np.abs(gaps).sum() / len(given)), float(nll), float(given.mean()), _FOLDS
     )
     return whole, found

@@ -26,7 +26,7 @@ class Aliases(Frozen):
     earlier: tuple[int, ...] = Field((), description="current before, the latest last")
 
 
-class _File(RootModel[dict[Name, Aliases]]):
+class _AliasFile(RootModel[dict[Name, Aliases]]):
     """The whole file."""
 
 
@@ -34,7 +34,7 @@ def read_aliases(root: Path) -> dict[str, Aliases]:
     """Read the aliases of each model of a registry. Raises AliasesDamaged."""
     path = root / ALIASES
     try:
-        return _File.model_validate_json(path.read_bytes()).root
+        return _AliasFile.model_validate_json(path.read_bytes()).root
     except FileNotFoundError:
         return {}
     except (OSError, ValidationError) as error:
@@ -111,7 +111,7 @@ def _answered(store: Store, name: str, before: Aliases, version: int) -> tuple[i
 
 
 def _write(root: Path, aliases: dict[str, Aliases]) -> None:
-    content = _File(dict(sorted(aliases.items()))).model_dump_json(indent=2)
+    content = _AliasFile(dict(sorted(aliases.items()))).model_dump_json(indent=2)
     with replacing(root / ALIASES) as temporary:
         temporary.write_text(content + "\n", encoding="utf-8")
     fsync(root)

@@ -36,7 +36,7 @@ _OCTETS, _JPEG = "application/octet-stream", "image/jpeg"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "as `If-None-Match` has it"}}
 _ASK_AGAIN = "no-cache"  # a model's files may be replaced, and the newest version be another one
-_FOREVER = "public, max-age=31536000, immutable"  # the address names the content
+_FOREVER = "private, max-age=31536000, immutable"  # the address names the content
 _MAP_ERRORS = (*MODEL_ERRORS, UnknownMap)
 _NEAR = 1e-6  # distance below which two images are at one place
 

@@ -18,7 +18,7 @@ from service.inference.model_entry import ModelEntry
 from service.registry.errors import UnknownThumbnail
 
 router = APIRouter(prefix="/models", tags=["models"])
-_FOREVER = "public, max-age=31536000, immutable"  # the address names the version
+_FOREVER = "private, max-age=31536000, immutable"  # the address names the version
 
 
 @router.get("", response_model=ModelList, responses=PAGE_TOO | problems())

@@ -1,4 +1,4 @@
-"""Uses of the map of the models: hover, slider, colors, CSV, a new collection."""
+"""Maps of the models in use: hover, slider, colors, CSV, a new collection."""
 
 import csv
 import math

@@ -1,4 +1,4 @@
-"""The limit below which a near neighbor is a copy, lower where images often have one."""
+"""Near copies: the limit below which a neighbor is one, lower where images often have one."""
 
 import numpy as np
 import pytest

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from time import monotonic, sleep
+from typing import Any
 
 import httpx
 import pytest
@@ -21,7 +22,7 @@ from tests.support.bundles import Recipe, picture, publish
 from tests.support.serving import PATIENCE_S, ready
 
 KEY = {"Authorization": "Bearer operator"}
-PNG = {"content": picture(0), "headers": {"Content-Type": "image/png"}}
+PNG: dict[str, Any] = {"content": picture(0), "headers": {"Content-Type": "image/png"}}
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 
 

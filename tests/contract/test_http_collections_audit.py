@@ -7,6 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
+from models.audit.neighbors import nearest
 from service.collections import audit as audits
 from service.http.responses.audits import AuditAnswer
 from tests.support.collecting import item, made, put
@@ -67,7 +68,7 @@ def test_it_is_made_once_for_each_state(
     tiny_registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
-    whole = audits.nearest
+    whole = nearest
 
     def counted(*given: Any) -> Any:
         calls.append(1)
@@ -147,7 +148,7 @@ def test_a_second_one_at_once_is_refused_and_others_are_served(
         address = made(client, "busy", metric="cosine")
         put(client, address, *clusters(8))
         seen: list[httpx.Response] = []
-        whole = audits.nearest
+        whole = nearest
 
         def meanwhile(*given: Any) -> Any:
             if not seen:

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import faiss
@@ -41,7 +42,7 @@ def main() -> None:
     lock = FileLock(target.with_suffix(".lock"))
     lock.wait(shared=False)  # another worker's child may be making it
     if not is_fresh(folder, target):
-        write(target, make(folder))
+        write(target, make(folder, limit_memory=_limit_memory))
     lock.close()
 
 
@@ -56,13 +57,21 @@ def is_fresh(folder: Path, target: Path) -> bool:
     return there is not None and (there.key, there.sequence) == (spec.key, sequence)
 
 
-def make(folder: Path, landmarks: int = LANDMARKS) -> CollectionPlane:
-    """The plane of the collection in a folder, of all items that it has by the end."""
+def make(
+    folder: Path,
+    landmarks: int = LANDMARKS,
+    limit_memory: Callable[[int], None] | None = None,
+) -> CollectionPlane:
+    """The plane of the collection in a folder, of all items that it has by the end.
+
+    `limit_memory` is given their number before anything is read, for a process of its own.
+    """
     database = schema.connect(folder / ITEMS)
     try:
         spec = schema.read_spec(database, folder.name)
         rows = all_rows(database)
-        _limit(len(rows))
+        if limit_memory is not None:
+            limit_memory(len(rows))
         some = np.array(sample(database, rows, spec.dimension, landmarks))
         placed = _placed(some)
         database.execute("BEGIN")  # from here on what is read is of one moment
@@ -140,7 +149,7 @@ def _end_with(parent: int) -> None:
         sys.exit(1)
 
 
-def _limit(items: int) -> None:
+def _limit_memory(items: int) -> None:
     import resource
 
     most = _BASE_BYTES + _ITEM_BYTES * items

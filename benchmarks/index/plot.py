@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -62,6 +63,8 @@ def _short(size: int) -> str:
 
 def _count_in_decades(axis: Axis) -> None:
     """Few plain numbers, whether one decade is shown or five."""
+    if not any((np.asarray(line.get_ydata()) > 0).any() for line in axis.axes.lines):
+        return  # a logarithm has no place for it
     axis.axes.set_yscale("log")
     axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

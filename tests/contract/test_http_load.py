@@ -67,4 +67,6 @@ def send_and_leave(client: httpx.Client, image: bytes) -> None:
 
 def queued(client: httpx.Client) -> float:
     lines = client.get("/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith("lossatlas_queue"))
+    return sum(
+        float(line.split()[-1]) for line in lines if line.startswith("lossatlas_queue_items")
+    )

@@ -49,7 +49,7 @@ class Trainer:
     >>> images = (100 * labels.view(-1, 1, 1, 1)).expand(-1, 8, 8, 3).to(torch.uint8)
     >>> part = LabeledImages(images, labels, tuple(map(str, range(32))))
     >>> recipe = Recipe(loss="softmax", epochs=1, batch_size=16, size_px=8, embedding_size=4)
-    >>> trainer = Trainer(recipe, Learnable(train=part, tuning=part), classes=2)
+    >>> trainer = Trainer(recipe, TrainingSplits(train=part, tuning=part), classes=2)
     >>> [step.step for step in trainer.steps()]
     [1, 2]
     >>> trainer.finished, trainer.state()["progress"]["epoch"]

@@ -11,7 +11,6 @@ from models.evidence.bounds import CONFIDENCE
 from models.evidence.estimate import Estimate
 from models.evidence.selective import Choice
 from models.manifest import Manifest, Name, Precision, Sha256
-from models.version import VERSION
 from reports.across import Across
 
 
@@ -168,7 +167,6 @@ class Liveness(Schema):
     """The process answers."""
 
     status: Literal["live"] = "live"
-    version: str = Field(VERSION, description="of the service")
 
 
 class LossSummary(Schema):

@@ -53,7 +53,7 @@ def test_head_answers_as_get_does_without_the_body(filled: httpx.Client, path: s
     own = {"x-request-id", "date"} | ({"content-length"} if path == "/metrics" else set())
     for name in (set(got.headers) | set(head.headers)) - own:
         assert head.headers.get(name) == got.headers.get(name), name
-    assert int(head.headers["content-length"]) > 0
+    assert int(head.headers["content-length"]) > 0 or status != 200
 
 
 def test_head_of_what_is_not_there_is_as_get(filled: httpx.Client) -> None:

@@ -34,6 +34,7 @@ class Operation:
     id: str
     method: str
     path: str
+    brief: Markup  # the first sentence of `about`
     about: Markup
     parameters: tuple[Parameter, ...]
     sent: tuple[str, ...]  # content types of the body
@@ -99,17 +100,24 @@ def _operation(method: str, path: str, found: Mapping[str, Any]) -> Operation:
             answers.append((status, about, Markup(", ").join(kinds)))
         else:
             problems.append((status, about))
+    description = found.get("description") or found.get("summary", "")
     return Operation(
         id=found["operationId"],
         method=method.upper(),
         path=path,
-        about=prose(found.get("description") or found.get("summary", "")),
+        brief=_inline(_first_sentence(description)),
+        about=prose(description),
         parameters=tuple(_parameter(one) for one in found.get("parameters", ())),
         sent=tuple(content),
         example=_example(content.get("application/json", {})),
         answers=tuple(answers),
         problems=tuple(sorted(problems)),
     )
+
+
+def _first_sentence(text: str) -> str:
+    """The first sentence, without its full stop; a colon ends it as well."""
+    return re.split(r"[.:](?:\s|$)", " ".join(text.split()), maxsplit=1)[0]
 
 
 def _media(media: str, content: Mapping[str, Any]) -> Markup:

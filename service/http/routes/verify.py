@@ -53,7 +53,7 @@ router = APIRouter(tags=["images"], route_class=DirectRoute)
 async def verify(
     request: Request, parts: Parts, query: Annotated[VerifyQuery, Query()]
 ) -> Response:
-    """Do they show the same class? The first is compared with each of the others.
+    """Decide whether two show the same class; the first is compared with each of the others.
 
     The threshold keeps `far` or `frr`, or is `threshold`; `far=0.01` where none is given. The
     probability is calibrated for a share `prior` of pairs of one class: 0.5 where it is not given.

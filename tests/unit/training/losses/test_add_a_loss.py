@@ -16,6 +16,7 @@ PAGE = (ROOT / "docs" / "add-a-loss.md").read_text()
 COPIED = (
     "pyproject.toml",
     "models/*.py",
+    "models/audit",
     "models/evidence",
     "reports",
     "training",

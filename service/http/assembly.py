@@ -127,8 +127,9 @@ class Assembly:
         observe = self._metrics.batch_observer(manifest)
         infer, learns = model.session.run, not self._on_gpu
         batcher = Batcher(infer, limits, self.executor, observe, model.image_s, learns=learns)
-        self._metrics.follow(manifest, batcher, model.session)
-        return Engine(model, self._decoder, batcher)
+        engine = Engine(model, self._decoder, batcher)
+        self._metrics.follow(engine)
+        return engine
 
 
 def make_door(settings: Settings) -> Door | None:

@@ -69,7 +69,7 @@ class Rollout:
         for entry in catalog.defaults():
             known = (entry.name, entry.version) in unchanged and entry.state == "damaged"
             if entry.engine is None and not known:
-                await catalog.retire()
+                await self._put_back(services)
                 what = f"{entry.name}/{entry.version}"
                 raise ReloadRefused(f"{what} is {entry.state}: {entry.reason}")
         self._next = services, published
@@ -82,15 +82,28 @@ class Rollout:
         self._api.state.services, self.published, self._next = services, published, None
         services.catalog.keep_trying()
         await before.catalog.retire()
-        for name, version in set(before.catalog.answering).difference(self.answering):
-            services.metrics.forget(before.catalog.entry(name, version).ready_engine())
+        _show(services, instead_of=before)
         asyncio.get_running_loop().call_later(_GRACE_S, _collect)
 
     async def withdraw(self) -> None:
         """Forget what was prepared."""
         if self._next is not None:
             prepared, self._next = self._next[0], None
-            await prepared.catalog.retire()
+            await self._put_back(prepared)
+
+    async def _put_back(self, prepared: Services) -> None:
+        """Show what answers in place of what was loaded for nothing."""
+        await prepared.catalog.retire()
+        _show(self.services, instead_of=prepared)
+
+
+def _show(services: Services, *, instead_of: Services) -> None:
+    """Have the metrics follow the engines that answer, and no others."""
+    catalog, other = services.catalog, instead_of.catalog
+    for name, version in set(other.answering).difference(catalog.answering):
+        services.metrics.forget(other.entry(name, version).ready_engine())
+    for name, version in catalog.answering:
+        services.metrics.follow(catalog.entry(name, version).ready_engine())
 
 
 def _collect() -> None:

@@ -1,6 +1,7 @@
 """The models that are served change while requests come, and no request is lost by it."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,16 @@ def reload(client: httpx.Client) -> httpx.Response:
     return client.post("/admin/reload", headers=KEY, timeout=PATIENCE_S)
 
 
+def ready_models(client: httpx.Client) -> set[tuple[str, int]]:
+    """Names and versions that the metrics show as ready in some worker."""
+    shown = re.findall(
+        r'^lossatlas_model_ready{model="(.+?)",.*version="(\d+)"} [1-9]',
+        client.get("/metrics").text,
+        re.MULTILINE,
+    )
+    return {(name, int(version)) for name, version in shown}
+
+
 def until(client: httpx.Client, expected: set[tuple[int, int | None]]) -> None:
     give_up = monotonic() + PATIENCE_S
     while versions(client, 8) != expected:
@@ -103,6 +114,8 @@ def test_what_is_damaged_changes_nothing(registry: Path, workers: int) -> None:
         refused = reload(client)
         assert (refused.status_code, refused.json()["code"]) == (409, "reload_refused")
         assert versions(client) == {(200, 1)}
+        assert ready_models(client) >= {("arcface", 1), ("softmax", 1)}
+        assert not ready_models(client) & {("arcface", 2), ("center", 1)}
         listed = client.get("/models").json()["models"]
         assert [(one["name"], one["version"]) for one in listed] == [("arcface", 1), ("softmax", 1)]
         (registry / ALIASES).write_text("{")

@@ -1,13 +1,12 @@
 """Intervals of shares that hold the true share 19 times in 20, also near 0 and 1."""
 
-import math
-
 import numpy as np
 from jaxtyping import Bool, Float64
 from scipy.stats import chi2, norm
 from statsmodels.stats.proportion import proportion_confint
 
 from models.evidence.estimate import Estimate
+from models.shares import wilson
 
 _Z = float(norm.ppf(0.975))
 _FEW_OF_MORE, _FEW, _MORE = 3, 2, 51  # Brown, Cai and DasGupta 2001, section 4.1.1
@@ -44,15 +43,7 @@ def of_variance(value: float, variance: float, n: int, reach: float = _Z) -> Est
     is in standard errors. So the interval stays in 0..1 and has a width at either end.
     """
     effective = value * (1 - value) / variance if variance > 0 and 0 < value < 1 else float(n)
-    drawn_in = reach**2 / (effective + reach**2)
-    middle = value + drawn_in * (0.5 - value)
-    spread = value * (1 - value) / effective + (reach / effective) ** 2 / 4
-    half = (1 - drawn_in) * reach * math.sqrt(spread)
-    return Estimate(
-        value=value,
-        low=max(0.0, min(middle - half, value)),
-        high=min(1.0, max(middle + half, value)),
-    )
+    return wilson(value, effective, reach)
 
 
 def of_influence(value: float, influence: Float64[np.ndarray, " n"]) -> Estimate:

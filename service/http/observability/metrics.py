@@ -30,7 +30,6 @@ from service.http.transport.budget import BodyBudget
 from service.inference.batch import BatchRecord
 from service.inference.batcher import Batcher
 from service.inference.engine import Engine
-from service.inference.session import Session
 from service.processes.workers import PROMETHEUS_DIR
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -158,12 +157,12 @@ class Metrics:
 
         return observe
 
-    def follow(self, manifest: Manifest, batcher: Batcher, session: Session) -> None:
+    def follow(self, engine: Engine) -> None:
         """Show a model that is now ready, and its queue."""
-        labels = (manifest.name, str(manifest.version))
-        self._batchers[labels] = batcher
-        self._info.labels(*labels, session.provider).set(1)
-        self._precision.labels(*labels, session.precision).set(1)
+        labels = (engine.manifest.name, str(engine.manifest.version))
+        self._batchers[labels] = engine.batcher
+        self._info.labels(*labels, engine.provider).set(1)
+        self._precision.labels(*labels, engine.precision).set(1)
 
     def forget(self, engine: Engine) -> None:
         """Show a model no more, which answers no longer."""

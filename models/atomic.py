@@ -29,7 +29,7 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
 
     Everything in it is fsynced first. With `replace`, it takes the place of an older folder: a
     reader finds the old one, for an instant none, or the new one, never some of each. Raises
-    OSError where the place cannot be had; whatever is raised, the old one stays.
+    OSError where the place cannot be had; after any error the old one stays.
     """
     staging = Path(tempfile.mkdtemp(prefix=".publishing-", dir=path.parent))
     try:

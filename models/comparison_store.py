@@ -39,7 +39,7 @@ def comparison_figures(folder: Path) -> dict[str, Path]:
 def write_comparison(folder: Path, report: ComparisonReport, figures: Path) -> None:
     """Make `folder` hold this report and every SVG of the folder `figures`, and nothing else.
 
-    All of it or nothing: whatever is raised, the old one stays. Raises ValueError where the report
+    All of it or nothing: after any error the old one stays. Raises ValueError where the report
     is not what the schema says or a figure cannot have its name.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Two versions of a model on the same test images: who is right where, and is it more than chance?
+"""Two versions of a model on the same test images: where each is right, and by chance or not.
 
 The tests and intervals are those of the reports (`training.evaluation`), worked out here from the
 versions' maps, since two versions are published at different times.

@@ -55,7 +55,7 @@ class Comparisons:
 
     @property
     def _shown(self) -> str:
-        """The default one, whatever is wrong with it; where there is none the headline."""
+        """The default one, even if it is damaged; where there is none, the headline."""
         best = headline(self.reports)
         return DEFAULT if DEFAULT in self.by_name or best is None else best.name
 

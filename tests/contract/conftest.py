@@ -54,6 +54,17 @@ def service(
         yield client
 
 
+@pytest.fixture(scope="module")
+def published_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Serve two of the published models, one with metric l2."""
+    root = tmp_path_factory.mktemp("registry")
+    for name in ("arcface", "center"):
+        shutil.copytree(ROOT / "models" / "registry" / name / "1", root / name / "1")
+    shutil.copytree(ROOT / "models" / "registry" / "thumbnails", root / "thumbnails")
+    with ready(root, data_dir=tmp_path_factory.mktemp("data")) as client:
+        yield client
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """100 images in class folders, and one that is none."""

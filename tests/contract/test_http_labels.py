@@ -1,8 +1,6 @@
 """Collections that decide: labels by the nearest items, how good that is, and what is unknown."""
 
 import io
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -12,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from service.http.responses.labels import CollectionClassifyResponse, CollectionEvaluation
 from tests.support.collecting import coded, made, put
-from tests.support.serving import ROOT, ready
+from tests.support.serving import ROOT
 
 REGISTRY = ROOT / "models" / "registry"
 SAMPLE = ROOT / "tests" / "data" / "cifar10-sample" / "test"
@@ -20,13 +18,8 @@ SHAPES = ("circle", "square", "stripes", "cross", "dots")
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    root = tmp_path_factory.mktemp("registry")
-    for name in ("arcface", "center"):
-        shutil.copytree(REGISTRY / name / "1", root / name / "1")
-    shutil.copytree(REGISTRY / "thumbnails", root / "thumbnails")
-    with ready(root, data_dir=tmp_path_factory.mktemp("data")) as client:
-        yield client
+def service(published_service: httpx.Client) -> httpx.Client:
+    return published_service
 
 
 def drawn(shape: str, seed: int) -> bytes:

@@ -2,7 +2,6 @@
 
 import base64
 import shutil
-from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,8 @@ PNG = {"Content-Type": "image/png"}
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Two published models, one with metric l2."""
-    root = tmp_path_factory.mktemp("registry")
-    for name in ("arcface", "center"):
-        shutil.copytree(REGISTRY / name / "1", root / name / "1")
-    shutil.copytree(REGISTRY / "thumbnails", root / "thumbnails")
-    with ready(root, data_dir=tmp_path_factory.mktemp("data")) as client:
-        yield client
+def service(published_service: httpx.Client) -> httpx.Client:
+    return published_service
 
 
 def photographs(label: str, count: int) -> list[bytes]:

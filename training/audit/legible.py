@@ -1,4 +1,4 @@
-"""Images that a network cannot read well, whatever is in them."""
+"""Images that no network can read well: blank, tiny, broken, or of extreme shape."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

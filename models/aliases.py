@@ -37,8 +37,12 @@ def read_aliases(root: Path) -> dict[str, Aliases]:
         return _AliasFile.model_validate_json(path.read_bytes()).root
     except FileNotFoundError:
         return {}
-    except (OSError, ValidationError) as error:
+    except OSError as error:
         raise AliasesDamaged(path.name, str(error)) from error
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        place = "".join(f"{part}: " for part in fault["loc"])
+        raise AliasesDamaged(path.name, f"{place}{fault['msg']}") from error
 
 
 def current_versions(store: Store) -> dict[str, int]:

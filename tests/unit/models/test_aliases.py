@@ -85,8 +85,9 @@ def test_what_is_damaged_or_not_there_is_not_promoted(store: Store) -> None:
 )
 def test_a_damaged_file_is_named(store: Store, content: str) -> None:
     (store.root / ALIASES).write_text(content)
-    with pytest.raises(AliasesDamaged):
+    with pytest.raises(AliasesDamaged) as refused:
         current_versions(store)
+    assert len(refused.value.reason.splitlines()) == 1
 
 
 def test_a_current_version_that_was_deleted_is_named(store: Store) -> None:
